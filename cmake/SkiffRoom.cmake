@@ -1,0 +1,31 @@
+# skiff_room(NAME DEPS ...): one static library from every .cc and .c file of this folder (and of the
+# sub-folders named with DIRS), as target skiff_NAME.
+set(SKIFF_WARNINGS -Wall -Wextra -Werror -Wno-missing-field-initializers)
+
+function(skiff_room name)
+  cmake_parse_arguments(ROOM "NO_PCH" "" "DEPS;DIRS" ${ARGN})
+  set(patterns *.cc *.c)
+  foreach(dir IN LISTS ROOM_DIRS)
+    list(APPEND patterns ${dir}/*.cc ${dir}/*.c)
+  endforeach()
+  file(GLOB sources CONFIGURE_DEPENDS ${patterns})
+  if(NOT sources)
+    add_library(skiff_${name} INTERFACE)
+    target_link_libraries(skiff_${name} INTERFACE ${ROOM_DEPS})
+    return()
+  endif()
+  add_library(skiff_${name} STATIC ${sources})
+  target_include_directories(skiff_${name} PUBLIC ${CMAKE_SOURCE_DIR}/src)
+  target_compile_options(skiff_${name} PRIVATE ${SKIFF_WARNINGS})
+  target_link_libraries(skiff_${name} PUBLIC ${ROOM_DEPS})
+  if(TARGET skiff_pch AND NOT ROOM_NO_PCH)
+    skiff_use_pch(skiff_${name})
+  endif()
+endfunction()
+
+# The generated API types cost seconds to parse; rooms that speak of objects share one precompiled
+# header of them.
+function(skiff_use_pch target)
+  target_precompile_headers(${target} REUSE_FROM skiff_pch)
+  target_link_libraries(${target} PUBLIC skiff_pch)
+endfunction()

@@ -1,0 +1,83 @@
+#include "base/sim_executor.h"
+
+#include <algorithm>
+
+namespace skiff {
+
+class SimLoop final : public Executor {
+ public:
+  explicit SimLoop(Simulation* sim) : sim_(sim), rng_(sim->rng().Next()) {}
+  ~SimLoop() override { sim_->Drop(this); }
+  void Post(Task task) override { sim_->Add(this, absl::ZeroDuration(), std::move(task)); }
+  TimerId PostAfter(absl::Duration delay, Task task) override {
+    return sim_->Add(this, delay, std::move(task));
+  }
+  void Cancel(TimerId timer) override { sim_->Cancel(timer); }
+  bool InLoop() const override { return true; }
+  const Clock& clock() const override { return sim_->clock(); }
+  Rng& rng() override { return rng_; }
+
+ private:
+  Simulation* const sim_;
+  Rng rng_;
+};
+
+Simulation::Simulation(uint64_t seed, absl::Time start) : rng_(seed) { clock_.start = start; }
+
+std::unique_ptr<Executor> Simulation::NewLoop() { return std::make_unique<SimLoop>(this); }
+
+Executor::TimerId Simulation::Add(const Executor* loop, absl::Duration delay,
+                                  Executor::Task task) {
+  const Executor::TimerId id = next_++;
+  const absl::Duration due = clock_.elapsed + std::max(delay, absl::ZeroDuration());
+  const Key key(due, permute_ ? rng_.Next() : 0, id);
+  keys_[id] = key;
+  queue_.emplace(key, Entry{loop, std::move(task)});
+  return id;
+}
+
+void Simulation::Cancel(Executor::TimerId id) {
+  const auto it = keys_.find(id);
+  if (it == keys_.end()) return;
+  // Taken out first: destroying the task may cancel others.
+  auto node = queue_.extract(it->second);
+  keys_.erase(it);
+}
+
+void Simulation::Drop(const Executor* loop) {
+  std::vector<Executor::Task> dropped;
+  for (auto it = queue_.begin(); it != queue_.end();) {
+    if (it->second.loop == loop) {
+      keys_.erase(std::get<2>(it->first));
+      dropped.push_back(std::move(it->second.task));
+      it = queue_.erase(it);
+    } else {
+      ++it;
+    }
+  }
+}
+
+bool Simulation::Step() {
+  if (queue_.empty()) return false;
+  auto node = queue_.extract(queue_.begin());
+  keys_.erase(std::get<2>(node.key()));
+  clock_.elapsed = std::max(clock_.elapsed, std::get<0>(node.key()));
+  std::move(node.mapped().task)();
+  return true;
+}
+
+void Simulation::RunFor(absl::Duration duration) {
+  const absl::Duration end = clock_.elapsed + duration;
+  while (!queue_.empty() && std::get<0>(queue_.begin()->first) <= end) Step();
+  clock_.elapsed = end;
+}
+
+bool Simulation::RunDue(int64_t limit) {
+  while (!queue_.empty() && std::get<0>(queue_.begin()->first) <= clock_.elapsed) {
+    if (limit-- == 0) return false;
+    Step();
+  }
+  return true;
+}
+
+}  // namespace skiff
