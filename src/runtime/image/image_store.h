@@ -2,12 +2,13 @@
 // an overlayfs's lower directories.
 //
 // On disk, under the store's directory: blobs/sha256/<hex> (configs and manifests), layers/<hex>/ (each
-// layer unpacked once, by its diff id), images.json (reference -> image id). A layer appears under its
+// layer unpacked once, by its diff id), images (a line a reference: "reference id"). A layer appears under its
 // final name only when it is whole, so a crash leaves nothing half-made that is used.
 //
 // Threads: any; loads are serialised. Everything blocks on disk.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -18,6 +19,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
+#include "runtime/image/image_source.h"
 
 namespace skiff::runtime {
 
@@ -60,11 +62,17 @@ class ImageStore {
   explicit ImageStore(std::string dir) : dir_(std::move(dir)) {}
   absl::Status ReadIndex() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status WriteIndex() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::StatusOr<Image> ReadImage(absl::string_view id) const;
+  absl::StatusOr<Image> LoadOne(const ImageManifest& manifest)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status AddLayer(const std::string& tar_path, const std::string& diff_id)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<Image> ReadImage(const std::string& id) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void DeleteUnused() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const std::string dir_;
   mutable absl::Mutex mutex_;
-  std::vector<std::pair<std::string, std::string>> index_ ABSL_GUARDED_BY(mutex_);  // ref -> id
+  std::map<std::string, std::string> index_ ABSL_GUARDED_BY(mutex_);  // reference -> id
 };
 
 }  // namespace skiff::runtime
