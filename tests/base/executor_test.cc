@@ -1,0 +1,124 @@
+#include "base/executor.h"
+
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <vector>
+
+#include "absl/synchronization/notification.h"
+#include "base/sim_executor.h"
+#include "base/uv_executor.h"
+
+namespace skiff {
+namespace {
+
+int CountOpenFiles() {
+  int count = 0;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    (void)entry;
+    ++count;
+  }
+  return count;
+}
+
+TEST_CASE("TasksRunInTheOrderTheyWerePosted") {
+  UvExecutor loop("test");
+  std::vector<int> seen;
+  absl::Notification done;
+  for (int i = 0; i < 100; ++i) loop.Post([&, i] { seen.push_back(i); });
+  loop.Post([&] { done.Notify(); });
+  done.WaitForNotification();
+  loop.Stop();
+  REQUIRE(seen.size() == 100);
+  CHECK(std::is_sorted(seen.begin(), seen.end()));
+}
+
+TEST_CASE("TimersFireInTheOrderOfTheirDeadlinesAndACancelledOneNever") {
+  UvExecutor loop("test");
+  std::vector<int> seen;
+  absl::Notification done;
+  loop.Post([&] {
+    loop.PostAfter(absl::Milliseconds(20), [&] { done.Notify(); });
+    const Executor::TimerId dropped =
+        loop.PostAfter(absl::Milliseconds(1), [&] { seen.push_back(-1); });
+    loop.PostAfter(absl::Milliseconds(10), [&] { seen.push_back(2); });
+    loop.PostAfter(absl::Milliseconds(5), [&] { seen.push_back(1); });
+    loop.Cancel(dropped);
+  });
+  done.WaitForNotification();
+  loop.Stop();
+  CHECK(seen == std::vector<int>{1, 2});
+}
+
+TEST_CASE("AStoppedLoopDropsWhatIsPostedAndClosesItsFiles") {
+  const int before = CountOpenFiles();
+  bool ran = false;
+  for (int i = 0; i < 20; ++i) {
+    UvExecutor loop("test");
+    loop.PostAfter(absl::Hours(1), [&] { ran = true; });
+    loop.Stop();
+    loop.Post([&] { ran = true; });
+    CHECK(loop.PostAfter(absl::ZeroDuration(), [&] { ran = true; }) == 0);
+  }
+  CHECK_FALSE(ran);
+  CHECK(CountOpenFiles() == before);
+}
+
+TEST_CASE("APoolFinishesTheWorkItWasGiven") {
+  std::atomic<int> done = 0;
+  {
+    ThreadPool pool(3);
+    for (int i = 0; i < 100; ++i) pool.Run([&] { ++done; });
+  }
+  CHECK(done == 100);
+}
+
+std::vector<std::pair<int64_t, int>> Trace(uint64_t seed, bool permute) {
+  Simulation sim(seed);
+  sim.PermuteTies(permute);
+  const auto a = sim.NewLoop();
+  const auto b = sim.NewLoop();
+  std::vector<std::pair<int64_t, int>> trace;
+  for (int i = 0; i < 20; ++i) {
+    Executor* loop = i % 2 == 0 ? a.get() : b.get();
+    loop->PostAfter(absl::Seconds(loop->rng().Below(3)), [&, i] {
+      trace.emplace_back(absl::ToInt64Seconds(sim.clock().Monotonic()), i);
+    });
+  }
+  sim.RunFor(absl::Seconds(10));
+  return trace;
+}
+
+TEST_CASE("ASimulationIsItsSeed") {
+  CHECK(Trace(1, false) == Trace(1, false));
+  CHECK(Trace(1, true) == Trace(1, true));
+  CHECK(Trace(1, true) != Trace(2, true));
+  CHECK(Trace(1, true).size() == 20);
+}
+
+TEST_CASE("AnHourOfVirtualTimeTakesNoTime") {
+  Simulation sim(1);
+  const auto loop = sim.NewLoop();
+  int ticks = 0;
+  std::function<void()> tick = [&] {
+    ++ticks;
+    loop->PostAfter(absl::Seconds(1), [&] { tick(); });
+  };
+  tick();
+  sim.RunFor(absl::Hours(1));
+  CHECK(ticks == 3601);
+  CHECK(sim.clock().Now() == absl::FromUnixSeconds(1'700'000'000) + absl::Hours(1));
+}
+
+TEST_CASE("ADestroyedLoopRunsNothing") {
+  Simulation sim(1);
+  bool ran = false;
+  {
+    const auto loop = sim.NewLoop();
+    loop->Post([&] { ran = true; });
+  }
+  sim.RunFor(absl::Seconds(1));
+  CHECK_FALSE(ran);
+}
+
+}  // namespace
+}  // namespace skiff
