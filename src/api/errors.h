@@ -17,13 +17,18 @@ namespace skiff::api {
 
 // One thing that is wrong with an object: where and why, in Kubernetes' words.
 struct FieldError {
-  enum class Kind { kRequired, kInvalid, kNotSupported, kDuplicate, kForbidden, kTooLong, kTooMany, kTypeInvalid };
+  enum class Kind {
+    kRequired, kInvalid, kNotSupported, kDuplicate, kForbidden, kTooLong, kTooMany, kTypeInvalid,
+    kNotFound
+  };
   Kind kind;
   std::string field;    // "spec.containers[0].name"
   std::string value;    // JSON of the value, for the messages that quote it.
   std::string detail;   // "must be no more than 63 characters"
   // `spec.replicas: Invalid value: -1: must be greater than or equal to 0`
   std::string ToString() const;
+  // The same without the field: `Invalid value: -1: must be greater than or equal to 0`.
+  std::string Body() const;
 };
 
 absl::Status NotFound(const ResourceInfo& resource, absl::string_view name);            // 404 NotFound
@@ -41,6 +46,7 @@ absl::Status RequestEntityTooLarge(absl::string_view message);                  
 absl::Status UnsupportedMediaType(absl::string_view message);                           // 415
 absl::Status Forbidden(const ResourceInfo& resource, absl::string_view name,
                        absl::string_view why);                                          // 403
+absl::Status Unauthorized(absl::string_view message);                                   // 401
 absl::Status TooManyRequests(absl::string_view message, int retry_after_seconds);       // 429
 absl::Status InternalError(absl::string_view message);                                  // 500
 absl::Status ServerTimeout(absl::string_view message);                                  // 504
