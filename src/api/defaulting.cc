@@ -1,0 +1,96 @@
+#include "api/defaulting.h"
+
+#include "api/defaulting_internal.h"
+#include "api/int_or_string.h"
+
+namespace skiff::api {
+namespace {
+
+void SecretDefaults(corev1::Secret* secret) {
+  if (secret->type().empty()) secret->set_type("Opaque");
+  // stringData is a way to write data, and is never read back.
+  for (const auto& [key, text] : secret->string_data()) (*secret->mutable_data())[key] = text;
+  secret->clear_string_data();
+}
+
+void NamespaceDefaults(corev1::Namespace* space) {
+  const std::string& name = space->metadata().name();
+  if (!name.empty()) {
+    (*space->mutable_metadata()->mutable_labels())["kubernetes.io/metadata.name"] = name;
+  }
+  if (space->status().phase().empty()) space->mutable_status()->set_phase("Active");
+}
+
+void NodeDefaults(corev1::Node* node) {
+  if (!node->has_status()) return;
+  corev1::NodeStatus* status = node->mutable_status();
+  if (status->allocatable().empty()) *status->mutable_allocatable() = status->capacity();
+  ResourceListDefaults(status->mutable_capacity());
+  ResourceListDefaults(status->mutable_allocatable());
+}
+
+void RuntimeClassDefaults(nodev1::RuntimeClass* runtime_class) {
+  if (runtime_class->has_overhead()) {
+    ResourceListDefaults(runtime_class->mutable_overhead()->mutable_pod_fixed());
+  }
+}
+
+bool IsReachableFromOutside(const corev1::ServiceSpec& spec) {
+  return spec.type() == "LoadBalancer" || spec.type() == "NodePort" ||
+         (spec.type() == "ClusterIP" && spec.external_ips_size() > 0);
+}
+
+// Calls `complete` if the object is a T.
+template <typename T>
+bool Try(google::protobuf::Message* object, void (*complete)(T*)) {
+  if (object->GetDescriptor() != T::descriptor()) return false;
+  complete(static_cast<T*>(object));
+  return true;
+}
+
+}  // namespace
+
+void ServiceDefaults(corev1::Service* service) {
+  corev1::ServiceSpec* spec = service->mutable_spec();
+  if (spec->session_affinity().empty()) spec->set_session_affinity("None");
+  if (spec->session_affinity() == "None") spec->clear_session_affinity_config();
+  if (spec->session_affinity() == "ClientIP" &&
+      !spec->session_affinity_config().client_ip().has_timeout_seconds()) {
+    spec->mutable_session_affinity_config()->mutable_client_ip()->set_timeout_seconds(10800);
+  }
+  if (spec->type().empty()) spec->set_type("ClusterIP");
+  for (corev1::ServicePort& port : *spec->mutable_ports()) {
+    if (port.protocol().empty()) port.set_protocol("TCP");
+    const IntOrString& target = port.target_port();
+    if (IsString(target) ? target.str_val().empty() : target.int_val() == 0) {
+      *port.mutable_target_port() = IntValue(port.port());
+    }
+  }
+  if (IsReachableFromOutside(*spec) && spec->external_traffic_policy().empty()) {
+    spec->set_external_traffic_policy("Cluster");
+  }
+  if (spec->type() != "ExternalName") {
+    if (!spec->has_internal_traffic_policy()) spec->set_internal_traffic_policy("Cluster");
+    if (!spec->has_ip_family_policy()) spec->set_ip_family_policy("SingleStack");
+    if (spec->ip_families().empty()) spec->add_ip_families("IPv4");
+  }
+  if (spec->type() != "LoadBalancer") return;
+  if (!spec->has_allocate_load_balancer_node_ports()) {
+    spec->set_allocate_load_balancer_node_ports(true);
+  }
+  if (!service->has_status()) return;
+  for (auto& ingress : *service->mutable_status()->mutable_load_balancer()->mutable_ingress()) {
+    if (!ingress.ip().empty() && !ingress.has_ip_mode()) ingress.set_ip_mode("VIP");
+  }
+}
+
+void SetDefaults(google::protobuf::Message* object) {
+  // The first that knows the kind ends the search; kinds that none knows have no defaults.
+  (void)(Try(object, PodDefaults) || Try(object, DeploymentDefaults) ||
+         Try(object, ReplicaSetDefaults) || Try(object, JobDefaults) ||
+         Try(object, ServiceDefaults) || Try(object, SecretDefaults) ||
+         Try(object, NamespaceDefaults) || Try(object, NodeDefaults) ||
+         Try(object, RuntimeClassDefaults));
+}
+
+}  // namespace skiff::api
