@@ -1,0 +1,98 @@
+#include "absl/strings/str_cat.h"
+#include "api/errors.h"
+#include "api/codec.h"
+#include "capi/internal.h"
+
+namespace skiff::capi {
+
+skiff_code CodeOf(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kOk:
+      return SKIFF_OK;
+    case absl::StatusCode::kInvalidArgument:
+      return SKIFF_INVALID;
+    case absl::StatusCode::kNotFound:
+      return SKIFF_NOT_FOUND;
+    case absl::StatusCode::kAlreadyExists:
+      return SKIFF_ALREADY_EXISTS;
+    case absl::StatusCode::kAborted:
+    case absl::StatusCode::kFailedPrecondition:
+      return SKIFF_CONFLICT;
+    case absl::StatusCode::kPermissionDenied:
+    case absl::StatusCode::kUnauthenticated:
+      return SKIFF_FORBIDDEN;
+    case absl::StatusCode::kUnavailable:
+    case absl::StatusCode::kCancelled:
+      return SKIFF_UNAVAILABLE;
+    case absl::StatusCode::kDeadlineExceeded:
+      return SKIFF_TIMEOUT;
+    case absl::StatusCode::kResourceExhausted:
+      return SKIFF_EXHAUSTED;
+    case absl::StatusCode::kOutOfRange:
+      return SKIFF_EXPIRED;
+    case absl::StatusCode::kDataLoss:
+      return SKIFF_DATA_LOSS;
+    case absl::StatusCode::kUnimplemented:
+      return SKIFF_UNSUPPORTED;
+    default:
+      return SKIFF_INTERNAL;
+  }
+}
+
+skiff_code Fail(const absl::Status& status, skiff_error** error) {
+  const skiff_code code = CodeOf(status);
+  if (error == nullptr) return code;
+  auto made = std::make_unique<skiff_error>();
+  made->code = code;
+  made->message = std::string(status.message());
+  const metav1::Status meta = api::ToMetaStatus(status);
+  api::JsonOptions options;
+  options.kind = "Status";
+  options.api_version = "v1";
+  api::EncodeJson(meta, options, &made->status_json);
+  *error = made.release();
+  return code;
+}
+
+char* CopyOut(absl::string_view text) {
+  char* out = static_cast<char*>(std::malloc(text.size() + 1));
+  if (out == nullptr) throw std::bad_alloc();
+  std::memcpy(out, text.data(), text.size());
+  out[text.size()] = '\0';
+  return out;
+}
+
+absl::Status NullArgument(absl::string_view name) {
+  return absl::InvalidArgumentError(absl::StrCat("the argument `", name, "` must not be NULL"));
+}
+
+}  // namespace skiff::capi
+
+extern "C" {
+
+const char* skiff_version(void) { return SKIFF_VERSION; }
+
+const char* skiff_code_name(skiff_code code) {
+  switch (code) {
+#define SKIFF_CODE_NAME(name, number, text) \
+  case SKIFF_##name:                        \
+    return #name;
+    SKIFF_CODES(SKIFF_CODE_NAME)
+#undef SKIFF_CODE_NAME
+  }
+  return nullptr;
+}
+
+void skiff_string_free(char* string) { std::free(string); }
+
+skiff_code skiff_error_code(const skiff_error* error) { return error->code; }
+const char* skiff_error_message(const skiff_error* error) { return error->message.c_str(); }
+const char* skiff_error_status_json(const skiff_error* error) { return error->status_json.c_str(); }
+
+void skiff_error_free(skiff_error** error) {
+  if (error == nullptr) return;
+  delete *error;
+  *error = nullptr;
+}
+
+}  // extern "C"

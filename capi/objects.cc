@@ -1,0 +1,148 @@
+#include "api/json_value.h"
+#include "base/status.h"
+#include "capi/internal.h"
+
+using skiff::ObjectRef;
+using skiff::api::JsonValue;
+using skiff::capi::CopyOut;
+using skiff::capi::Guard;
+using skiff::capi::NullArgument;
+using skiff::capi::OrDefault;
+using skiff::capi::OrEmpty;
+
+namespace {
+
+absl::StatusOr<ObjectRef> Ref(const skiff_cluster* cluster, const char* kind,
+                              const char* name_space, const char* name) {
+  if (cluster == nullptr) return NullArgument("cluster");
+  if (kind == nullptr) return NullArgument("kind");
+  if (name == nullptr) return NullArgument("name");
+  return ObjectRef{kind, OrDefault(name_space), name};
+}
+
+const char* OutcomeName(skiff::Applied::Outcome outcome) {
+  switch (outcome) {
+    case skiff::Applied::Outcome::kCreated:
+      return "created";
+    case skiff::Applied::Outcome::kConfigured:
+      return "configured";
+    case skiff::Applied::Outcome::kUnchanged:
+      return "unchanged";
+  }
+  return "";
+}
+
+std::string ToJson(const skiff::JobResult& result) {
+  JsonValue out = JsonValue::Object();
+  out.Member("succeeded") = JsonValue::Bool(result.succeeded);
+  out.Member("reason") = JsonValue::String(result.reason);
+  out.Member("message") = JsonValue::String(result.message);
+  JsonValue& containers = out.Member("containers") = JsonValue::Array();
+  for (const skiff::ContainerResult& container : result.containers) {
+    JsonValue& row = containers.items().emplace_back(JsonValue::Object());
+    row.Member("pod") = JsonValue::String(container.pod);
+    row.Member("container") = JsonValue::String(container.container);
+    row.Member("exitCode") = JsonValue::Number(container.exit_code);
+    row.Member("reason") = JsonValue::String(container.reason);
+    row.Member("message") = JsonValue::String(container.message);
+  }
+  return out.ToString();
+}
+
+}  // namespace
+
+extern "C" {
+
+skiff_code skiff_apply(skiff_cluster* cluster, const char* manifest, const char* name_space,
+                       char** applied, skiff_error** error) {
+  return Guard(error, [&]() -> absl::Status {
+    if (cluster == nullptr) return NullArgument("cluster");
+    if (manifest == nullptr) return NullArgument("manifest");
+    SKIFF_ASSIGN_OR_RETURN(const std::vector<skiff::Applied> done,
+                           cluster->cluster->Apply(manifest, OrDefault(name_space)));
+    if (applied == nullptr) return absl::OkStatus();
+    JsonValue out = JsonValue::Array();
+    for (const skiff::Applied& one : done) {
+      JsonValue& row = out.items().emplace_back(JsonValue::Object());
+      row.Member("kind") = JsonValue::String(one.object.kind);
+      row.Member("namespace") = JsonValue::String(one.object.name_space);
+      row.Member("name") = JsonValue::String(one.object.name);
+      row.Member("outcome") = JsonValue::String(OutcomeName(one.outcome));
+    }
+    *applied = CopyOut(out.ToString());
+    return absl::OkStatus();
+  });
+}
+
+skiff_code skiff_create(skiff_cluster* cluster, const char* manifest, const char* name_space,
+                        char** created, skiff_error** error) {
+  return Guard(error, [&]() -> absl::Status {
+    if (cluster == nullptr) return NullArgument("cluster");
+    if (manifest == nullptr) return NullArgument("manifest");
+    SKIFF_ASSIGN_OR_RETURN(const std::string object,
+                           cluster->cluster->Create(manifest, OrDefault(name_space)));
+    if (created != nullptr) *created = CopyOut(object);
+    return absl::OkStatus();
+  });
+}
+
+skiff_code skiff_get(skiff_cluster* cluster, const char* kind, const char* name_space,
+                     const char* name, char** object, skiff_error** error) {
+  return Guard(error, [&]() -> absl::Status {
+    if (object == nullptr) return NullArgument("object");
+    SKIFF_ASSIGN_OR_RETURN(const ObjectRef ref, Ref(cluster, kind, name_space, name));
+    SKIFF_ASSIGN_OR_RETURN(const std::string json, cluster->cluster->Get(ref));
+    *object = CopyOut(json);
+    return absl::OkStatus();
+  });
+}
+
+skiff_code skiff_list(skiff_cluster* cluster, const char* kind, const char* name_space,
+                      const char* label_selector, const char* field_selector, char** list,
+                      skiff_error** error) {
+  return Guard(error, [&]() -> absl::Status {
+    if (cluster == nullptr) return NullArgument("cluster");
+    if (kind == nullptr) return NullArgument("kind");
+    if (list == nullptr) return NullArgument("list");
+    SKIFF_ASSIGN_OR_RETURN(
+        const std::string json,
+        cluster->cluster->List(
+            {kind, OrEmpty(name_space), OrEmpty(label_selector), OrEmpty(field_selector)}));
+    *list = CopyOut(json);
+    return absl::OkStatus();
+  });
+}
+
+skiff_code skiff_delete(skiff_cluster* cluster, const char* kind, const char* name_space,
+                        const char* name, int64_t grace_period_ms, skiff_error** error) {
+  return Guard(error, [&]() -> absl::Status {
+    SKIFF_ASSIGN_OR_RETURN(const ObjectRef ref, Ref(cluster, kind, name_space, name));
+    std::optional<int64_t> grace;
+    if (grace_period_ms >= 0) grace = (grace_period_ms + 999) / 1000;
+    return cluster->cluster->Delete(ref, grace);
+  });
+}
+
+skiff_code skiff_wait(skiff_cluster* cluster, const char* kind, const char* name_space,
+                      const char* name, const char* condition, int64_t timeout_ms,
+                      skiff_error** error) {
+  return Guard(error, [&]() -> absl::Status {
+    if (condition == nullptr) return NullArgument("condition");
+    SKIFF_ASSIGN_OR_RETURN(const ObjectRef ref, Ref(cluster, kind, name_space, name));
+    return cluster->cluster->Wait(ref, condition, skiff::capi::Limit(timeout_ms));
+  });
+}
+
+skiff_code skiff_wait_job(skiff_cluster* cluster, const char* name_space, const char* name,
+                          int64_t timeout_ms, char** result, skiff_error** error) {
+  return Guard(error, [&]() -> absl::Status {
+    if (result == nullptr) return NullArgument("result");
+    SKIFF_ASSIGN_OR_RETURN(const ObjectRef ref, Ref(cluster, "jobs", name_space, name));
+    SKIFF_ASSIGN_OR_RETURN(const skiff::JobResult job,
+                           cluster->cluster->WaitJob(ref, skiff::capi::Limit(timeout_ms)));
+    *result = CopyOut(ToJson(job));
+    return absl::OkStatus();
+  });
+}
+
+}  // extern "C"

@@ -1,0 +1,40 @@
+// Turns the asynchronous Client into answers for a caller that may block.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/notification.h"
+#include "client/client.h"
+
+namespace skiff::cluster {
+
+// Calls `start` with a callback and blocks until it was called. Never on the loop that will call it.
+template <typename T>
+absl::StatusOr<T> Await(absl::FunctionRef<void(client::Callback<T>)> start) {
+  struct Slot {
+    absl::Notification done;
+    std::optional<absl::StatusOr<T>> result;
+  };
+  // Shared: a callback that is dropped by a stopping loop must not leave the caller waiting.
+  struct Finisher {
+    explicit Finisher(std::shared_ptr<Slot> s) : slot(std::move(s)) {}
+    ~Finisher() {
+      if (!slot->result) slot->result.emplace(absl::UnavailableError("the cluster is closing"));
+      slot->done.Notify();
+    }
+    std::shared_ptr<Slot> slot;
+  };
+  auto slot = std::make_shared<Slot>();
+  auto finisher = std::make_unique<Finisher>(slot);
+  start([finisher = std::move(finisher)](absl::StatusOr<T> result) {
+    finisher->slot->result.emplace(std::move(result));
+  });
+  slot->done.WaitForNotification();
+  return *std::move(slot->result);
+}
+
+}  // namespace skiff::cluster

@@ -1,0 +1,244 @@
+#include "cluster/objects.h"
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/synchronization/mutex.h"
+#include "api/codec.h"
+#include "api/errors.h"
+#include "api/patch.h"
+#include "base/status.h"
+#include "cluster/await.h"
+#include "cluster/kind_name.h"
+#include "cluster/subscription.h"
+#include "cluster/three_way.h"
+#include "cluster/wait_condition.h"
+
+namespace skiff::cluster {
+namespace {
+
+using api::JsonValue;
+
+constexpr int kConflictRetries = 5;
+
+std::string NamespaceFor(const api::ResourceInfo& resource, const std::string& name_space) {
+  return resource.namespaced ? name_space : "";
+}
+
+// The message of one manifest, strictly read: an unknown field is an error, as with kubectl.
+absl::StatusOr<api::MessagePtr> Read(const std::string& json) {
+  api::DecodeNotes notes;
+  SKIFF_ASSIGN_OR_RETURN(api::MessagePtr message, api::DecodeAnyJson(json, &notes));
+  if (!notes.unknown_or_duplicate.empty()) {
+    return api::BadRequest(absl::StrCat("strict decoding error: ",
+                                        absl::StrJoin(notes.unknown_or_duplicate, ", ")));
+  }
+  return message;
+}
+
+absl::Status Name(absl::Status status, const google::protobuf::Message& message) {
+  const metav1::ObjectMeta* meta = api::MetaOf(message);
+  const std::string name = meta->name().empty() ? meta->generate_name() : meta->name();
+  return Annotate(std::move(status), absl::StrCat(message.GetDescriptor()->name(), " \"", name,
+                                                  "\""));
+}
+
+// `applied` with the annotation that remembers it, as kubectl writes it.
+JsonValue WithAnnotation(const JsonValue& applied) {
+  JsonValue out = applied;
+  JsonValue& meta = out.Member("metadata");
+  if (!meta.is_object()) meta = JsonValue::Object();
+  JsonValue& annotations = meta.Member("annotations");
+  if (!annotations.is_object()) annotations = JsonValue::Object();
+  annotations.Erase(kLastApplied);
+  const std::string remembered = absl::StrCat(out.ToString(), "\n");
+  out.Member("metadata").Member("annotations").Member(kLastApplied) =
+      JsonValue::String(remembered);
+  return out;
+}
+
+}  // namespace
+
+absl::StatusOr<client::WriteResult> Objects::Commit(client::Write write) {
+  return Await<client::WriteResult>([&](client::Callback<client::WriteResult> done) {
+    std::vector<client::Write> writes;
+    writes.push_back(std::move(write));
+    client_->Commit(std::move(writes), loop_, std::move(done));
+  });
+}
+
+absl::StatusOr<api::ObjectPtr> Objects::Find(const api::ResourceInfo& resource,
+                                             const std::string& name_space,
+                                             const std::string& name) {
+  return Await<api::ObjectPtr>([&](client::Callback<api::ObjectPtr> done) {
+    client_->Get(resource, NamespaceFor(resource, name_space), name, loop_, std::move(done));
+  });
+}
+
+absl::StatusOr<Applied::Outcome> Objects::Bring(const api::ObjectPtr& live,
+                                                const std::string& applied) {
+  SKIFF_ASSIGN_OR_RETURN(const JsonValue wanted, JsonValue::Parse(applied));
+  JsonValue last = JsonValue::Object();
+  const auto& annotations = live->meta().annotations();
+  if (const auto it = annotations.find(std::string(kLastApplied)); it != annotations.end()) {
+    // Whatever is there that does not parse was not written by an apply.
+    if (auto parsed = JsonValue::Parse(it->second); parsed.ok()) last = *std::move(parsed);
+  }
+  const google::protobuf::Descriptor* type = live->message().GetDescriptor();
+  const JsonValue patch = ThreeWayPatch(last, WithAnnotation(wanted), type);
+  SKIFF_ASSIGN_OR_RETURN(const std::string patched,
+                         api::StrategicMergePatch(*live->Json(), patch.ToString(), type));
+  api::MessagePtr message(live->message().New());
+  SKIFF_RETURN_IF_ERROR(api::DecodeJson(patched, message.get()));
+  client::Write write = client::Write::Update(std::move(message));
+  write.if_revision = live->revision();
+  SKIFF_ASSIGN_OR_RETURN(const client::WriteResult result, Commit(std::move(write)));
+  return result.objects.at(0)->revision() == live->revision() ? Applied::Outcome::kUnchanged
+                                                              : Applied::Outcome::kConfigured;
+}
+
+absl::StatusOr<Applied> Objects::ApplyOne(const std::string& json, const std::string& name_space) {
+  SKIFF_ASSIGN_OR_RETURN(const api::MessagePtr message, Read(json));
+  const api::ResourceInfo& resource = api::ResourceOfDescriptor(message->GetDescriptor());
+  const metav1::ObjectMeta* meta = api::MetaOf(*message);
+  if (meta->name().empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(std::string(resource.kind), ": metadata.name is required to apply it"));
+  }
+  Applied applied;
+  applied.object = {std::string(resource.kind),
+                    NamespaceFor(resource, meta->namespace_().empty() ? name_space
+                                                                      : meta->namespace_()),
+                    meta->name()};
+  for (int attempt = 0;; ++attempt) {
+    absl::Status status;
+    const auto live = Find(resource, applied.object.name_space, meta->name());
+    if (live.ok()) {
+      const auto outcome = Bring(*live, json);
+      status = outcome.status();
+      if (outcome.ok()) applied.outcome = *outcome;
+    } else if (absl::IsNotFound(live.status())) {
+      SKIFF_ASSIGN_OR_RETURN(const JsonValue wanted, JsonValue::Parse(json));
+      SKIFF_ASSIGN_OR_RETURN(api::MessagePtr fresh, Read(WithAnnotation(wanted).ToString()));
+      if (resource.namespaced) {
+        api::MutableMetaOf(fresh.get())->set_namespace_(applied.object.name_space);
+      }
+      status = Commit(client::Write::Create(std::move(fresh))).status();
+      applied.outcome = Applied::Outcome::kCreated;
+    } else {
+      status = live.status();
+    }
+    if (status.ok()) return applied;
+    const bool raced = absl::IsAborted(status) || absl::IsAlreadyExists(status);
+    if (!raced || attempt == kConflictRetries) return Name(status, *message);
+  }
+}
+
+absl::StatusOr<std::vector<Applied>> Objects::Apply(const std::string& manifest,
+                                                    const std::string& name_space) {
+  SKIFF_ASSIGN_OR_RETURN(const std::vector<std::string> documents, api::YamlToJson(manifest));
+  std::vector<Applied> out;
+  for (const std::string& document : documents) {
+    SKIFF_ASSIGN_OR_RETURN(Applied applied, ApplyOne(document, name_space));
+    out.push_back(std::move(applied));
+  }
+  return out;
+}
+
+absl::StatusOr<std::string> Objects::Create(const std::string& manifest,
+                                            const std::string& name_space) {
+  SKIFF_ASSIGN_OR_RETURN(const std::vector<std::string> documents, api::YamlToJson(manifest));
+  if (documents.size() != 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the manifest holds ", documents.size(), " objects; want exactly one"));
+  }
+  SKIFF_ASSIGN_OR_RETURN(api::MessagePtr message, Read(documents[0]));
+  metav1::ObjectMeta* meta = api::MutableMetaOf(message.get());
+  if (api::ResourceOfDescriptor(message->GetDescriptor()).namespaced &&
+      meta->namespace_().empty()) {
+    meta->set_namespace_(name_space);
+  }
+  SKIFF_ASSIGN_OR_RETURN(const client::WriteResult result,
+                         Commit(client::Write::Create(std::move(message))));
+  return *result.objects.at(0)->Json();
+}
+
+absl::StatusOr<api::ObjectPtr> Objects::Get(const ObjectRef& object) {
+  SKIFF_ASSIGN_OR_RETURN(const api::ResourceInfo* resource, ResolveKind(object.kind));
+  return Find(*resource, object.name_space, object.name);
+}
+
+absl::StatusOr<client::ListResult> Objects::List(const ListQuery& query) {
+  SKIFF_ASSIGN_OR_RETURN(const api::ResourceInfo* resource, ResolveKind(query.kind));
+  return Await<client::ListResult>([&](client::Callback<client::ListResult> done) {
+    client::ListOptions options;
+    options.name_space = NamespaceFor(*resource, query.name_space);
+    options.label_selector = query.label_selector;
+    options.field_selector = query.field_selector;
+    client_->List(*resource, options, loop_, std::move(done));
+  });
+}
+
+absl::Status Objects::Delete(const ObjectRef& object,
+                             std::optional<int64_t> grace_period_seconds) {
+  SKIFF_ASSIGN_OR_RETURN(const api::ResourceInfo* resource, ResolveKind(object.kind));
+  client::Write write;
+  write.verb = client::Write::Verb::kDelete;
+  write.resource = resource;
+  write.name_space = NamespaceFor(*resource, object.name_space);
+  write.name = object.name;
+  write.grace_period_seconds = grace_period_seconds;
+  write.propagation_policy = "Background";
+  const absl::Status status = Commit(std::move(write)).status();
+  return absl::IsNotFound(status) ? absl::OkStatus() : status;
+}
+
+absl::Status Objects::Wait(const ObjectRef& object, const std::string& condition,
+                           absl::Duration timeout) {
+  SKIFF_ASSIGN_OR_RETURN(const api::ResourceInfo* resource, ResolveKind(object.kind));
+  SKIFF_ASSIGN_OR_RETURN(const WaitCondition wanted, WaitCondition::Parse(condition));
+  const auto found = Find(*resource, object.name_space, object.name);
+  if (!found.ok()) {
+    if (absl::IsNotFound(found.status()) && wanted.for_delete()) return absl::OkStatus();
+    if (!absl::IsNotFound(found.status()) || !wanted.for_create()) return found.status();
+  }
+
+  struct State {
+    absl::Mutex mutex;
+    bool done ABSL_GUARDED_BY(mutex) = false;
+    absl::Status result ABSL_GUARDED_BY(mutex);
+    std::string last ABSL_GUARDED_BY(mutex) = "it does not exist";
+  } state;
+  client::ListOptions options;
+  options.name_space = NamespaceFor(*resource, object.name_space);
+  options.field_selector = absl::StrCat("metadata.name=", object.name);
+  const auto subscription = Subscribe(
+      client_, loop_, *resource, options,
+      [&](skiff::WatchEvent event) {
+        const bool gone = event.type == skiff::WatchEvent::Type::kDeleted;
+        const auto json = JsonValue::Parse(event.object_json);
+        absl::MutexLock lock(&state.mutex);
+        if (gone) {
+          state.done = true;
+          if (!wanted.for_delete()) {
+            state.result = api::NotFound(*resource, object.name);
+          }
+        } else if (json.ok()) {
+          state.done = state.done || wanted.Holds(*json);
+          state.last = wanted.Describe(*json);
+        }
+      },
+      [&](absl::Status why) {
+        absl::MutexLock lock(&state.mutex);
+        state.done = true;
+        state.result = std::move(why);
+      });
+  absl::MutexLock lock(&state.mutex);
+  if (!state.mutex.AwaitWithTimeout(absl::Condition(&state.done), timeout)) {
+    return absl::DeadlineExceededError(
+        absl::StrCat("timed out waiting for ", condition, " on ", resource->qualified(), "/",
+                     object.name, ": ", state.last));
+  }
+  return state.result;
+}
+
+}  // namespace skiff::cluster

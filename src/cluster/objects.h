@@ -1,0 +1,39 @@
+// Cluster's object calls over the in-process Client: apply, create, get, list, delete, wait.
+//
+// Threads: any but the loop's; calls block.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "client/client.h"
+#include "skiff/cluster.h"
+
+namespace skiff::cluster {
+
+class Objects {
+ public:
+  // Answers come on `loop`. Both outlive it.
+  Objects(client::Client* client, Executor* loop) : client_(client), loop_(loop) {}
+
+  absl::StatusOr<std::vector<Applied>> Apply(const std::string& manifest,
+                                             const std::string& name_space);
+  absl::StatusOr<std::string> Create(const std::string& manifest, const std::string& name_space);
+  absl::StatusOr<api::ObjectPtr> Get(const ObjectRef& object);
+  absl::StatusOr<client::ListResult> List(const ListQuery& query);
+  absl::Status Delete(const ObjectRef& object, std::optional<int64_t> grace_period_seconds);
+  absl::Status Wait(const ObjectRef& object, const std::string& condition, absl::Duration timeout);
+
+ private:
+  absl::StatusOr<api::ObjectPtr> Find(const api::ResourceInfo& resource,
+                                      const std::string& name_space, const std::string& name);
+  absl::StatusOr<client::WriteResult> Commit(client::Write write);
+  absl::StatusOr<Applied> ApplyOne(const std::string& json, const std::string& name_space);
+  absl::StatusOr<Applied::Outcome> Bring(const api::ObjectPtr& live, const std::string& applied);
+
+  client::Client* const client_;
+  Executor* const loop_;
+};
+
+}  // namespace skiff::cluster

@@ -1,0 +1,325 @@
+#include "scheduler/scheduler.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "api/time.h"
+#include "base/status.h"
+
+namespace skiff::scheduler {
+namespace {
+
+// One transaction holds at most this many bindings, so that a burst neither waits for a giant commit nor
+// pays an fsync for each.
+constexpr size_t kBatch = 256;
+constexpr absl::string_view kSchedulerName = "default-scheduler";
+
+bool IsFinished(const corev1::Pod& pod) {
+  return pod.status().phase() == "Succeeded" || pod.status().phase() == "Failed";
+}
+
+bool IsOurs(const corev1::Pod& pod) {
+  const std::string& name = pod.spec().scheduler_name();
+  return (name.empty() || name == kSchedulerName) && pod.spec().scheduling_gates().empty() &&
+         !pod.metadata().has_deletion_timestamp();
+}
+
+std::string KeyOf(const api::Object& pod) {
+  return absl::StrCat(pod.meta().namespace_(), "/", pod.meta().name());
+}
+
+client::Write BindingOf(const api::Object& pod, const std::string& node) {
+  auto binding = std::make_unique<corev1::Binding>();
+  binding->mutable_metadata()->set_name(pod.meta().name());
+  binding->mutable_metadata()->set_namespace_(pod.meta().namespace_());
+  binding->mutable_metadata()->set_uid(pod.meta().uid());
+  binding->mutable_target()->set_kind("Node");
+  binding->mutable_target()->set_name(node);
+  client::Write write;
+  write.verb = client::Write::Verb::kCreate;
+  write.resource = &api::ResourceOf<corev1::Pod>();
+  write.name_space = pod.meta().namespace_();
+  write.name = pod.meta().name();
+  write.subresource = "binding";
+  write.uid = pod.meta().uid();
+  write.object = std::move(binding);
+  return write;
+}
+
+void SetUnschedulable(const std::string& message, absl::Time now, corev1::Pod* pod) {
+  corev1::PodCondition* condition = nullptr;
+  for (corev1::PodCondition& existing : *pod->mutable_status()->mutable_conditions()) {
+    if (existing.type() == "PodScheduled") condition = &existing;
+  }
+  if (condition == nullptr) condition = pod->mutable_status()->add_conditions();
+  condition->set_type("PodScheduled");
+  if (condition->status() != "False") {
+    *condition->mutable_last_transition_time() = api::MakeTime(now);
+  }
+  condition->set_status("False");
+  condition->set_reason("Unschedulable");
+  condition->set_message(message);
+}
+
+}  // namespace
+
+Scheduler::Scheduler(client::Client* client, Executor* loop, RecordEvent record, Logger logger,
+                     Metrics* metrics)
+    : client_(client),
+      loop_(loop),
+      record_(std::move(record)),
+      logger_(std::move(logger)),
+      bound_(metrics->Counter("scheduler_schedule_attempts_total",
+                              "Attempts to schedule pods, by result.", {{"result", "scheduled"}})),
+      unschedulable_attempts_(metrics->Counter("scheduler_schedule_attempts_total",
+                                               "Attempts to schedule pods, by result.",
+                                               {{"result", "unschedulable"}})) {}
+
+Scheduler::~Scheduler() { SKIFF_CHECK(!running_); }
+
+void Scheduler::Start() {
+  running_ = true;
+  alive_ = std::make_shared<bool>(true);
+  WatchNodes();
+  WatchPods();
+}
+
+void Scheduler::Stop() {
+  running_ = false;
+  if (alive_ != nullptr) *alive_ = false;
+  node_watch_.reset();
+  pod_watch_.reset();
+  if (restart_ != 0) loop_->Cancel(restart_);
+  restart_ = 0;
+}
+
+void Scheduler::WatchNodes() {
+  node_watch_ = client_->StartWatch(
+      api::ResourceOf<corev1::Node>(), {}, loop_,
+      {[this](std::vector<client::WatchEvent> events) { OnNodes(std::move(events)); },
+       [this](absl::Status why) { Restart(std::move(why)); }});
+}
+
+void Scheduler::WatchPods() {
+  pod_watch_ = client_->StartWatch(
+      api::ResourceOf<corev1::Pod>(), {}, loop_,
+      {[this](std::vector<client::WatchEvent> events) { OnPods(std::move(events)); },
+       [this](absl::Status why) { Restart(std::move(why)); }});
+}
+
+// A broken watch may have missed deletions: the picture is drawn anew.
+void Scheduler::Restart(absl::Status why) {
+  if (!running_ || restart_ != 0) return;
+  logger_.Warning("watch ended, starting over: %s", why.ToString());
+  Stop();
+  running_ = true;
+  restart_ = loop_->PostAfter(absl::Seconds(1), [this] {
+    restart_ = 0;
+    table_ = NodeTable();
+    pods_.clear();
+    waiting_for_node_.clear();
+    queue_.clear();
+    unschedulable_.clear();
+    in_flight_ = 0;
+    Start();
+  });
+}
+
+void Scheduler::OnNodes(std::vector<client::WatchEvent> events) {
+  for (const client::WatchEvent& event : events) {
+    if (event.object == nullptr) continue;
+    const std::string& name = event.object->meta().name();
+    if (event.type == client::EventType::kDeleted) {
+      table_.RemoveNode(name);
+      for (auto& [key, pod] : pods_) {
+        if (pod.node != name) continue;
+        pod.node.clear();
+        waiting_for_node_[name].insert(key);
+      }
+      continue;
+    }
+    table_.SetNode(event.object->As<corev1::Node>());
+    // Pods that were bound to it before it was seen.
+    if (auto waiting = waiting_for_node_.extract(name)) {
+      for (const std::string& key : waiting.mapped()) {
+        const auto it = pods_.find(key);
+        if (it != pods_.end() && it->second.node.empty()) Account(it->second, name);
+      }
+    }
+  }
+  RetryUnschedulable();
+}
+
+void Scheduler::OnPods(std::vector<client::WatchEvent> events) {
+  for (const client::WatchEvent& event : events) {
+    view_revision_ = std::max(view_revision_, event.revision);
+    if (event.object != nullptr) OnPod(event);
+  }
+}
+
+void Scheduler::OnPod(const client::WatchEvent& event) {
+  const std::string key = KeyOf(*event.object);
+  const corev1::Pod& now = event.object->As<corev1::Pod>();
+  auto it = pods_.find(key);
+  if (it != pods_.end() && (event.type == client::EventType::kDeleted || IsFinished(now) ||
+                            it->second.object->meta().uid() != now.metadata().uid())) {
+    Pod& pod = it->second;
+    queue_.erase({-pod.info.priority, pod.order, key});
+    unschedulable_.erase(key);
+    Release(pod);
+    pods_.erase(it);
+    it = pods_.end();
+    RetryUnschedulable();
+  }
+  if (event.type == client::EventType::kDeleted || IsFinished(now)) return;
+  if (it == pods_.end()) {
+    it = pods_.emplace(key, Pod()).first;
+    it->second.info = MakePodInfo(now);
+    it->second.order = next_order_++;
+  }
+  Pod& pod = it->second;
+  pod.object = event.object;
+  if (!now.spec().node_name().empty()) {
+    queue_.erase({-pod.info.priority, pod.order, key});
+    unschedulable_.erase(key);
+    if (pod.node != now.spec().node_name()) {
+      Release(pod);
+      Account(pod, now.spec().node_name());
+    }
+    pod.assumed = false;
+    return;
+  }
+  if (!IsOurs(now)) {
+    queue_.erase({-pod.info.priority, pod.order, key});
+    unschedulable_.erase(key);
+  } else if (!pod.assumed && !unschedulable_.contains(key)) {
+    Enqueue(key);
+  }
+}
+
+void Scheduler::Account(Pod& pod, const std::string& node) {
+  if (const auto row = table_.Find(node)) {
+    table_.AddPod(*row, pod.info);
+    pod.node = node;
+  } else {
+    waiting_for_node_[node].insert(pod.info.key);
+  }
+}
+
+void Scheduler::Release(Pod& pod) {
+  if (pod.node.empty()) return;
+  if (const auto row = table_.Find(pod.node)) table_.RemovePod(*row, pod.info);
+  pod.node.clear();
+}
+
+void Scheduler::Enqueue(const std::string& key) {
+  const Pod& pod = pods_.at(key);
+  queue_.insert({-pod.info.priority, pod.order, key});
+  PostPass();
+}
+
+void Scheduler::RetryUnschedulable() {
+  const std::set<std::string> keys = std::exchange(unschedulable_, {});
+  for (const std::string& key : keys) Enqueue(key);
+}
+
+void Scheduler::PostPass() {
+  if (pass_posted_) return;
+  pass_posted_ = true;
+  loop_->Post([this, alive = alive_] {
+    pass_posted_ = false;
+    if (*alive) Pass();
+  });
+}
+
+void Scheduler::Pass() {
+  std::vector<std::string> placed;
+  while (!queue_.empty() && placed.size() < kBatch) {
+    const std::string key = std::get<2>(*queue_.begin());
+    queue_.erase(queue_.begin());
+    Pod& pod = pods_.at(key);
+    const Placement placement =
+        table_.Place(pod.object->As<corev1::Pod>(), pod.info, loop_->rng());
+    if (!placement.row) {
+      unschedulable_.insert(key);
+      ReportUnschedulable(pod, placement.Message(table_.size()));
+      continue;
+    }
+    pod.assumed = true;
+    Account(pod, table_.Name(*placement.row));
+    placed.push_back(key);
+  }
+  if (!placed.empty()) Bind(std::move(placed));
+  if (!queue_.empty()) PostPass();
+}
+
+void Scheduler::Bind(std::vector<std::string> keys) {
+  std::vector<client::Write> writes;
+  for (const std::string& key : keys) {
+    const Pod& pod = pods_.at(key);
+    writes.push_back(BindingOf(*pod.object, pod.node));
+  }
+  ++in_flight_;
+  client_->Commit(std::move(writes), loop_,
+                  [this, alive = alive_, keys = std::move(keys)](
+                      absl::StatusOr<client::WriteResult> result) {
+                    if (!*alive) return;
+                    --in_flight_;
+                    OnBound(keys, result.status());
+                  });
+}
+
+void Scheduler::OnBound(const std::vector<std::string>& keys, absl::Status status) {
+  if (!status.ok() && keys.size() > 1) {
+    // One of them changed under the batch: each on its own tells which.
+    for (const std::string& key : keys) {
+      if (pods_.contains(key) && pods_.at(key).assumed) Bind({key});
+    }
+    return;
+  }
+  for (const std::string& key : keys) {
+    const auto it = pods_.find(key);
+    if (it == pods_.end()) continue;
+    Pod& pod = it->second;
+    if (status.ok()) {
+      bound_.Increment();
+      const std::string node =
+          pod.node.empty() ? pod.object->As<corev1::Pod>().spec().node_name() : pod.node;
+      record_(*pod.object, "Normal", "Scheduled",
+              absl::StrCat("Successfully assigned ", key, " to ", node));
+      continue;
+    }
+    if (!pod.assumed) continue;  // The watch has told of another outcome meanwhile.
+    logger_.Warning("binding %s failed: %s", key, status.ToString());
+    pod.assumed = false;
+    Release(pod);
+    // Gone or bound elsewhere: the watch will say so. Anything else is tried again.
+    if (!absl::IsNotFound(status) && !absl::IsAborted(status)) {
+      loop_->PostAfter(absl::Seconds(1), [this, alive = alive_, key] {
+        if (*alive && pods_.contains(key) && !pods_.at(key).assumed) Enqueue(key);
+      });
+    }
+  }
+}
+
+void Scheduler::ReportUnschedulable(Pod& pod, const std::string& message) {
+  unschedulable_attempts_.Increment();
+  if (pod.why_not == message) return;
+  pod.why_not = message;
+  record_(*pod.object, "Warning", "FailedScheduling", message);
+  auto changed = pod.object->CopyAs<corev1::Pod>();
+  SetUnschedulable(message, loop_->clock().Now(), changed.get());
+  std::vector<client::Write> writes;
+  writes.push_back(client::Write::Update(std::move(changed), "status"));
+  ++in_flight_;
+  client_->Commit(std::move(writes), loop_,
+                  [this, alive = alive_, key = pod.info.key](
+                      absl::StatusOr<client::WriteResult> result) {
+                    if (!*alive) return;
+                    --in_flight_;
+                    // Lost to a newer state of the pod: said again with the next attempt.
+                    if (!result.ok() && pods_.contains(key)) pods_.at(key).why_not.clear();
+                  });
+}
+
+}  // namespace skiff::scheduler

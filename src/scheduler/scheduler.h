@@ -1,0 +1,92 @@
+// Binds pods to nodes: watches both, keeps the node table, places what is pending in order of priority
+// and age, and commits bindings in batches.
+//
+// Threads: Start and Stop from any thread but the loop's; everything else happens on the loop.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <tuple>
+
+#include "base/log.h"
+#include "base/metrics.h"
+#include "client/client.h"
+#include "scheduler/node_table.h"
+
+namespace skiff::scheduler {
+
+// How the scheduler tells about a pod: `type` is Normal or Warning.
+using RecordEvent = std::function<void(const api::Object& pod, absl::string_view type,
+                                       absl::string_view reason, const std::string& message)>;
+
+class Scheduler {
+ public:
+  // Everything given outlives it. `record` is called on the loop.
+  Scheduler(client::Client* client, Executor* loop, RecordEvent record, Logger logger,
+            Metrics* metrics);
+  ~Scheduler();
+
+  // Both on the loop.
+  void Start();
+  void Stop();
+
+  // Nothing to place, nothing in flight. On the loop.
+  bool Settled() const { return queue_.empty() && in_flight_ == 0 && !pass_posted_; }
+  // The newest revision of pods it has seen. On the loop.
+  uint64_t view_revision() const { return view_revision_; }
+
+ private:
+  struct Pod {
+    api::ObjectPtr object;
+    PodInfo info;
+    std::string node;       // Accounted to it; empty: to none.
+    bool assumed = false;   // Placed here, the binding not yet seen in the watch.
+    uint64_t order = 0;     // Of its first sight.
+    std::string why_not;    // The last reason it could not be placed.
+  };
+  using QueueKey = std::tuple<int32_t, uint64_t, std::string>;  // -priority, order, pod key
+
+  void WatchNodes();
+  void WatchPods();
+  void OnNodes(std::vector<client::WatchEvent> events);
+  void OnPods(std::vector<client::WatchEvent> events);
+  void OnPod(const client::WatchEvent& event);
+  void Restart(absl::Status why);
+  void Account(Pod& pod, const std::string& node);
+  void Release(Pod& pod);
+  void Enqueue(const std::string& key);
+  void RetryUnschedulable();
+  void PostPass();
+  void Pass();
+  void Bind(std::vector<std::string> keys);
+  void OnBound(const std::vector<std::string>& keys, absl::Status status);
+  void ReportUnschedulable(Pod& pod, const std::string& message);
+
+  client::Client* const client_;
+  Executor* const loop_;
+  const RecordEvent record_;
+  const Logger logger_;
+  prometheus::Counter& bound_;
+  prometheus::Counter& unschedulable_attempts_;
+
+  NodeTable table_;
+  std::map<std::string, Pod> pods_;
+  std::map<std::string, std::set<std::string>> waiting_for_node_;  // Bound to a node not yet seen.
+  std::set<QueueKey> queue_;
+  std::set<std::string> unschedulable_;
+  uint64_t next_order_ = 0;
+  uint64_t view_revision_ = 0;
+  int in_flight_ = 0;
+  bool pass_posted_ = false;
+  bool running_ = false;
+  Executor::TimerId restart_ = 0;
+  std::unique_ptr<client::Watch> node_watch_;
+  std::unique_ptr<client::Watch> pod_watch_;
+  // Callbacks of commits check it: they may come after Stop.
+  std::shared_ptr<bool> alive_;
+};
+
+}  // namespace skiff::scheduler
