@@ -1,0 +1,74 @@
+#include "api/object.h"
+
+#include "absl/strings/numbers.h"
+#include "api/codec.h"
+#include "base/status.h"
+
+namespace skiff::api {
+namespace {
+
+const google::protobuf::FieldDescriptor* MetaField(const google::protobuf::Message& message) {
+  const auto* field = message.GetDescriptor()->FindFieldByNumber(1);
+  if (field == nullptr || field->message_type() != metav1::ObjectMeta::descriptor()) return nullptr;
+  return field;
+}
+
+}  // namespace
+
+const metav1::ObjectMeta* MetaOf(const google::protobuf::Message& message) {
+  const auto* field = MetaField(message);
+  if (field == nullptr) return nullptr;
+  return static_cast<const metav1::ObjectMeta*>(
+      &message.GetReflection()->GetMessage(message, field));
+}
+
+metav1::ObjectMeta* MutableMetaOf(google::protobuf::Message* message) {
+  const auto* field = MetaField(*message);
+  if (field == nullptr) return nullptr;
+  return static_cast<metav1::ObjectMeta*>(
+      message->GetReflection()->MutableMessage(message, field));
+}
+
+Object::Object(MessagePtr message)
+    : resource_(&ResourceOfDescriptor(message->GetDescriptor())),
+      message_(std::move(message)),
+      meta_(MetaOf(*message_)) {
+  SKIFF_CHECK(meta_ != nullptr);
+  if (!absl::SimpleAtoi(meta_->resource_version(), &revision_)) revision_ = 0;
+}
+
+Object::~Object() = default;
+
+ObjectPtr Object::Make(MessagePtr message) { return ObjectPtr(new Object(std::move(message))); }
+
+MessagePtr Object::Copy() const {
+  MessagePtr copy(message_->New());
+  copy->CopyFrom(*message_);
+  return copy;
+}
+
+void Object::CheckKind(const google::protobuf::Descriptor* descriptor) const {
+  SKIFF_CHECK(descriptor == message_->GetDescriptor());
+}
+
+std::shared_ptr<const std::string> Object::Json() const {
+  if (auto cached = json_.load()) return cached;
+  const std::string api_version = resource_->api_version();
+  auto made = std::make_shared<std::string>();
+  JsonOptions options;
+  options.kind = resource_->kind;
+  options.api_version = api_version;
+  EncodeJson(*message_, options, made.get());
+  json_.store(made);  // Another thread may have done the same: either copy is right.
+  return made;
+}
+
+std::shared_ptr<const std::string> Object::Protobuf() const {
+  if (auto cached = protobuf_.load()) return cached;
+  auto made = std::make_shared<const std::string>(
+      EncodeProtobuf(*message_, resource_->api_version(), resource_->kind));
+  protobuf_.store(made);
+  return made;
+}
+
+}  // namespace skiff::api
