@@ -1,0 +1,53 @@
+#include "api/validation/field_errors.h"
+
+#include <algorithm>
+#include <map>
+
+#include "absl/strings/str_join.h"
+#include "api/codec.h"
+#include "google/protobuf/util/message_differencer.h"
+
+namespace skiff::api {
+
+std::string JsonOf(const google::protobuf::Message& message) {
+  std::string json;
+  EncodeJson(message, JsonOptions{}, &json);
+  return json;
+}
+
+std::string JsonOf(const google::protobuf::Map<std::string, std::string>& map) {
+  JsonValue object = JsonValue::Object();
+  for (const auto& [key, value] : std::map<std::string, std::string>(map.begin(), map.end())) {
+    object.Member(key) = JsonValue::String(value);
+  }
+  return object.ToString();
+}
+
+void ErrorList::OneOf(const Path& path, const std::string& value,
+                      std::initializer_list<absl::string_view> supported) {
+  if (std::find(supported.begin(), supported.end(), value) != supported.end()) return;
+  const std::string list = absl::StrJoin(supported, ", ", [](std::string* out, absl::string_view s) {
+    absl::StrAppend(out, "\"", s, "\"");
+  });
+  Add(Kind::kNotSupported, path, JsonOf(value), absl::StrCat("supported values: ", list));
+}
+
+void ErrorList::OneOfRequired(const Path& path, const std::string& value,
+                              std::initializer_list<absl::string_view> supported) {
+  if (value.empty()) {
+    Required(path);
+  } else {
+    OneOf(path, value, supported);
+  }
+}
+
+void ErrorList::NotNegative(const Path& path, int64_t value) {
+  if (value < 0) Invalid(path, value, "must be greater than or equal to 0");
+}
+
+bool SameMessage(const google::protobuf::Message& a, const google::protobuf::Message& b) {
+  // Equivalent: a field that is absent equals one that holds its default.
+  return google::protobuf::util::MessageDifferencer::Equivalent(a, b);
+}
+
+}  // namespace skiff::api

@@ -1,0 +1,88 @@
+#include "api/validation/validation.h"
+
+#include "api/object.h"
+#include "api/resource.h"
+#include "api/validation/kinds.h"
+#include "api/validation/names.h"
+
+namespace skiff::api {
+namespace {
+
+using google::protobuf::Descriptor;
+using google::protobuf::Message;
+
+// What is checked of a kind besides its metadata.
+struct Rules {
+  const Descriptor* kind;
+  NameCheck name;
+  void (*create)(const Message& object, ErrorList* errors);
+  void (*update)(const Message& now, const Message& old, ErrorList* errors);
+};
+
+template <typename T, void (*kCreate)(const T&, ErrorList*)>
+Rules MakeRules(NameCheck name) {
+  const auto create = [](const Message& object, ErrorList* errors) {
+    kCreate(static_cast<const T&>(object), errors);
+  };
+  const auto update = [](const Message& now, const Message&, ErrorList* errors) {
+    kCreate(static_cast<const T&>(now), errors);
+  };
+  return {T::descriptor(), name, create, update};
+}
+
+template <typename T, void (*kCreate)(const T&, ErrorList*),
+          void (*kUpdate)(const T&, const T&, ErrorList*)>
+Rules MakeRules(NameCheck name) {
+  Rules rules = MakeRules<T, kCreate>(name);
+  rules.update = [](const Message& now, const Message& old, ErrorList* errors) {
+    kUpdate(static_cast<const T&>(now), static_cast<const T&>(old), errors);
+  };
+  return rules;
+}
+
+const Rules* FindRules(const Descriptor* kind) {
+  static const Rules kRules[] = {
+      MakeRules<corev1::Pod, CheckPod, CheckPodUpdate>(CheckDns1123Subdomain),
+      MakeRules<corev1::Service, CheckService, CheckServiceUpdate>(CheckDns1035Label),
+      MakeRules<appsv1::Deployment, CheckDeployment, CheckDeploymentUpdate>(CheckDns1123Subdomain),
+      MakeRules<appsv1::ReplicaSet, CheckReplicaSet, CheckReplicaSetUpdate>(CheckDns1123Subdomain),
+      MakeRules<batchv1::Job, CheckJob, CheckJobUpdate>(CheckDns1123Subdomain),
+      MakeRules<corev1::ConfigMap, CheckConfigMap, CheckConfigMapUpdate>(CheckDns1123Subdomain),
+      MakeRules<corev1::Secret, CheckSecret, CheckSecretUpdate>(CheckDns1123Subdomain),
+      MakeRules<corev1::Namespace, CheckNamespace>(CheckDns1123Label),
+      MakeRules<corev1::Node, CheckNode, CheckNodeUpdate>(CheckDns1123Subdomain),
+      MakeRules<corev1::Event, CheckEvent>(CheckDns1123Subdomain),
+      MakeRules<coordinationv1::Lease, CheckLease>(CheckDns1123Subdomain),
+      MakeRules<nodev1::RuntimeClass, CheckRuntimeClass, CheckRuntimeClassUpdate>(
+          CheckDns1123Subdomain),
+  };
+  for (const Rules& rules : kRules) {
+    if (rules.kind == kind) return &rules;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+std::vector<FieldError> ValidateCreate(const Message& object) {
+  ErrorList errors;
+  const Rules* rules = FindRules(object.GetDescriptor());
+  const ResourceInfo& resource = ResourceOfDescriptor(object.GetDescriptor());
+  if (const metav1::ObjectMeta* meta = MetaOf(object)) {
+    CheckMeta(*meta, resource.namespaced,
+              rules != nullptr ? rules->name : NameCheck(CheckDns1123Subdomain), &errors);
+  }
+  if (rules != nullptr) rules->create(object, &errors);
+  return std::move(errors).Take();
+}
+
+std::vector<FieldError> ValidateUpdate(const Message& now, const Message& old) {
+  ErrorList errors;
+  const metav1::ObjectMeta* meta = MetaOf(now);
+  const metav1::ObjectMeta* old_meta = MetaOf(old);
+  if (meta != nullptr && old_meta != nullptr) CheckMetaUpdate(*meta, *old_meta, &errors);
+  if (const Rules* rules = FindRules(now.GetDescriptor())) rules->update(now, old, &errors);
+  return std::move(errors).Take();
+}
+
+}  // namespace skiff::api
