@@ -107,7 +107,7 @@ class Watch {
 
 struct StoreOptions {
   std::string data_dir;              // Empty: in memory, nothing survives.
-  int64_t history_events = 100'000;  // How many events a watch may resume over.
+  int64_t history_events = 10'000;  // How many events a watch may resume over.
   absl::Duration history_time = absl::Minutes(10);
 };
 

@@ -1,0 +1,90 @@
+#include "raft/rocksdb_env.h"
+
+#include <algorithm>
+#include <deque>
+#include <thread>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "base/uv_executor.h"
+
+namespace skiff::raft {
+namespace {
+
+class OwnedEnv final : public rocksdb::EnvWrapper {
+ public:
+  OwnedEnv() : rocksdb::EnvWrapper(rocksdb::Env::Default()) {}
+  const char* Name() const override { return "skiff"; }
+
+  void Schedule(void (*function)(void*), void* argument, Priority priority, void* tag,
+                void (*unscheduled)(void*)) override {
+    absl::MutexLock lock(&mutex_);
+    // A flush must not wait behind a compaction: each priority has a thread of its own, made when first
+    // needed.
+    auto& pool = pools_[priority];
+    if (pool == nullptr) pool = std::make_unique<ThreadPool>(1);
+    const uint64_t id = next_++;
+    jobs_.push_back({id, priority, tag, function, argument, unscheduled});
+    pool->Run([this, id] { RunJob(id); });
+  }
+
+  int UnSchedule(void* tag, Priority priority) override {
+    std::vector<Job> dropped;
+    {
+      absl::MutexLock lock(&mutex_);
+      const auto wanted = [&](const Job& job) { return job.tag == tag && job.priority == priority; };
+      std::copy_if(jobs_.begin(), jobs_.end(), std::back_inserter(dropped), wanted);
+      std::erase_if(jobs_, wanted);
+    }
+    for (const Job& job : dropped) {
+      if (job.unscheduled != nullptr) job.unscheduled(job.argument);
+    }
+    return static_cast<int>(dropped.size());
+  }
+
+  unsigned int GetThreadPoolQueueLen(Priority priority) const override {
+    absl::MutexLock lock(&mutex_);
+    return static_cast<unsigned int>(std::count_if(
+        jobs_.begin(), jobs_.end(), [&](const Job& job) { return job.priority == priority; }));
+  }
+
+  void SetBackgroundThreads(int, Priority) override {}
+  int GetBackgroundThreads(Priority) override { return 1; }
+  void IncBackgroundThreadsIfNeeded(int, Priority) override {}
+
+ private:
+  struct Job {
+    uint64_t id;
+    Priority priority;
+    void* tag;
+    void (*function)(void*);
+    void* argument;
+    void (*unscheduled)(void*);
+  };
+
+  void RunJob(uint64_t id) {
+    Job job;
+    {
+      absl::MutexLock lock(&mutex_);
+      const auto it = std::find_if(jobs_.begin(), jobs_.end(),
+                                   [&](const Job& candidate) { return candidate.id == id; });
+      if (it == jobs_.end()) return;  // Unscheduled.
+      job = *it;
+      jobs_.erase(it);
+    }
+    job.function(job.argument);
+  }
+
+  mutable absl::Mutex mutex_;
+  std::deque<Job> jobs_ ABSL_GUARDED_BY(mutex_);
+  uint64_t next_ ABSL_GUARDED_BY(mutex_) = 0;
+  // Last: destroyed first, which joins the threads.
+  std::unique_ptr<ThreadPool> pools_[TOTAL];
+};
+
+}  // namespace
+
+std::unique_ptr<rocksdb::Env> NewOwnedEnv() { return std::make_unique<OwnedEnv>(); }
+
+}  // namespace skiff::raft

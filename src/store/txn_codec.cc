@@ -1,0 +1,149 @@
+#include "store/txn_codec.h"
+
+#include <google/protobuf/io/coded_stream.h>
+
+#include "absl/strings/str_cat.h"
+#include "base/status.h"
+
+namespace skiff::store {
+namespace {
+
+void PutVarint(uint64_t value, std::string* out) {
+  while (value >= 0x80) {
+    out->push_back(static_cast<char>(value | 0x80));
+    value >>= 7;
+  }
+  out->push_back(static_cast<char>(value));
+}
+
+void PutString(absl::string_view text, std::string* out) {
+  PutVarint(text.size(), out);
+  out->append(text.data(), text.size());
+}
+
+void PutMessage(const google::protobuf::Message& message, std::string* out) {
+  PutVarint(message.ByteSizeLong(), out);
+  SKIFF_CHECK(message.AppendPartialToString(out));
+}
+
+class Reader {
+ public:
+  explicit Reader(absl::string_view bytes) : rest_(bytes) {}
+
+  bool Varint(uint64_t* out) {
+    *out = 0;
+    for (int shift = 0; shift < 64 && !rest_.empty(); shift += 7) {
+      const auto byte = static_cast<unsigned char>(rest_[0]);
+      rest_.remove_prefix(1);
+      *out |= static_cast<uint64_t>(byte & 0x7f) << shift;
+      if ((byte & 0x80) == 0) return true;
+    }
+    return false;
+  }
+  bool String(absl::string_view* out) {
+    uint64_t size = 0;
+    if (!Varint(&size) || size > rest_.size()) return false;
+    *out = rest_.substr(0, size);
+    rest_.remove_prefix(size);
+    return true;
+  }
+  absl::string_view rest() const { return rest_; }
+
+ private:
+  absl::string_view rest_;
+};
+
+absl::Status Damaged(absl::string_view what) {
+  return absl::DataLossError(absl::StrCat("a stored ", what, " is damaged"));
+}
+
+absl::StatusOr<api::MessagePtr> ParseMessage(absl::string_view key, absl::string_view bytes) {
+  const api::ResourceInfo* resource = ResourceOfKey(key);
+  if (resource == nullptr) {
+    return absl::DataLossError(
+        absl::StrCat("the stored object ", key, " is of a kind that this version does not know"));
+  }
+  api::MessagePtr message(resource->prototype->New());
+  if (!message->ParsePartialFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+    return Damaged(absl::StrCat("object ", key));
+  }
+  return message;
+}
+
+}  // namespace
+
+const api::ResourceInfo* ResourceOfKey(absl::string_view key) {
+  const size_t first = key.find('/');
+  if (first == absl::string_view::npos) return nullptr;
+  const size_t second = key.find('/', first + 1);
+  if (second == absl::string_view::npos) return nullptr;
+  // Every served resource has one version.
+  return api::FindResource(key.substr(0, first), "v1",
+                           key.substr(first + 1, second - first - 1));
+}
+
+std::string EncodeTxn(const Txn& txn) {
+  std::string out;
+  PutVarint(txn.preconditions.size(), &out);
+  for (const Precondition& precondition : txn.preconditions) {
+    out.push_back(static_cast<char>(precondition.kind));
+    PutString(precondition.key, &out);
+    PutVarint(precondition.revision, &out);
+  }
+  PutVarint(txn.ops.size(), &out);
+  for (const Op& op : txn.ops) {
+    PutString(op.key, &out);
+    out.push_back(op.object != nullptr ? 1 : 0);
+    if (op.object != nullptr) PutMessage(*op.object, &out);
+  }
+  return out;
+}
+
+absl::StatusOr<Txn> DecodeTxn(absl::string_view bytes) {
+  Reader reader(bytes);
+  Txn out;
+  uint64_t count = 0;
+  uint64_t kind = 0;
+  absl::string_view text;
+  if (!reader.Varint(&count)) return Damaged("transaction");
+  for (uint64_t i = 0; i < count; ++i) {
+    Precondition precondition;
+    if (!reader.Varint(&kind) || kind > 2 || !reader.String(&text) ||
+        !reader.Varint(&precondition.revision)) {
+      return Damaged("transaction");
+    }
+    precondition.kind = static_cast<Precondition::Kind>(kind);
+    precondition.key = std::string(text);
+    out.preconditions.push_back(std::move(precondition));
+  }
+  if (!reader.Varint(&count)) return Damaged("transaction");
+  for (uint64_t i = 0; i < count; ++i) {
+    if (!reader.String(&text) || !reader.Varint(&kind) || kind > 1) return Damaged("transaction");
+    Op op{std::string(text), nullptr};
+    if (kind == 1) {
+      if (!reader.String(&text)) return Damaged("transaction");
+      SKIFF_ASSIGN_OR_RETURN(op.object, ParseMessage(op.key, text));
+    }
+    out.ops.push_back(std::move(op));
+  }
+  if (!reader.rest().empty()) return Damaged("transaction");
+  return out;
+}
+
+std::string EncodeRow(const api::Object& object) {
+  std::string out;
+  PutVarint(object.revision(), &out);
+  SKIFF_CHECK(object.message().AppendPartialToString(&out));
+  return out;
+}
+
+absl::StatusOr<api::ObjectPtr> DecodeRow(absl::string_view key, absl::string_view row) {
+  Reader reader(row);
+  uint64_t revision = 0;
+  if (!reader.Varint(&revision)) return Damaged(absl::StrCat("object ", key));
+  SKIFF_ASSIGN_OR_RETURN(api::MessagePtr message, ParseMessage(key, reader.rest()));
+  api::MutableMetaOf(message.get())->set_resource_version(absl::StrCat(revision));
+  return api::Object::Make(std::move(message));
+}
+
+}  // namespace skiff::store
