@@ -3,6 +3,8 @@
 #include <limits>
 #include <optional>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
@@ -123,8 +125,8 @@ absl::StatusOr<Scale> ReadSuffix(absl::string_view suffix) {
   }
   const absl::string_view number = suffix.substr(1);
   int exponent = 0;
-  const absl::string_view digits =
-      number[0] == '+' || number[0] == '-' ? number.substr(1) : number;
+  const bool has_sign = absl::StartsWith(number, "+") || absl::StartsWith(number, "-");
+  const absl::string_view digits = has_sign ? number.substr(1) : number;
   if (digits.empty() || digits.find_first_not_of("0123456789") != absl::string_view::npos ||
       !absl::SimpleAtoi(number, &exponent)) {
     return absl::InvalidArgumentError("unable to parse quantity's suffix");
