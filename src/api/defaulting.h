@@ -1,5 +1,6 @@
 // What Kubernetes v1.35 fills in where a manifest is silent. What the schema can say of a field
-// (default_value in the field options) is applied from there; here stands what depends on other fields.
+// (default_value in the field options) is applied from there; here stands what depends on other
+// fields.
 //
 // Threads: any; works on the caller's message.
 #pragma once
@@ -10,8 +11,8 @@
 
 namespace skiff::api {
 
-// Completes a message of a served kind. Never overwrites what is given; doing it twice changes nothing
-// more. Kinds without defaults of their own are left as they are.
+// Completes a message of a served kind. Never overwrites what is given; doing it twice changes
+// nothing more. Kinds without defaults of their own are left as they are.
 void SetDefaults(google::protobuf::Message* object);
 
 // The pod spec of a pod or of a template.

@@ -92,30 +92,48 @@ absl::Status OfResource(absl::string_view reason, const ResourceInfo& resource,
 
 absl::string_view KindText(FieldError::Kind kind) {
   switch (kind) {
-    case FieldError::Kind::kRequired: return "Required value";
-    case FieldError::Kind::kInvalid: return "Invalid value";
-    case FieldError::Kind::kNotSupported: return "Unsupported value";
-    case FieldError::Kind::kDuplicate: return "Duplicate value";
-    case FieldError::Kind::kForbidden: return "Forbidden";
-    case FieldError::Kind::kTooLong: return "Too long";
-    case FieldError::Kind::kTooMany: return "Too many";
-    case FieldError::Kind::kTypeInvalid: return "Invalid value";
-    case FieldError::Kind::kNotFound: return "Not found";
+    case FieldError::Kind::kRequired:
+      return "Required value";
+    case FieldError::Kind::kInvalid:
+      return "Invalid value";
+    case FieldError::Kind::kNotSupported:
+      return "Unsupported value";
+    case FieldError::Kind::kDuplicate:
+      return "Duplicate value";
+    case FieldError::Kind::kForbidden:
+      return "Forbidden";
+    case FieldError::Kind::kTooLong:
+      return "Too long";
+    case FieldError::Kind::kTooMany:
+      return "Too many";
+    case FieldError::Kind::kTypeInvalid:
+      return "Invalid value";
+    case FieldError::Kind::kNotFound:
+      return "Not found";
   }
   return "Invalid value";
 }
 
 absl::string_view CauseReason(FieldError::Kind kind) {
   switch (kind) {
-    case FieldError::Kind::kRequired: return "FieldValueRequired";
-    case FieldError::Kind::kInvalid: return "FieldValueInvalid";
-    case FieldError::Kind::kNotSupported: return "FieldValueNotSupported";
-    case FieldError::Kind::kDuplicate: return "FieldValueDuplicate";
-    case FieldError::Kind::kForbidden: return "FieldValueForbidden";
-    case FieldError::Kind::kTooLong: return "FieldValueTooLong";
-    case FieldError::Kind::kTooMany: return "FieldValueTooMany";
-    case FieldError::Kind::kTypeInvalid: return "FieldValueTypeInvalid";
-    case FieldError::Kind::kNotFound: return "FieldValueNotFound";
+    case FieldError::Kind::kRequired:
+      return "FieldValueRequired";
+    case FieldError::Kind::kInvalid:
+      return "FieldValueInvalid";
+    case FieldError::Kind::kNotSupported:
+      return "FieldValueNotSupported";
+    case FieldError::Kind::kDuplicate:
+      return "FieldValueDuplicate";
+    case FieldError::Kind::kForbidden:
+      return "FieldValueForbidden";
+    case FieldError::Kind::kTooLong:
+      return "FieldValueTooLong";
+    case FieldError::Kind::kTooMany:
+      return "FieldValueTooMany";
+    case FieldError::Kind::kTypeInvalid:
+      return "FieldValueTypeInvalid";
+    case FieldError::Kind::kNotFound:
+      return "FieldValueNotFound";
   }
   return "FieldValueInvalid";
 }
@@ -143,8 +161,7 @@ absl::Status AlreadyExists(const ResourceInfo& resource, absl::string_view name)
                     absl::StrCat(resource.qualified(), " \"", name, "\" already exists"));
 }
 
-absl::Status Conflict(const ResourceInfo& resource, absl::string_view name,
-                      absl::string_view why) {
+absl::Status Conflict(const ResourceInfo& resource, absl::string_view name, absl::string_view why) {
   return OfResource("Conflict", resource, name,
                     absl::StrCat("Operation cannot be fulfilled on ", resource.qualified(), " \"",
                                  name, "\": ", why));
@@ -185,9 +202,9 @@ absl::Status BadRequest(absl::string_view message) {
 }
 
 absl::Status MethodNotSupported(const ResourceInfo& resource, absl::string_view verb) {
-  return OfResource("MethodNotAllowed", resource, "",
-                    absl::StrCat(verb, " is not supported on resources of kind \"",
-                                 resource.qualified(), "\""));
+  return OfResource(
+      "MethodNotAllowed", resource, "",
+      absl::StrCat(verb, " is not supported on resources of kind \"", resource.qualified(), "\""));
 }
 
 absl::Status NotAcceptable(absl::string_view message) {
@@ -262,8 +279,7 @@ metav1::Status ToMetaStatus(const absl::Status& status) {
     case absl::StatusCode::kCancelled:
       return Failure("Timeout", std::string(status.message()));
     default:
-      return Failure("InternalError",
-                     absl::StrCat("Internal error occurred: ", status.message()));
+      return Failure("InternalError", absl::StrCat("Internal error occurred: ", status.message()));
   }
 }
 

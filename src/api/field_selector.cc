@@ -97,14 +97,22 @@ const Selectable<T>* Find(std::span<const Selectable<T>> rows, absl::string_view
 // Calls `visit` with the rows of the kind, if it has any of its own.
 template <typename Visit>
 void VisitKind(const Descriptor* kind, Visit visit) {
-  if (kind == corev1::Pod::descriptor()) visit(std::span(kPodFields));
-  else if (kind == corev1::Event::descriptor()) visit(std::span(kEventFields));
-  else if (kind == corev1::Node::descriptor()) visit(std::span(kNodeFields));
-  else if (kind == corev1::Secret::descriptor()) visit(std::span(kSecretFields));
-  else if (kind == batchv1::Job::descriptor()) visit(std::span(kJobFields));
-  else if (kind == corev1::Namespace::descriptor()) visit(std::span(kNamespaceFields));
-  else if (kind == appsv1::ReplicaSet::descriptor()) visit(std::span(kReplicaSetFields));
-  else if (kind == corev1::Service::descriptor()) visit(std::span(kServiceFields));
+  if (kind == corev1::Pod::descriptor())
+    visit(std::span(kPodFields));
+  else if (kind == corev1::Event::descriptor())
+    visit(std::span(kEventFields));
+  else if (kind == corev1::Node::descriptor())
+    visit(std::span(kNodeFields));
+  else if (kind == corev1::Secret::descriptor())
+    visit(std::span(kSecretFields));
+  else if (kind == batchv1::Job::descriptor())
+    visit(std::span(kJobFields));
+  else if (kind == corev1::Namespace::descriptor())
+    visit(std::span(kNamespaceFields));
+  else if (kind == appsv1::ReplicaSet::descriptor())
+    visit(std::span(kReplicaSetFields));
+  else if (kind == corev1::Service::descriptor())
+    visit(std::span(kServiceFields));
 }
 
 template <typename T, size_t N>
@@ -140,9 +148,8 @@ absl::StatusOr<std::string> Unescape(absl::string_view value) {
   for (size_t i = 0; i < value.size(); ++i) {
     const char c = value[i];
     if (c == ',' || c == '=') {
-      return absl::InvalidArgumentError(
-          absl::StrCat("invalid field selector: unescaped character in value: ",
-                       absl::string_view(&c, 1)));
+      return absl::InvalidArgumentError(absl::StrCat(
+          "invalid field selector: unescaped character in value: ", absl::string_view(&c, 1)));
     }
     if (c != '\\') {
       plain += c;

@@ -116,8 +116,8 @@ class Operation {
     if (op_ == "add" || op_ == "replace" || op_ == "test") return WithValue(path, root);
     if (op_ == "remove") return Remove(root, path) ? absl::OkStatus() : Missing(path_);
     if (op_ == "move" || op_ == "copy") return WithSource(path, root);
-    return Malformed(absl::StrCat("unknown op \"", op_,
-                                  "\": must be add, remove, replace, move, copy or test"));
+    return Malformed(
+        absl::StrCat("unknown op \"", op_, "\": must be add, remove, replace, move, copy or test"));
   }
 
  private:
@@ -213,9 +213,8 @@ absl::StatusOr<std::string> JsonPatch(absl::string_view document, absl::string_v
     return BadRequest("the JSON patch must be a list of operations (RFC 6902)");
   }
   if (operations.items().size() > kMaxOperations) {
-    return RequestEntityTooLarge(
-        absl::StrCat("The allowed maximum operations in a JSON patch is ", kMaxOperations, ", got ",
-                     operations.items().size()));
+    return RequestEntityTooLarge(absl::StrCat("The allowed maximum operations in a JSON patch is ",
+                                              kMaxOperations, ", got ", operations.items().size()));
   }
   for (size_t i = 0; i < operations.items().size(); ++i) {
     SKIFF_RETURN_IF_ERROR(Operation(operations.items()[i], i).Apply(&root));

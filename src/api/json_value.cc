@@ -52,8 +52,8 @@ bool SameNumber(const std::string& a, const std::string& b) {
 
 }  // namespace
 
-// A descent of its own over the text: simdjson would give up the numbers' digits and the place of an
-// error, which are what this tree is for.
+// A descent of its own over the text: simdjson would give up the numbers' digits and the place of
+// an error, which are what this tree is for.
 class JsonReader {
  public:
   explicit JsonReader(absl::string_view text) : text_(text) {}
@@ -85,8 +85,8 @@ class JsonReader {
   }
 
   void SkipBlanks() {
-    while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\n' || text_[at_] == '\t' ||
-                                  text_[at_] == '\r')) {
+    while (at_ < text_.size() &&
+           (text_[at_] == ' ' || text_[at_] == '\n' || text_[at_] == '\t' || text_[at_] == '\r')) {
       ++at_;
     }
   }
@@ -309,10 +309,18 @@ std::string JsonValue::ToString() const {
 void JsonValue::AppendTo(std::string* out) const {
   absl::string_view separator = "";
   switch (type_) {
-    case Type::kNull: out->append("null"); return;
-    case Type::kBool: out->append(boolean_ ? "true" : "false"); return;
-    case Type::kNumber: out->append(text_); return;
-    case Type::kString: AppendJsonString(text_, out); return;
+    case Type::kNull:
+      out->append("null");
+      return;
+    case Type::kBool:
+      out->append(boolean_ ? "true" : "false");
+      return;
+    case Type::kNumber:
+      out->append(text_);
+      return;
+    case Type::kString:
+      AppendJsonString(text_, out);
+      return;
     case Type::kArray:
       out->push_back('[');
       for (const JsonValue& item : items_) {
@@ -339,12 +347,18 @@ void JsonValue::AppendTo(std::string* out) const {
 bool operator==(const JsonValue& a, const JsonValue& b) {
   if (a.type_ != b.type_) return false;
   switch (a.type_) {
-    case JsonValue::Type::kNull: return true;
-    case JsonValue::Type::kBool: return a.boolean_ == b.boolean_;
-    case JsonValue::Type::kNumber: return SameNumber(a.text_, b.text_);
-    case JsonValue::Type::kString: return a.text_ == b.text_;
-    case JsonValue::Type::kArray: return a.items_ == b.items_;
-    case JsonValue::Type::kObject: break;
+    case JsonValue::Type::kNull:
+      return true;
+    case JsonValue::Type::kBool:
+      return a.boolean_ == b.boolean_;
+    case JsonValue::Type::kNumber:
+      return SameNumber(a.text_, b.text_);
+    case JsonValue::Type::kString:
+      return a.text_ == b.text_;
+    case JsonValue::Type::kArray:
+      return a.items_ == b.items_;
+    case JsonValue::Type::kObject:
+      break;
   }
   if (a.entries_.size() != b.entries_.size()) return false;
   return std::all_of(a.entries_.begin(), a.entries_.end(), [&](const JsonValue::Entry& entry) {

@@ -1,5 +1,5 @@
-// A JSON text as a tree, for work on documents without their schema's message (patches): members keep
-// their order and numbers their exact text.
+// A JSON text as a tree, for work on documents without their schema's message (patches): members
+// keep their order and numbers their exact text.
 //
 //   SKIFF_ASSIGN_OR_RETURN(JsonValue doc, JsonValue::Parse(R"({"a": [1]})"));
 //   doc.Member("b") = JsonValue::String("x");
@@ -29,8 +29,8 @@ class JsonValue {
   static JsonValue Array();
   static JsonValue Object();
 
-  // One JSON text (RFC 8259). Of duplicate members the last wins. kInvalidArgument: malformed, with line
-  // and column, or nested deeper than 200.
+  // One JSON text (RFC 8259). Of duplicate members the last wins. kInvalidArgument: malformed, with
+  // line and column, or nested deeper than 200.
   static absl::StatusOr<JsonValue> Parse(absl::string_view text);
 
   Type type() const { return type_; }

@@ -14,8 +14,20 @@ namespace {
 using Operator = LabelSelector::Operator;
 using Requirement = LabelSelector::Requirement;
 
-enum class Token { kEnd, kWord, kComma, kOpen, kClose, kNot, kEqual, kNotEqual, kGreater, kLess,
-                   kIn, kNotIn };
+enum class Token {
+  kEnd,
+  kWord,
+  kComma,
+  kOpen,
+  kClose,
+  kNot,
+  kEqual,
+  kNotEqual,
+  kGreater,
+  kLess,
+  kIn,
+  kNotIn
+};
 
 struct Lexeme {
   Token token;
@@ -57,13 +69,20 @@ class Lexer {
     if (rest.substr(0, 2) == "==") return Take(Token::kEqual, 2);
     if (rest.substr(0, 2) == "!=") return Take(Token::kNotEqual, 2);
     switch (rest[0]) {
-      case '=': return Take(Token::kEqual, 1);
-      case '!': return Take(Token::kNot, 1);
-      case '(': return Take(Token::kOpen, 1);
-      case ')': return Take(Token::kClose, 1);
-      case ',': return Take(Token::kComma, 1);
-      case '>': return Take(Token::kGreater, 1);
-      default: return Take(Token::kLess, 1);
+      case '=':
+        return Take(Token::kEqual, 1);
+      case '!':
+        return Take(Token::kNot, 1);
+      case '(':
+        return Take(Token::kOpen, 1);
+      case ')':
+        return Take(Token::kClose, 1);
+      case ',':
+        return Take(Token::kComma, 1);
+      case '>':
+        return Take(Token::kGreater, 1);
+      default:
+        return Take(Token::kLess, 1);
     }
   }
 
@@ -96,13 +115,12 @@ absl::StatusOr<Requirement> MakeRequirement(absl::string_view key, Operator op,
     const std::vector<std::string> errors = CheckLabelValue(values[i]);
     if (!errors.empty()) {
       return absl::InvalidArgumentError(absl::StrCat("values[", i, "][", key,
-                                                     "]: Invalid value: \"", values[i], "\": ",
-                                                     absl::StrJoin(errors, "; ")));
+                                                     "]: Invalid value: \"", values[i],
+                                                     "\": ", absl::StrJoin(errors, "; ")));
     }
   }
   int64_t bound = 0;
-  if ((op == Operator::kGreater || op == Operator::kLess) &&
-      !absl::SimpleAtoi(values[0], &bound)) {
+  if ((op == Operator::kGreater || op == Operator::kLess) && !absl::SimpleAtoi(values[0], &bound)) {
     return absl::InvalidArgumentError(
         absl::StrCat("values[0]: Invalid value: \"", values[0],
                      "\": for 'Gt', 'Lt' operators, the value must be an integer"));
@@ -151,13 +169,20 @@ class Parser {
     }
     const Lexeme op = lexer_.Next(true);
     switch (op.token) {
-      case Token::kEqual: return Single(key.text, Operator::kIn);
-      case Token::kNotEqual: return Single(key.text, Operator::kNotIn);
-      case Token::kGreater: return Single(key.text, Operator::kGreater);
-      case Token::kLess: return Single(key.text, Operator::kLess);
-      case Token::kIn: return Listed(key.text, Operator::kIn);
-      case Token::kNotIn: return Listed(key.text, Operator::kNotIn);
-      default: return Found(op.text, "in, notin, =, ==, !=, gt, lt");
+      case Token::kEqual:
+        return Single(key.text, Operator::kIn);
+      case Token::kNotEqual:
+        return Single(key.text, Operator::kNotIn);
+      case Token::kGreater:
+        return Single(key.text, Operator::kGreater);
+      case Token::kLess:
+        return Single(key.text, Operator::kLess);
+      case Token::kIn:
+        return Listed(key.text, Operator::kIn);
+      case Token::kNotIn:
+        return Listed(key.text, Operator::kNotIn);
+      default:
+        return Found(op.text, "in, notin, =, ==, !=, gt, lt");
     }
   }
 
@@ -206,10 +231,14 @@ bool Holds(const Requirement& requirement, const LabelSelector::Labels& labels) 
   const auto found = labels.find(requirement.key);
   const bool present = found != labels.end();
   switch (requirement.op) {
-    case Operator::kIn: return present && Has(requirement, found->second);
-    case Operator::kNotIn: return !present || !Has(requirement, found->second);
-    case Operator::kExists: return present;
-    case Operator::kNotExists: return !present;
+    case Operator::kIn:
+      return present && Has(requirement, found->second);
+    case Operator::kNotIn:
+      return !present || !Has(requirement, found->second);
+    case Operator::kExists:
+      return present;
+    case Operator::kNotExists:
+      return !present;
     case Operator::kGreater:
     case Operator::kLess: {
       int64_t value = 0;
@@ -231,10 +260,14 @@ std::string RequirementText(const Requirement& requirement) {
     case Operator::kNotIn:
       return single ? absl::StrCat(requirement.key, "!=", values)
                     : absl::StrCat(requirement.key, " notin (", values, ")");
-    case Operator::kExists: return requirement.key;
-    case Operator::kNotExists: return absl::StrCat("!", requirement.key);
-    case Operator::kGreater: return absl::StrCat(requirement.key, ">", values);
-    case Operator::kLess: return absl::StrCat(requirement.key, "<", values);
+    case Operator::kExists:
+      return requirement.key;
+    case Operator::kNotExists:
+      return absl::StrCat("!", requirement.key);
+    case Operator::kGreater:
+      return absl::StrCat(requirement.key, ">", values);
+    case Operator::kLess:
+      return absl::StrCat(requirement.key, "<", values);
   }
   return "";
 }
@@ -288,10 +321,9 @@ absl::StatusOr<LabelSelector> LabelSelector::FromProto(const metav1::LabelSelect
   }
   for (const metav1::LabelSelectorRequirement& expression : proto.match_expressions()) {
     SKIFF_ASSIGN_OR_RETURN(const Operator op, OperatorOf(expression));
-    SKIFF_ASSIGN_OR_RETURN(
-        Requirement requirement,
-        MakeRequirement(expression.key(), op,
-                        {expression.values().begin(), expression.values().end()}));
+    SKIFF_ASSIGN_OR_RETURN(Requirement requirement, MakeRequirement(expression.key(), op,
+                                                                    {expression.values().begin(),
+                                                                     expression.values().end()}));
     selector.requirements_.push_back(std::move(requirement));
   }
   SortByKey(&selector.requirements_);

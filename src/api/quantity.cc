@@ -19,14 +19,13 @@ constexpr Wide kLimit = static_cast<Wide>(std::numeric_limits<int64_t>::max()) *
 
 struct Suffix {
   absl::string_view text;
-  int base;      // 2 or 10
+  int base;  // 2 or 10
   int exponent;
 };
 constexpr Suffix kSuffixes[] = {
-    {"n", 10, -9}, {"u", 10, -6}, {"m", 10, -3}, {"", 10, 0},    {"k", 10, 3},
-    {"M", 10, 6},  {"G", 10, 9},  {"T", 10, 12}, {"P", 10, 15},  {"E", 10, 18},
-    {"Ki", 2, 10}, {"Mi", 2, 20}, {"Gi", 2, 30}, {"Ti", 2, 40},  {"Pi", 2, 50},
-    {"Ei", 2, 60},
+    {"n", 10, -9}, {"u", 10, -6}, {"m", 10, -3}, {"", 10, 0},   {"k", 10, 3},  {"M", 10, 6},
+    {"G", 10, 9},  {"T", 10, 12}, {"P", 10, 15}, {"E", 10, 18}, {"Ki", 2, 10}, {"Mi", 2, 20},
+    {"Gi", 2, 30}, {"Ti", 2, 40}, {"Pi", 2, 50}, {"Ei", 2, 60},
 };
 
 absl::Status Malformed() {
@@ -64,7 +63,8 @@ std::string WideText(Wide value) {
   return negative ? absl::StrCat("-", digits) : digits;
 }
 
-// The parts of a quantity's text: digits without their point, how many stood behind it, and the rest.
+// The parts of a quantity's text: digits without their point, how many stood behind it, and the
+// rest.
 struct Parts {
   bool negative = false;
   Wide digits = 0;

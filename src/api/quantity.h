@@ -1,6 +1,6 @@
-// Quantity: an exact amount of a resource ("500m", "1.5Gi"), as Kubernetes writes it. The value is kept
-// in billionths in 128 bits, so that sums of any number of real requests stay exact; what Kubernetes
-// would cap (beyond 2^63-1 units) is refused when parsed.
+// Quantity: an exact amount of a resource ("500m", "1.5Gi"), as Kubernetes writes it. The value is
+// kept in billionths in 128 bits, so that sums of any number of real requests stay exact; what
+// Kubernetes would cap (beyond 2^63-1 units) is refused when parsed.
 //
 //   SKIFF_ASSIGN_OR_RETURN(Quantity memory, Quantity::Parse("1.5Gi"));
 //   memory.ToString();  // "1536Mi"
@@ -21,15 +21,17 @@ using QuantityProto = ::k8s::io::apimachinery::pkg::api::resource::Quantity;
 
 class Quantity {
  public:
-  // How it is written: "1k", "1Ki", "1e3". Sums keep the format of the left side, unless it is zero.
+  // How it is written: "1k", "1Ki", "1e3". Sums keep the format of the left side, unless it is
+  // zero.
   enum class Format { kDecimalSi, kBinarySi, kDecimalExponent };
 
   Quantity() = default;  // 0
   static Quantity FromInt(int64_t value, Format format = Format::kDecimalSi);
   static Quantity FromMilli(int64_t milli, Format format = Format::kDecimalSi);
 
-  // Suffixes n u m k M G T P E, Ki Mi Gi Ti Pi Ei, and exponents (e3, E-3). Finer than a billionth is
-  // rounded away from zero. kInvalidArgument in Kubernetes' words; kOutOfRange beyond 2^63-1 units.
+  // Suffixes n u m k M G T P E, Ki Mi Gi Ti Pi Ei, and exponents (e3, E-3). Finer than a billionth
+  // is rounded away from zero. kInvalidArgument in Kubernetes' words; kOutOfRange beyond 2^63-1
+  // units.
   static absl::StatusOr<Quantity> Parse(absl::string_view text);
   // An absent or empty message is 0.
   static absl::StatusOr<Quantity> FromProto(const QuantityProto& proto);

@@ -38,8 +38,8 @@ class LabelSelector {
   // Matches nothing: what an absent metav1.LabelSelector means.
   static LabelSelector Nothing();
 
-  // `a=b`, `a==b`, `a!=b`, `a in (x,y)`, `a notin (x)`, `a`, `!a`, `a>1`, `a<1`, joined by commas. An
-  // empty text matches everything. kInvalidArgument in Kubernetes' words.
+  // `a=b`, `a==b`, `a!=b`, `a in (x,y)`, `a notin (x)`, `a`, `!a`, `a>1`, `a<1`, joined by commas.
+  // An empty text matches everything. kInvalidArgument in Kubernetes' words.
   static absl::StatusOr<LabelSelector> Parse(absl::string_view text);
   // An empty message matches everything.
   static absl::StatusOr<LabelSelector> FromProto(const metav1::LabelSelector& proto);
@@ -87,7 +87,8 @@ class FieldSelector {
   std::vector<Term> terms_;
 };
 
-// The value of a selectable field ("spec.nodeName"); "" where it is unset or the field is not offered.
+// The value of a selectable field ("spec.nodeName"); "" where it is unset or the field is not
+// offered.
 std::string SelectableField(const Object& object, absl::string_view field);
 // Whether lists of the resource may be selected by `field`.
 bool IsSelectableField(const ResourceInfo& resource, absl::string_view field);

@@ -23,7 +23,8 @@ constexpr absl::string_view kRetainKeys = "$retainKeys";
 constexpr absl::string_view kOrderPrefix = "$setElementOrder/";
 constexpr absl::string_view kDeletePrefix = "$deleteFromPrimitiveList/";
 
-// What the schema says of a member: the message below it (null: unknown or opaque) and how it merges.
+// What the schema says of a member: the message below it (null: unknown or opaque) and how it
+// merges.
 struct Rule {
   const Descriptor* message = nullptr;
   bool merge_list = false;
@@ -62,7 +63,8 @@ bool IsDirective(absl::string_view name) {
          absl::StartsWith(name, kDeletePrefix);
 }
 
-// A value that enters the document where nothing stood: directives and deletions have done their work.
+// A value that enters the document where nothing stood: directives and deletions have done their
+// work.
 JsonValue WithoutDirectives(const JsonValue& value) {
   if (value.is_object()) {
     JsonValue plain = JsonValue::Object();
@@ -101,8 +103,8 @@ int IndexOf(const Items& items, const JsonValue& element, const std::string& key
   return -1;
 }
 
-// Puts the elements that `order` names into its order, and leaves the others where they stood relative
-// to their neighbours in `before`.
+// Puts the elements that `order` names into its order, and leaves the others where they stood
+// relative to their neighbours in `before`.
 void Reorder(Items* items, const Items& order, const Items& before, const std::string& key) {
   Items named, others;
   for (const JsonValue& wanted : order) {
@@ -260,11 +262,10 @@ class Merger {
       return absl::OkStatus();
     }
     Items& items = target->items();
-    items.erase(std::remove_if(items.begin(), items.end(),
-                               [&](const JsonValue& item) {
-                                 return IndexOf(named, item, "") >= 0;
-                               }),
-                items.end());
+    items.erase(
+        std::remove_if(items.begin(), items.end(),
+                       [&](const JsonValue& item) { return IndexOf(named, item, "") >= 0; }),
+        items.end());
     return absl::OkStatus();
   }
 };

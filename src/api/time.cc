@@ -68,9 +68,9 @@ absl::StatusOr<absl::Time> ParseTime(absl::string_view text) {
   const bool shaped = text.size() >= 20 && text[4] == '-' && text[7] == '-' && text[10] == 'T' &&
                       text[13] == ':' && text[16] == ':';
   if (!shaped || !absl::ParseTime(absl::RFC3339_full, text, &time, &error)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("\"", text, "\" is not a time: expected RFC 3339, as in "
-                     "\"2006-01-02T15:04:05Z\""));
+    return absl::InvalidArgumentError(absl::StrCat("\"", text,
+                                                   "\" is not a time: expected RFC 3339, as in "
+                                                   "\"2006-01-02T15:04:05Z\""));
   }
   return time;
 }

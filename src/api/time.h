@@ -1,5 +1,5 @@
-// metav1.Time and MicroTime: instants in objects, their RFC 3339 text, and ages as people read them.
-// Kubernetes keeps whole seconds in Time and microseconds in MicroTime, in UTC.
+// metav1.Time and MicroTime: instants in objects, their RFC 3339 text, and ages as people read
+// them. Kubernetes keeps whole seconds in Time and microseconds in MicroTime, in UTC.
 //
 // Threads: any; nothing here reads a clock.
 #pragma once
@@ -33,8 +33,8 @@ std::string FormatMicroTime(absl::Time instant);
 // RFC 3339 with any offset and any fraction. kInvalidArgument names the text.
 absl::StatusOr<absl::Time> ParseTime(absl::string_view text);
 
-// A length of time in kubectl's AGE form, coarser as it grows: "5s", "2m3s", "3h4m", "2d3h", "400d",
-// "3y12d". Up to two seconds in the future count as "0s"; more is "<invalid>".
+// A length of time in kubectl's AGE form, coarser as it grows: "5s", "2m3s", "3h4m", "2d3h",
+// "400d", "3y12d". Up to two seconds in the future count as "0s"; more is "<invalid>".
 std::string HumanDuration(absl::Duration duration);
 // HumanDuration from `then` to `now`; "<unknown>" if the time was never set.
 std::string HumanAge(const metav1::Time& then, absl::Time now);

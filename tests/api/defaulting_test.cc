@@ -120,8 +120,8 @@ TEST_CASE("AJobIsOnePodUnlessItSaysOtherwise") {
 }
 
 TEST_CASE("AServiceTargetsItsPort") {
-  const auto service =
-      Defaulted<corev1::Service>(R"({"spec": {"ports": [{"port": 80}, {"port": 81, "targetPort": "x"}]}})");
+  const auto service = Defaulted<corev1::Service>(
+      R"({"spec": {"ports": [{"port": 80}, {"port": 81, "targetPort": "x"}]}})");
   CHECK(service.spec().type() == "ClusterIP");
   CHECK(service.spec().session_affinity() == "None");
   CHECK(service.spec().internal_traffic_policy() == "Cluster");

@@ -24,7 +24,8 @@ TEST_CASE("NotFoundNamesTheResourceAndCarriesDetails") {
 }
 
 TEST_CASE("ConflictAndAlreadyExistsAreBoth409WithReasonsOfTheirOwn") {
-  const absl::Status conflict = Conflict(Deployments(), "x", "the object has been modified; please "
+  const absl::Status conflict = Conflict(Deployments(), "x",
+                                         "the object has been modified; please "
                                          "apply your changes to the latest version and try again");
   CHECK(conflict.code() == absl::StatusCode::kAborted);
   CHECK(conflict.message() ==

@@ -34,17 +34,19 @@ TEST_CASE("JsonPatchOperationsDoAsTheRfcSays") {
       {R"({"a":1})", R"([{"op":"replace","path":"/a","value":{"x":null}}])", R"({"a":{"x":null}})"},
       {R"({"a":{"x":1},"b":{}})", R"([{"op":"move","from":"/a/x","path":"/b/y"}])",
        R"({"a":{},"b":{"y":1}})"},
-      {R"({"foo":["all","grass","cows","eat"]})", R"([{"op":"move","from":"/foo/1","path":"/foo/3"}])",
+      {R"({"foo":["all","grass","cows","eat"]})",
+       R"([{"op":"move","from":"/foo/1","path":"/foo/3"}])",
        R"({"foo":["all","cows","eat","grass"]})"},
       {R"({"a":[1]})", R"([{"op":"copy","from":"/a","path":"/b"}])", R"({"a":[1],"b":[1]})"},
       {R"({"a":1})", R"([{"op":"test","path":"/a","value":1.0}])", R"({"a":1})"},
-      {R"({"~":1,"/":2})", R"([{"op":"replace","path":"/~0","value":3},{"op":"remove","path":"/~1"}])",
-       R"({"~":3})"},
+      {R"({"~":1,"/":2})",
+       R"([{"op":"replace","path":"/~0","value":3},{"op":"remove","path":"/~1"}])", R"({"~":3})"},
       {R"({"~1":1})", R"([{"op":"remove","path":"/~01"}])", R"({})"},
       {R"({"a":1})", R"([{"op":"replace","path":"","value":[1]}])", R"([1])"},
       {R"({"":1})", R"([{"op":"remove","path":"/"}])", R"({})"},
-      {R"({"metadata":{}})", R"([{"op":"add","path":"/metadata/labels","value":{}},)"
-                             R"({"op":"add","path":"/metadata/labels/a~1b","value":"c"}])",
+      {R"({"metadata":{}})",
+       R"([{"op":"add","path":"/metadata/labels","value":{}},)"
+       R"({"op":"add","path":"/metadata/labels/a~1b","value":"c"}])",
        R"({"metadata":{"labels":{"a/b":"c"}}})"},
   };
   for (const Row& row : rows) {
@@ -57,14 +59,17 @@ TEST_CASE("AJsonPatchThatDoesNotApplyIs422AndNamesOperationAndPath") {
   const char* document = R"({"a":{"b":1},"l":[1]})";
   CHECK(Patched(document, R"([{"op":"test","path":"/a/b","value":2}])") ==
         "operation 0 of the patch: testing value /a/b failed: test failed");
-  CHECK(Patched(document, R"([{"op":"remove","path":"/a/b"},{"op":"replace","path":"/a/b","value":1}])") ==
-        "operation 1 of the patch: replace operation does not apply: doc is missing path: \"/a/b\": "
-        "missing value");
+  CHECK(
+      Patched(document,
+              R"([{"op":"remove","path":"/a/b"},{"op":"replace","path":"/a/b","value":1}])") ==
+      "operation 1 of the patch: replace operation does not apply: doc is missing path: \"/a/b\": "
+      "missing value");
   for (const char* patch :
        {R"([{"op":"test","path":"/a/b","value":2}])", R"([{"op":"remove","path":"/x"}])",
         R"([{"op":"add","path":"/x/y","value":1}])", R"([{"op":"add","path":"/l/2","value":1}])",
         R"([{"op":"add","path":"/l/01","value":1}])", R"([{"op":"remove","path":"/l/-"}])",
-        R"([{"op":"copy","from":"/x","path":"/y"}])", R"([{"op":"add","path":"/a/b/c","value":1}])"}) {
+        R"([{"op":"copy","from":"/x","path":"/y"}])",
+        R"([{"op":"add","path":"/a/b/c","value":1}])"}) {
     INFO(patch);
     CHECK(CodeOf(document, patch) == 422);
   }
@@ -78,9 +83,10 @@ TEST_CASE("AMalformedJsonPatchIs400") {
     INFO(patch);
     CHECK(CodeOf(R"({"a":{}})", patch) == 400);
   }
-  CHECK(Patched("{}", R"([{"op":"fly","path":"/a"}])") ==
-        "operation 0 of the JSON patch: unknown op \"fly\": must be add, remove, replace, move, copy "
-        "or test");
+  CHECK(
+      Patched("{}", R"([{"op":"fly","path":"/a"}])") ==
+      "operation 0 of the JSON patch: unknown op \"fly\": must be add, remove, replace, move, copy "
+      "or test");
 }
 
 // RFC 7386, appendix A.

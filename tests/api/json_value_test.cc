@@ -11,9 +11,9 @@ std::string Again(absl::string_view text) {
 }
 
 TEST_CASE("JsonKeepsOrderAndTheTextOfNumbers") {
-  for (const char* text :
-       {"null", "true", "false", "0", "-1.50e+3", "12345678901234567890123", "\"x\"", "[]", "{}",
-        R"({"b":1,"a":[1,"2",null,{"c":true}]})", "\"\\n\\t\\\"\\\\\"", "\"\xc3\xa9\xf0\x9f\x98\x80\""}) {
+  for (const char* text : {"null", "true", "false", "0", "-1.50e+3", "12345678901234567890123",
+                           "\"x\"", "[]", "{}", R"({"b":1,"a":[1,"2",null,{"c":true}]})",
+                           "\"\\n\\t\\\"\\\\\"", "\"\xc3\xa9\xf0\x9f\x98\x80\""}) {
     CHECK(Again(text) == text);
   }
   CHECK(Again(" { \"a\" : [ 1 , 2 ] } \n") == R"({"a":[1,2]})");
@@ -25,13 +25,13 @@ TEST_CASE("JsonKeepsOrderAndTheTextOfNumbers") {
 
 TEST_CASE("MalformedJsonIsToldWithLineAndColumn") {
   const std::pair<const char*, const char*> rows[] = {
-      {"", "line 1, column 1"},           {"{\n  \"a\": }", "line 2, column 8"},
-      {"[1, 2", "line 1, column 6"},      {"{\"a\" 1}", "line 1, column 6"},
-      {"[1,]", "line 1, column 4"},       {"01", "line 1, column 3"},
-      {"1 2", "line 1, column 3"},        {"\"a", "line 1, column 3"},
-      {"\"a\nb\"", "line 1, column 3"},   {"tru", "line 1, column 1"},
-      {"\"\\x\"", "line 1, column 2"},    {"\"\xff\"", "line 1, column 2"},
-      {"nullx", "line 1, column 5"},      {"1.", "line 1, column 3"},
+      {"", "line 1, column 1"},         {"{\n  \"a\": }", "line 2, column 8"},
+      {"[1, 2", "line 1, column 6"},    {"{\"a\" 1}", "line 1, column 6"},
+      {"[1,]", "line 1, column 4"},     {"01", "line 1, column 3"},
+      {"1 2", "line 1, column 3"},      {"\"a", "line 1, column 3"},
+      {"\"a\nb\"", "line 1, column 3"}, {"tru", "line 1, column 1"},
+      {"\"\\x\"", "line 1, column 2"},  {"\"\xff\"", "line 1, column 2"},
+      {"nullx", "line 1, column 5"},    {"1.", "line 1, column 3"},
       {"{'a': 1}", "line 1, column 2"},
   };
   for (const auto& [text, place] : rows) {
@@ -58,7 +58,10 @@ TEST_CASE("EqualityIsByValue") {
 }
 
 TEST_CASE("BytesThatAreNoUtf8AreReplacedWhenPrinted") {
-  CHECK(JsonString("a\xff" "b") == "\"a\xef\xbf\xbd" "b\"");
+  CHECK(JsonString("a\xff"
+                   "b") ==
+        "\"a\xef\xbf\xbd"
+        "b\"");
 }
 
 }  // namespace

@@ -41,15 +41,17 @@ TEST_CASE("TheSentencesAreThoseOfKubernetes") {
         "used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')");
   CHECK(CheckDns1123Label("a.b").front() == "must not contain dots");
   CHECK(CheckDns1123Label(std::string(64, 'a')).front() == "must be no more than 63 characters");
-  CHECK(CheckDns1123Subdomain("X").front() ==
-        "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or "
-        "'.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used "
-        "for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')");
-  CHECK(CheckLabelValue("a b").front() ==
-        "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or "
-        "'.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value', "
-        " or '12345', regex used for validation is "
-        "'(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')");
+  CHECK(
+      CheckDns1123Subdomain("X").front() ==
+      "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or "
+      "'.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used "
+      "for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')");
+  CHECK(
+      CheckLabelValue("a b").front() ==
+      "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or "
+      "'.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value', "
+      " or '12345', regex used for validation is "
+      "'(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')");
   CHECK(CheckQualifiedName("/a").front() == "prefix part must be non-empty");
   CHECK(CheckPortNumber(0).front() == "must be between 1 and 65535, inclusive");
 }

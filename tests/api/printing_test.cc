@@ -13,9 +13,8 @@ std::string RowOf(absl::string_view json) {
   const ObjectPtr object = ObjectFromJson<T>(json);
   const std::vector<Cell> row = Row(*object, kNow);
   REQUIRE(row.size() == Columns(object->resource()).size());
-  return absl::StrJoin(row, "|", [](std::string* out, const Cell& cell) {
-    out->append(CellText(cell));
-  });
+  return absl::StrJoin(row, "|",
+                       [](std::string* out, const Cell& cell) { out->append(CellText(cell)); });
 }
 
 // READY|STATUS|RESTARTS of a pod of two containers with these members.
@@ -39,13 +38,14 @@ TEST_CASE("APodsStatusIsWhatItsContainersTell") {
   CHECK(PodState("", R"("phase": "Pending")") == "0/2|Pending|0");
   CHECK(PodState("", statuses(running, running)) == "2/2|Running|0");
   CHECK(PodState("", statuses(running, R"("state": {"waiting": {"reason": "CrashLoopBackOff"}},
-        "restartCount": 3, "lastState": {"terminated": {"finishedAt": "2023-11-14T22:08:20Z"}})")) ==
+        "restartCount": 3,
+        "lastState": {"terminated": {"finishedAt": "2023-11-14T22:08:20Z"}})")) ==
         "1/2|CrashLoopBackOff|3 (5m ago)");
-  CHECK(PodState("", statuses(R"("state": {"terminated": {"reason": "OOMKilled", "exitCode": 137}})",
-                              running)) == "1/2|OOMKilled|0");
+  CHECK(
+      PodState("", statuses(R"("state": {"terminated": {"reason": "OOMKilled", "exitCode": 137}})",
+                            running)) == "1/2|OOMKilled|0");
   CHECK(PodState("", statuses(R"("state": {"terminated": {"exitCode": 3}})",
-                              R"("state": {"terminated": {"signal": 9}})")) ==
-        "0/2|ExitCode:3|0");
+                              R"("state": {"terminated": {"signal": 9}})")) == "0/2|ExitCode:3|0");
   CHECK(PodState("", R"("phase": "Succeeded", "containerStatuses": [
             {"state": {"terminated": {"reason": "Completed"}}},
             {"state": {"terminated": {"reason": "Completed"}}}])") == "0/2|Completed|0");
@@ -77,8 +77,7 @@ TEST_CASE("APodThatInitializesShowsHowFarItIs") {
   CHECK(PodState(R"(, "initContainers": [{"name": "s", "restartPolicy": "Always"}])",
                  R"("phase": "Running", "initContainerStatuses": [
             {"name": "s", "started": true, "ready": true, "state": {"running": {}}}],
-            "containerStatuses": [{"ready": true, "state": {"running": {}}}])") ==
-        "2/3|Running|0");
+            "containerStatuses": [{"ready": true, "state": {"running": {}}}])") == "2/3|Running|0");
 }
 
 TEST_CASE("APodsWideColumnsTellWhereItIs") {
@@ -101,8 +100,8 @@ TEST_CASE("WorkloadsShowTheirCounts") {
                                   R"(}, "status": {"replicas": 2, "readyReplicas": 1}})") ==
         "w|3|2|1|10s|a,b|x:1,y|app=w");
   const auto job = [&](const std::string& spec, const std::string& status) {
-    const std::string row = RowOf<batchv1::Job>("{" + meta + R"(, "spec": {)" + spec +
-                                                R"("suspend": false}, "status": {)" + status + "}}");
+    const std::string row = RowOf<batchv1::Job>(
+        "{" + meta + R"(, "spec": {)" + spec + R"("suspend": false}, "status": {)" + status + "}}");
     return row.substr(2, row.find("|10s|") - 2);
   };
   CHECK(job(R"("completions": 5, )", R"("succeeded": 2, "startTime": "2023-11-14T22:13:00Z")") ==
@@ -132,8 +131,9 @@ TEST_CASE("ServicesShowAddressesAndPorts") {
             "ports": [{"port": 80, "protocol": "TCP", "nodePort": 30080},
                       {"port": 53, "protocol": "UDP"}]}})") ==
         "s|NodePort|10.96.0.1|<none>|80:30080/TCP,53/UDP|<unknown>|a=1,b=2");
-  CHECK(RowOf<corev1::Service>(R"({"metadata": {"name": "s"}, "spec": {"type": "LoadBalancer"}})") ==
-        "s|LoadBalancer|<none>|<pending>|<none>|<unknown>|<none>");
+  CHECK(
+      RowOf<corev1::Service>(R"({"metadata": {"name": "s"}, "spec": {"type": "LoadBalancer"}})") ==
+      "s|LoadBalancer|<none>|<pending>|<none>|<unknown>|<none>");
 }
 
 TEST_CASE("EventsShowWhenAndWhat") {
@@ -149,9 +149,10 @@ TEST_CASE("EventsShowWhenAndWhat") {
 }
 
 TEST_CASE("SmallKindsShowTheirOwnColumns") {
-  CHECK(RowOf<corev1::ConfigMap>(
-            R"({"metadata": {"name": "c"}, "data": {"a": "", "b": ""}, "binaryData": {"c": ""}})") ==
-        "c|3|<unknown>");
+  CHECK(
+      RowOf<corev1::ConfigMap>(
+          R"({"metadata": {"name": "c"}, "data": {"a": "", "b": ""}, "binaryData": {"c": ""}})") ==
+      "c|3|<unknown>");
   CHECK(RowOf<corev1::Secret>(R"({"metadata": {"name": "s"}, "type": "Opaque"})") ==
         "s|Opaque|0|<unknown>");
   CHECK(RowOf<corev1::Namespace>(R"({"metadata": {"name": "n"}, "status": {"phase": "Active"}})") ==

@@ -20,10 +20,26 @@ bool Matches(absl::string_view selector, const LabelSelector::Labels& labels) {
 
 TEST_CASE("LabelSelectorsMatchAsKubernetesDoes") {
   const auto labels = LabelsOf({{"app", "web"}, {"tier", "front"}, {"n", "5"}, {"empty", ""}});
-  for (const char* yes : {"", "app=web", "app==web", "app!=db", "other!=x", "app in (web,db)",
-                          "app in (web)", "other notin (x)", "app notin (db)", "app", "!other",
-                          "app=web,tier=front", " app = web , tier ", "n>4", "n<6", "empty=",
-                          "empty", "empty in (,x)", "app in ( db , web )", "!other,app"}) {
+  for (const char* yes : {"",
+                          "app=web",
+                          "app==web",
+                          "app!=db",
+                          "other!=x",
+                          "app in (web,db)",
+                          "app in (web)",
+                          "other notin (x)",
+                          "app notin (db)",
+                          "app",
+                          "!other",
+                          "app=web,tier=front",
+                          " app = web , tier ",
+                          "n>4",
+                          "n<6",
+                          "empty=",
+                          "empty",
+                          "empty in (,x)",
+                          "app in ( db , web )",
+                          "!other,app"}) {
     INFO(yes);
     CHECK(Matches(yes, labels));
   }
@@ -48,8 +64,9 @@ TEST_CASE("LabelSelectorFaultsAreSaidInKubernetesWords") {
       {"a in (x y)", "unable to parse requirement: found 'y', expected: ',' or ')'"},
       {"a=b=c", "found '=', expected: ',' or 'end of string'"},
       {"!", "unable to parse requirement: found '', expected: identifier"},
-      {"a>x", "unable to parse requirement: values[0]: Invalid value: \"x\": for 'Gt', 'Lt' "
-              "operators, the value must be an integer"},
+      {"a>x",
+       "unable to parse requirement: values[0]: Invalid value: \"x\": for 'Gt', 'Lt' "
+       "operators, the value must be an integer"},
   };
   for (const auto& [text, error] : rows) {
     INFO(text);
@@ -76,7 +93,7 @@ TEST_CASE("LabelSelectorsReadTheirMessageForm") {
   const absl::StatusOr<LabelSelector> again = LabelSelector::Parse(selector->ToString());
   CHECK(again->ToString() == selector->ToString());
   CHECK(LabelSelector::FromProto(FromJson<metav1::LabelSelector>(
-            R"({"matchExpressions": [{"key": "a", "operator": "Like"}]})"))
+                                     R"({"matchExpressions": [{"key": "a", "operator": "Like"}]})"))
             .status()
             .message() == "\"Like\" is not a valid label selector operator");
 }
@@ -118,8 +135,9 @@ TEST_CASE("FieldSelectorFaultsNameTheFieldOrTheText") {
   const ResourceInfo& pods = ResourceOf<corev1::Pod>();
   CHECK(FieldSelector::Parse(pods, "spec.color=red").status().message() ==
         "field label not supported: spec.color");
-  CHECK(FieldSelector::Parse(ResourceOf<corev1::ConfigMap>(), "spec.nodeName=x").status().message() ==
-        "field label not supported: spec.nodeName");
+  CHECK(
+      FieldSelector::Parse(ResourceOf<corev1::ConfigMap>(), "spec.nodeName=x").status().message() ==
+      "field label not supported: spec.nodeName");
   CHECK(FieldSelector::Parse(pods, "metadata.name").status().message() ==
         "invalid selector: 'metadata.name'; can't understand 'metadata.name'");
   CHECK_FALSE(FieldSelector::Parse(pods, "metadata.name!x").ok());

@@ -31,11 +31,14 @@ TEST_CASE("ListsMergeByTheKeyOfTheSchema") {
       // A member of the same name is changed in place, another is added.
       {R"({"containers":[{"name":"a","image":"1"},{"name":"b","image":"1"}]})",
        R"({"containers":[{"name":"b","image":"2"},{"name":"c","image":"3"}]})",
-       R"({"containers":[{"name":"a","image":"1"},{"name":"b","image":"2"},{"name":"c","image":"3"}]})"},
+       R"({"containers":[{"name":"a","image":"1"},{"name":"b","image":"2"},)"
+       R"({"name":"c","image":"3"}]})"},
       // Deep: ports by containerPort, inside containers by name.
       {R"({"containers":[{"name":"a","ports":[{"containerPort":80,"name":"x"}]}]})",
-       R"({"containers":[{"name":"a","ports":[{"containerPort":80,"name":"y"},{"containerPort":81}]}]})",
-       R"({"containers":[{"name":"a","ports":[{"containerPort":80,"name":"y"},{"containerPort":81}]}]})"},
+       R"({"containers":[{"name":"a","ports":[{"containerPort":80,"name":"y"},)"
+       R"({"containerPort":81}]}]})",
+       R"({"containers":[{"name":"a","ports":[{"containerPort":80,"name":"y"},)"
+       R"({"containerPort":81}]}]})"},
       // Without a merge strategy a list is replaced.
       {R"({"tolerations":[{"key":"a"}]})", R"({"tolerations":[{"key":"b"}]})",
        R"({"tolerations":[{"key":"b"}]})"},
@@ -103,8 +106,9 @@ TEST_CASE("TheDeploymentStrategyRetainsOnlyTheKeysNamed") {
 }
 
 TEST_CASE("MapsOfAmountsAndUnknownMembersMergePlainly") {
-  CHECK(MergedSpec(R"({"containers":[{"name":"a","resources":{"limits":{"cpu":"1","memory":"1Gi"}}}]})",
-                   R"({"containers":[{"name":"a","resources":{"limits":{"cpu":"2"}}}]})") ==
+  CHECK(MergedSpec(
+            R"({"containers":[{"name":"a","resources":{"limits":{"cpu":"1","memory":"1Gi"}}}]})",
+            R"({"containers":[{"name":"a","resources":{"limits":{"cpu":"2"}}}]})") ==
         R"({"containers":[{"name":"a","resources":{"limits":{"cpu":"2","memory":"1Gi"}}}]})");
   CHECK(Merged(R"({"x":{"a":1,"l":[1]}})", R"({"x":{"b":2,"l":[2]}})") ==
         R"({"x":{"a":1,"l":[2],"b":2}})");

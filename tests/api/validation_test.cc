@@ -127,7 +127,8 @@ TEST_CASE("PodFaultsNameTheirField") {
       {container(R"({"env": [{"name": ""}]})"), "spec.containers[0].env[0].name: Required value"},
       {container(R"({"env": [{"name": "A", "value": "x",
                     "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}]})"),
-       "spec.containers[0].env[0].valueFrom: Invalid value: \"\": may not be specified when `value` "
+       "spec.containers[0].env[0].valueFrom: Invalid value: \"\": may not be specified when "
+       "`value` "
        "is not empty"},
       {container(R"({"env": [{"name": "A", "valueFrom": {}}]})"),
        "spec.containers[0].env[0].valueFrom: Invalid value: \"\": must specify one of: `fieldRef`, "
@@ -136,7 +137,8 @@ TEST_CASE("PodFaultsNameTheirField") {
        "spec.containers[0].resources.requests: Invalid value: \"2\": must be less than or equal to "
        "cpu limit of 1"},
       {container(R"({"resources": {"limits": {"memory": "-1"}}})"),
-       "spec.containers[0].resources.limits[memory]: Invalid value: \"-1\": must be greater than or "
+       "spec.containers[0].resources.limits[memory]: Invalid value: \"-1\": must be greater than "
+       "or "
        "equal to 0"},
       {container(R"({"livenessProbe": {"periodSeconds": 1}})"),
        "spec.containers[0].livenessProbe: Required value: must specify a handler type"},
@@ -145,7 +147,8 @@ TEST_CASE("PodFaultsNameTheirField") {
        "type"},
       {container(R"({"livenessProbe": {"exec": {"command": ["x"]}, "successThreshold": 2}})"),
        "spec.containers[0].livenessProbe.successThreshold: Invalid value: 2: must be 1"},
-      {merge(R"({"spec": {"volumes": [{"name": "v", "emptyDir": {}, "hostPath": {"path": "/"}}]}})"),
+      {merge(
+           R"({"spec": {"volumes": [{"name": "v", "emptyDir": {}, "hostPath": {"path": "/"}}]}})"),
        "may not specify more than 1 volume type"},
       {merge(R"({"spec": {"volumes": [{"name": "v", "hostPath": {"path": "/a/.."}}]}})"),
        "spec.volumes[0].hostPath.path: Invalid value: \"/a/..\": must not contain '..'"},
@@ -155,7 +158,8 @@ TEST_CASE("PodFaultsNameTheirField") {
        "spec.activeDeadlineSeconds: Invalid value: 0: must be between 1 and 2147483647, inclusive"},
       {merge(R"({"spec": {"initContainers": [{"name": "i", "image": "x:1",
                  "livenessProbe": {"exec": {"command": ["x"]}}}]}})"),
-       "spec.initContainers[0].livenessProbe: Forbidden: may not be set for init containers without "
+       "spec.initContainers[0].livenessProbe: Forbidden: may not be set for init containers "
+       "without "
        "restartPolicy=Always"},
       {merge(R"({"spec": {"dnsPolicy": "None"}})"),
        "spec.dnsConfig.nameservers: Required value: must provide at least one DNS nameserver when "
@@ -177,8 +181,8 @@ TEST_CASE("OfAPodSpecOnlyAFewFieldsMayChange") {
           (*pod->mutable_metadata()->mutable_labels())["a"] = "b";
           pod->mutable_status()->set_phase("Running");
         }) == "");
-  const std::string errors = Updated<corev1::Pod>(
-      Pod(), [](corev1::Pod* pod) { pod->mutable_spec()->set_hostname("h"); });
+  const std::string errors =
+      Updated<corev1::Pod>(Pod(), [](corev1::Pod* pod) { pod->mutable_spec()->set_hostname("h"); });
   CHECK(absl::StartsWith(errors,
                          "spec: Forbidden: pod updates may not change fields other than "
                          "`spec.containers[*].image`,`spec.initContainers[*].image`,"
@@ -201,17 +205,21 @@ TEST_CASE("MetadataThatIsFixedMayNotChange") {
 }
 
 TEST_CASE("WorkloadsMustSelectTheirOwnPods") {
-  CHECK(Changed<appsv1::Deployment>(Deployment(), [](appsv1::Deployment* deployment) {
-          auto* labels =
-              deployment->mutable_spec()->mutable_template_()->mutable_metadata()->mutable_labels();
-          (*labels)["app"] = "db";
-        }) == "spec.template.metadata.labels: Invalid value: {\"app\":\"db\"}: `selector` does not "
-              "match template `labels`");
-  CHECK(absl::StrContains(Changed<appsv1::Deployment>(Deployment(),
-                                                      [](appsv1::Deployment* deployment) {
-                                                        deployment->mutable_spec()->clear_selector();
-                                                      }),
-                          "spec.selector: Required value"));
+  CHECK(Changed<appsv1::Deployment>(Deployment(),
+                                    [](appsv1::Deployment* deployment) {
+                                      auto* labels = deployment->mutable_spec()
+                                                         ->mutable_template_()
+                                                         ->mutable_metadata()
+                                                         ->mutable_labels();
+                                      (*labels)["app"] = "db";
+                                    }) ==
+        "spec.template.metadata.labels: Invalid value: {\"app\":\"db\"}: `selector` does not "
+        "match template `labels`");
+  CHECK(absl::StrContains(
+      Changed<appsv1::Deployment>(
+          Deployment(),
+          [](appsv1::Deployment* deployment) { deployment->mutable_spec()->clear_selector(); }),
+      "spec.selector: Required value"));
   CHECK(Changed<appsv1::Deployment>(Deployment(), [](appsv1::Deployment* deployment) {
           deployment->mutable_spec()->set_replicas(-1);
         }) == "spec.replicas: Invalid value: -1: must be greater than or equal to 0");
@@ -236,16 +244,20 @@ TEST_CASE("WorkloadsMustSelectTheirOwnPods") {
 }
 
 TEST_CASE("AJobRunsPodsThatEndAndKeepsItsTemplate") {
-  CHECK(Changed<batchv1::Job>(Job(), [](batchv1::Job* job) {
-          job->mutable_spec()->mutable_template_()->mutable_spec()->clear_restart_policy();
-        }) == "spec.template.spec.restartPolicy: Required value: valid values: \"OnFailure\", "
-              "\"Never\"");
+  CHECK(Changed<batchv1::Job>(
+            Job(),
+            [](batchv1::Job* job) {
+              job->mutable_spec()->mutable_template_()->mutable_spec()->clear_restart_policy();
+            }) ==
+        "spec.template.spec.restartPolicy: Required value: valid values: \"OnFailure\", "
+        "\"Never\"");
   CHECK(Changed<batchv1::Job>(Job(), [](batchv1::Job* job) {
           job->mutable_spec()->set_completion_mode("Indexed");
           job->mutable_spec()->set_parallelism(2);
         }) == "spec.completions: Required value: when completion mode is Indexed");
   const std::string errors = Updated<batchv1::Job>(Job(), [](batchv1::Job* job) {
-    job->mutable_spec()->mutable_template_()->mutable_spec()->mutable_containers(0)->set_image("y:1");
+    job->mutable_spec()->mutable_template_()->mutable_spec()->mutable_containers(0)->set_image(
+        "y:1");
   });
   CHECK(absl::StartsWith(errors, "spec.template: Invalid value: {"));
   CHECK(absl::EndsWith(errors, ": field is immutable"));
@@ -290,7 +302,8 @@ TEST_CASE("ConfigMapsAndSecretsAreBoundedAndMayFreeze") {
           (*now->mutable_data())["a"] = "c";
         }) == "data: Forbidden: field is immutable when `immutable` is set");
   (*map.mutable_data())["x/y"] = "";
-  CHECK(absl::StartsWith(Created(map), "data[x/y]: Invalid value: \"x/y\": a valid config key must"));
+  CHECK(
+      absl::StartsWith(Created(map), "data[x/y]: Invalid value: \"x/y\": a valid config key must"));
   map.mutable_data()->erase("x/y");
   (*map.mutable_data())["big"] = std::string(1048577, 'x');
   CHECK(absl::StrContains(Created(map), "Too long: may not be more than 1048576 bytes"));
@@ -304,16 +317,22 @@ TEST_CASE("ConfigMapsAndSecretsAreBoundedAndMayFreeze") {
 }
 
 TEST_CASE("TheClustersOwnKindsAreChecked") {
-  CHECK(Created(FromJson<corev1::Node>(
-            R"({"metadata": {"name": "n"}, "spec": {"taints": [{"key": "a", "effect": "Maybe"}]}})")) ==
-        "spec.taints[0].effect: Unsupported value: \"Maybe\": supported values: \"NoExecute\", "
-        "\"NoSchedule\", \"PreferNoSchedule\"");
-  CHECK(Created(FromJson<coordinationv1::Lease>(
-            R"({"metadata": {"name": "l", "namespace": "n"}, "spec": {"leaseDurationSeconds": 0}})")) ==
-        "spec.leaseDurationSeconds: Invalid value: 0: must be greater than 0");
-  CHECK(Created(FromJson<corev1::Event>(
-            R"({"metadata": {"name": "e", "namespace": "n"}, "involvedObject": {"namespace": "m"}})")) ==
-        "involvedObject.namespace: Invalid value: \"m\": does not match event.namespace");
+  CHECK(
+      Created(FromJson<corev1::Node>(
+          R"({"metadata": {"name": "n"},
+              "spec": {"taints": [{"key": "a", "effect": "Maybe"}]}})")) ==
+      "spec.taints[0].effect: Unsupported value: \"Maybe\": supported values: \"NoExecute\", "
+      "\"NoSchedule\", \"PreferNoSchedule\"");
+  CHECK(
+      Created(FromJson<coordinationv1::Lease>(
+          R"({"metadata": {"name": "l", "namespace": "n"},
+              "spec": {"leaseDurationSeconds": 0}})")) ==
+      "spec.leaseDurationSeconds: Invalid value: 0: must be greater than 0");
+  CHECK(
+      Created(FromJson<corev1::Event>(
+          R"({"metadata": {"name": "e", "namespace": "n"},
+              "involvedObject": {"namespace": "m"}})")) ==
+      "involvedObject.namespace: Invalid value: \"m\": does not match event.namespace");
   const auto runtime =
       FromJson<nodev1::RuntimeClass>(R"({"metadata": {"name": "r"}, "handler": "linux"})");
   CHECK(Created(runtime) == "");

@@ -67,9 +67,8 @@ std::string ServicePorts(const corev1::ServiceSpec& spec) {
 }
 
 std::string EventSource(const corev1::Event& event) {
-  const std::string& component = event.source().component().empty()
-                                     ? event.reporting_component()
-                                     : event.source().component();
+  const std::string& component =
+      event.source().component().empty() ? event.reporting_component() : event.source().component();
   const std::string& host =
       event.source().host().empty() ? event.reporting_instance() : event.source().host();
   return host.empty() ? component : absl::StrCat(component, ", ", host);
@@ -103,11 +102,9 @@ Cells ServiceRow(const corev1::Service& service, absl::Time now) {
 }
 
 Cells EventRow(const corev1::Event& event, absl::Time now) {
-  const std::string first = IsSet(event.first_timestamp())
-                                ? HumanAge(event.first_timestamp(), now)
-                                : HumanAge(event.event_time(), now);
-  std::string last =
-      IsSet(event.last_timestamp()) ? HumanAge(event.last_timestamp(), now) : first;
+  const std::string first = IsSet(event.first_timestamp()) ? HumanAge(event.first_timestamp(), now)
+                                                           : HumanAge(event.event_time(), now);
+  std::string last = IsSet(event.last_timestamp()) ? HumanAge(event.last_timestamp(), now) : first;
   int64_t count = event.count() == 0 ? 1 : event.count();
   if (event.has_series()) {
     last = HumanAge(event.series().last_observed_time(), now);

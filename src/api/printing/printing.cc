@@ -17,7 +17,8 @@ constexpr absl::string_view kNameText = "Name of the object, unique within its n
 constexpr absl::string_view kAgeText = "Time since the object was created.";
 constexpr Column kName = {"Name", "string", "name", kNameText, 0};
 constexpr Column kAge = {"Age", "string", "", kAgeText, 0};
-constexpr Column kContainers = {"Containers", "string", "", "Names of the template's containers.", 1};
+constexpr Column kContainers = {"Containers", "string", "", "Names of the template's containers.",
+                                1};
 constexpr Column kImages = {"Images", "string", "", "Images of the template's containers.", 1};
 constexpr Column kSelector = {"Selector", "string", "", "Labels that select the pods.", 1};
 
@@ -98,16 +99,14 @@ constexpr Column kEvent[] = {
 };
 constexpr Column kNamespace[] = {
     kName, {"Status", "string", "", "Active or Terminating.", 0}, kAge};
-constexpr Column kConfigMap[] = {
-    kName, {"Data", "string", "", "Number of entries.", 0}, kAge};
+constexpr Column kConfigMap[] = {kName, {"Data", "string", "", "Number of entries.", 0}, kAge};
 constexpr Column kSecret[] = {kName,
                               {"Type", "string", "", "Kind of secret.", 0},
                               {"Data", "string", "", "Number of entries.", 0},
                               kAge};
 constexpr Column kServiceAccount[] = {
     kName, {"Secrets", "string", "", "Number of secrets that it may use.", 0}, kAge};
-constexpr Column kLease[] = {
-    kName, {"Holder", "string", "", "Who holds the lease.", 0}, kAge};
+constexpr Column kLease[] = {kName, {"Holder", "string", "", "Who holds the lease.", 0}, kAge};
 constexpr Column kRuntimeClass[] = {
     kName, {"Handler", "string", "", "Runtime of the pods of this class.", 0}, kAge};
 
@@ -126,8 +125,7 @@ Cells SecretRow(const corev1::Secret& secret, absl::Time now) {
 }
 
 Cells ServiceAccountRow(const corev1::ServiceAccount& account, absl::Time now) {
-  return {account.metadata().name(), int64_t{account.secrets_size()},
-          Age(account.metadata(), now)};
+  return {account.metadata().name(), int64_t{account.secrets_size()}, Age(account.metadata(), now)};
 }
 
 Cells LeaseRow(const coordinationv1::Lease& lease, absl::Time now) {

@@ -67,14 +67,10 @@ Cells ReplicaSetRow(const appsv1::ReplicaSet& set, absl::Time now) {
 
 Cells JobRow(const batchv1::Job& job, absl::Time now) {
   const corev1::PodSpec& pod = job.spec().template_().spec();
-  return {job.metadata().name(),
-          JobState(job),
-          Completions(job),
-          JobDuration(job, now),
-          Age(job.metadata(), now),
-          ContainerNames(pod),
-          ContainerImages(pod),
-          SelectorText(job.spec().selector())};
+  return {job.metadata().name(),    JobState(job),
+          Completions(job),         JobDuration(job, now),
+          Age(job.metadata(), now), ContainerNames(pod),
+          ContainerImages(pod),     SelectorText(job.spec().selector())};
 }
 
 }  // namespace skiff::api::printing

@@ -18,8 +18,7 @@ void CheckTaints(const corev1::NodeSpec& spec, ErrorList* errors) {
     if (taint.effect().empty()) {
       errors->Required(at / "effect");
     } else {
-      errors->OneOf(at / "effect", taint.effect(),
-                    {"NoExecute", "NoSchedule", "PreferNoSchedule"});
+      errors->OneOf(at / "effect", taint.effect(), {"NoExecute", "NoSchedule", "PreferNoSchedule"});
     }
     if (!seen.insert(absl::StrCat(taint.key(), ":", taint.effect())).second) {
       errors->Duplicate(at, taint);
@@ -65,10 +64,10 @@ void CheckNodeUpdate(const corev1::Node& now, const corev1::Node& old, ErrorList
 void CheckEvent(const corev1::Event& event, ErrorList* errors) {
   const corev1::ObjectReference& about = event.involved_object();
   // What is said of a cluster-wide object is kept in the default namespace.
-  const bool matches = about.namespace_() == event.metadata().namespace_() ||
-                       (about.namespace_().empty() &&
-                        (event.metadata().namespace_() == "default" ||
-                         event.metadata().namespace_() == "kube-system"));
+  const bool matches =
+      about.namespace_() == event.metadata().namespace_() ||
+      (about.namespace_().empty() && (event.metadata().namespace_() == "default" ||
+                                      event.metadata().namespace_() == "kube-system"));
   if (!matches) {
     errors->Invalid(Path("involvedObject.namespace"), about.namespace_(),
                     "does not match event.namespace");

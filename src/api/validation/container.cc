@@ -39,8 +39,7 @@ void CheckPorts(const corev1::Container& container, bool host_network, const Pat
 // Checks and remembers names and host ports over all containers of one pod.
 class ContainerChecker {
  public:
-  ContainerChecker(const corev1::PodSpec& spec, ErrorList* errors)
-      : spec_(spec), errors_(errors) {}
+  ContainerChecker(const corev1::PodSpec& spec, ErrorList* errors) : spec_(spec), errors_(errors) {}
 
   void Regular(const corev1::Container& container, const Path& path) {
     Common(container, path);

@@ -9,7 +9,8 @@
 namespace skiff::api {
 namespace {
 
-constexpr absl::string_view kTooManySources = "may not have more than one field specified at a time";
+constexpr absl::string_view kTooManySources =
+    "may not have more than one field specified at a time";
 
 // metadata.annotations['key'] and metadata.labels['key'].
 bool IsSubscript(absl::string_view field) {
@@ -94,8 +95,8 @@ void CheckFieldRef(const corev1::ObjectFieldSelector& selector, bool in_volume, 
   if (IsSubscript(field)) return;
   if (in_volume) {
     errors->OneOf(path / "fieldPath", field,
-                  {"metadata.annotations", "metadata.labels", "metadata.name",
-                   "metadata.namespace", "metadata.uid"});
+                  {"metadata.annotations", "metadata.labels", "metadata.name", "metadata.namespace",
+                   "metadata.uid"});
   } else {
     errors->OneOf(path / "fieldPath", field,
                   {"metadata.name", "metadata.namespace", "metadata.uid", "spec.nodeName",

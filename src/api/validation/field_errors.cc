@@ -26,9 +26,9 @@ std::string JsonOf(const google::protobuf::Map<std::string, std::string>& map) {
 void ErrorList::OneOf(const Path& path, const std::string& value,
                       std::initializer_list<absl::string_view> supported) {
   if (std::find(supported.begin(), supported.end(), value) != supported.end()) return;
-  const std::string list = absl::StrJoin(supported, ", ", [](std::string* out, absl::string_view s) {
-    absl::StrAppend(out, "\"", s, "\"");
-  });
+  const std::string list = absl::StrJoin(
+      supported, ", ",
+      [](std::string* out, absl::string_view s) { absl::StrAppend(out, "\"", s, "\""); });
   Add(Kind::kNotSupported, path, JsonOf(value), absl::StrCat("supported values: ", list));
 }
 

@@ -43,7 +43,8 @@ void CheckFailurePolicy(const batchv1::JobSpec& spec, const Path& path, ErrorLis
   for (int i = 0; i < spec.pod_failure_policy().rules_size(); ++i) {
     const batchv1::PodFailurePolicyRule& rule = spec.pod_failure_policy().rules(i);
     const Path at = rules[i];
-    errors->OneOfRequired(at / "action", rule.action(), {"Count", "FailIndex", "FailJob", "Ignore"});
+    errors->OneOfRequired(at / "action", rule.action(),
+                          {"Count", "FailIndex", "FailJob", "Ignore"});
     const bool on_conditions = rule.on_pod_conditions_size() > 0;
     if (rule.has_on_exit_codes()) {
       CheckExitCodes(rule.on_exit_codes(), spec.template_().spec(), at / "onExitCodes", errors);

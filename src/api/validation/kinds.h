@@ -23,8 +23,7 @@ void CheckMetaUpdate(const metav1::ObjectMeta& now, const metav1::ObjectMeta& ol
                      ErrorList* errors);
 void CheckLabels(const Labels& labels, const Path& path, ErrorList* errors);
 void CheckAnnotations(const Labels& annotations, const Path& path, ErrorList* errors);
-void CheckLabelSelector(const metav1::LabelSelector& selector, const Path& path,
-                        ErrorList* errors);
+void CheckLabelSelector(const metav1::LabelSelector& selector, const Path& path, ErrorList* errors);
 
 // ---- Parts of pods ----
 void CheckPodSpec(const corev1::PodSpec& spec, const Path& path, ErrorList* errors);

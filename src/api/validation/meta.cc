@@ -110,8 +110,7 @@ void CheckLabelSelector(const metav1::LabelSelector& selector, const Path& path,
   }
 }
 
-void CheckMeta(const metav1::ObjectMeta& meta, bool namespaced, NameCheck name,
-               ErrorList* errors) {
+void CheckMeta(const metav1::ObjectMeta& meta, bool namespaced, NameCheck name, ErrorList* errors) {
   const Path path("metadata");
   if (!meta.generate_name().empty()) {
     errors->InvalidEach(path / "generateName", meta.generate_name(),

@@ -58,9 +58,7 @@ std::string MaxCharacters(int length) {
   return absl::StrCat("must be no more than ", length, " characters");
 }
 
-std::string MaxBytes(int length) {
-  return absl::StrCat("must be no more than ", length, " bytes");
-}
+std::string MaxBytes(int length) { return absl::StrCat("must be no more than ", length, " bytes"); }
 
 #define SKIFF_LABEL_PATTERN "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 #define SKIFF_KEY_PATTERN "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
@@ -123,11 +121,11 @@ Sentences CheckQualifiedName(absl::string_view value) {
   Sentences errors;
   const std::vector<absl::string_view> parts = absl::StrSplit(value, '/');
   if (parts.size() > 2) {
-    return {absl::StrCat("a valid label key ",
-                         PatternSentence(kKeyRule, SKIFF_KEY_PATTERN,
-                                         {"MyName", "my.name", "123-abc"}),
-                         " with an optional DNS subdomain prefix and '/' (e.g. "
-                         "'example.com/MyName')")};
+    return {
+        absl::StrCat("a valid label key ",
+                     PatternSentence(kKeyRule, SKIFF_KEY_PATTERN, {"MyName", "my.name", "123-abc"}),
+                     " with an optional DNS subdomain prefix and '/' (e.g. "
+                     "'example.com/MyName')")};
   }
   if (parts.size() == 2) {
     if (parts[0].empty()) {
@@ -145,9 +143,8 @@ Sentences CheckQualifiedName(absl::string_view value) {
     errors.push_back(absl::StrCat("name part ", MaxBytes(63)));
   }
   if (!IsKeyName(name)) {
-    errors.push_back(absl::StrCat("name part ",
-                                  PatternSentence(kKeyRule, SKIFF_KEY_PATTERN,
-                                                  {"MyName", "my.name", "123-abc"})));
+    errors.push_back(absl::StrCat("name part ", PatternSentence(kKeyRule, SKIFF_KEY_PATTERN,
+                                                                {"MyName", "my.name", "123-abc"})));
   }
   return errors;
 }
@@ -187,8 +184,9 @@ Sentences CheckPortNumber(int64_t value) {
 Sentences CheckEnvVarName(absl::string_view value) {
   if (value.empty()) return {"environment variable name must be non-empty"};
   if (!All(value, [](char c) { return c >= ' ' && c < 0x7f && c != '='; })) {
-    return {"a valid environment variable name must consist only of printable ASCII characters "
-            "other than '='"};
+    return {
+        "a valid environment variable name must consist only of printable ASCII characters "
+        "other than '='"};
   }
   return {};
 }
@@ -220,9 +218,9 @@ Sentences CheckPercent(absl::string_view value) {
       All(value.substr(0, value.size() - 1), [](char c) { return absl::ascii_isdigit(c); })) {
     return {};
   }
-  return {PatternSentence(
-      "a valid percent string must be a numeric string followed by an ending '%'", "[0-9]+%",
-      {"1%", "93%"})};
+  return {
+      PatternSentence("a valid percent string must be a numeric string followed by an ending '%'",
+                      "[0-9]+%", {"1%", "93%"})};
 }
 
 Sentences CheckPathSegment(absl::string_view value) {

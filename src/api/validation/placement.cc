@@ -86,8 +86,7 @@ void CheckPodTerms(const T& affinity, const Path& path, ErrorList* errors) {
   }
 }
 
-void CheckNodeAffinity(const corev1::NodeAffinity& affinity, const Path& path,
-                       ErrorList* errors) {
+void CheckNodeAffinity(const corev1::NodeAffinity& affinity, const Path& path, ErrorList* errors) {
   if (affinity.has_required_during_scheduling_ignored_during_execution()) {
     const auto& selector = affinity.required_during_scheduling_ignored_during_execution();
     const Path terms =
@@ -121,8 +120,7 @@ void CheckToleration(const corev1::Toleration& toleration, const Path& path, Err
   }
   const std::string& op = toleration.operator_();
   if (op.empty() || op == "Equal") {
-    errors->InvalidEach(path / "operator", toleration.value(),
-                        CheckLabelValue(toleration.value()));
+    errors->InvalidEach(path / "operator", toleration.value(), CheckLabelValue(toleration.value()));
   } else if (op == "Exists") {
     if (!toleration.value().empty()) {
       errors->Invalid(path / "operator", toleration,

@@ -41,8 +41,7 @@ void CheckReferences(const corev1::PodSpec& spec, const Path& path, ErrorList* e
   CheckName(spec.node_name(), CheckDns1123Subdomain, path / "nodeName", errors);
   CheckName(spec.hostname(), CheckDns1123Label, path / "hostname", errors);
   CheckName(spec.subdomain(), CheckDns1123Label, path / "subdomain", errors);
-  CheckName(spec.priority_class_name(), CheckDns1123Subdomain, path / "priorityClassName",
-            errors);
+  CheckName(spec.priority_class_name(), CheckDns1123Subdomain, path / "priorityClassName", errors);
   CheckName(spec.runtime_class_name(), CheckDns1123Subdomain, path / "runtimeClassName", errors);
   for (int i = 0; i < spec.image_pull_secrets_size(); ++i) {
     if (spec.image_pull_secrets(i).name().empty()) {

@@ -27,8 +27,8 @@ void CheckDeadline(const corev1::PodSpec& now, const corev1::PodSpec& old, const
   }
 }
 
-void CheckAddedTolerations(const corev1::PodSpec& now, const corev1::PodSpec& old,
-                           const Path& path, ErrorList* errors) {
+void CheckAddedTolerations(const corev1::PodSpec& now, const corev1::PodSpec& old, const Path& path,
+                           ErrorList* errors) {
   const auto same_but_seconds = [](corev1::Toleration a, corev1::Toleration b) {
     a.clear_toleration_seconds();
     b.clear_toleration_seconds();
@@ -39,8 +39,9 @@ void CheckAddedTolerations(const corev1::PodSpec& now, const corev1::PodSpec& ol
         now.tolerations().begin(), now.tolerations().end(),
         [&](const corev1::Toleration& after) { return same_but_seconds(before, after); });
     if (!kept) {
-      errors->Forbidden(path, "existing toleration can not be modified except its "
-                              "tolerationSeconds");
+      errors->Forbidden(path,
+                        "existing toleration can not be modified except its "
+                        "tolerationSeconds");
       return;
     }
   }
@@ -126,8 +127,8 @@ void CheckPodUpdate(const corev1::Pod& now, const corev1::Pod& old, ErrorList* e
   CheckGates(now.spec(), old.spec(), path / "schedulingGates", errors);
   const corev1::PodSpec rest = WithoutAllowedChanges(now.spec(), old.spec());
   if (!SameMessage(rest, old.spec())) {
-    errors->Forbidden(path, absl::StrCat(kMayNotChange, "\nchanged: ",
-                                         ChangedMembers(rest, old.spec())));
+    errors->Forbidden(path,
+                      absl::StrCat(kMayNotChange, "\nchanged: ", ChangedMembers(rest, old.spec())));
   }
 }
 

@@ -78,8 +78,8 @@ void CheckTrafficPolicies(const corev1::ServiceSpec& spec, ErrorList* errors) {
   }
   if (spec.external_traffic_policy().empty()) return;
   const Path external("spec.externalTrafficPolicy");
-  const bool outside = spec.type() == "NodePort" || spec.type() == "LoadBalancer" ||
-                       spec.external_ips_size() > 0;
+  const bool outside =
+      spec.type() == "NodePort" || spec.type() == "LoadBalancer" || spec.external_ips_size() > 0;
   if (!outside) {
     errors->Invalid(external, spec.external_traffic_policy(),
                     "may only be set for externally-accessible services");
@@ -105,8 +105,7 @@ void CheckService(const corev1::Service& service, ErrorList* errors) {
   CheckTrafficPolicies(spec, errors);
   if (IsExternalName(service)) {
     if (!ClusterIp(spec).empty()) {
-      errors->Forbidden(Path("spec.clusterIPs")[0],
-                        "may not be set for ExternalName services");
+      errors->Forbidden(Path("spec.clusterIPs")[0], "may not be set for ExternalName services");
     }
     std::string name = spec.external_name();
     if (!name.empty() && name.back() == '.') name.pop_back();
@@ -121,8 +120,7 @@ void CheckService(const corev1::Service& service, ErrorList* errors) {
   }
 }
 
-void CheckServiceUpdate(const corev1::Service& now, const corev1::Service& old,
-                        ErrorList* errors) {
+void CheckServiceUpdate(const corev1::Service& now, const corev1::Service& old, ErrorList* errors) {
   CheckService(now, errors);
   if (IsExternalName(now) || IsExternalName(old)) return;
   const std::string before = ClusterIp(old.spec());

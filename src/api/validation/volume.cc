@@ -55,8 +55,7 @@ void CheckDownwardItems(const Source& source, const Path& path, ErrorList* error
   }
 }
 
-void CheckProjection(const corev1::VolumeProjection& source, const Path& path,
-                     ErrorList* errors) {
+void CheckProjection(const corev1::VolumeProjection& source, const Path& path, ErrorList* errors) {
   if (source.has_secret()) {
     if (source.secret().local_object_reference().name().empty()) {
       errors->Required(path / "secret" / "name");
@@ -204,9 +203,9 @@ void CheckVolumeMounts(const corev1::Container& container, const corev1::PodSpec
   for (int i = 0; i < container.volume_mounts_size(); ++i) {
     const corev1::VolumeMount& mount = container.volume_mounts(i);
     const Path at = path[i];
-    const bool known = std::any_of(
-        spec.volumes().begin(), spec.volumes().end(),
-        [&](const corev1::Volume& volume) { return volume.name() == mount.name(); });
+    const bool known =
+        std::any_of(spec.volumes().begin(), spec.volumes().end(),
+                    [&](const corev1::Volume& volume) { return volume.name() == mount.name(); });
     if (mount.name().empty()) {
       errors->Required(at / "name");
     } else if (!known) {

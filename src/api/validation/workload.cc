@@ -75,8 +75,7 @@ void CheckStrategy(const appsv1::DeploymentStrategy& strategy, const Path& path,
   CheckIntOrPercent(unavailable, rolling / "maxUnavailable", errors);
   CheckIntOrPercent(surge, rolling / "maxSurge", errors);
   if (IsNothing(unavailable) && IsNothing(surge)) {
-    errors->Invalid(rolling / "maxUnavailable", unavailable,
-                    "may not be 0 when `maxSurge` is 0");
+    errors->Invalid(rolling / "maxUnavailable", unavailable, "may not be 0 when `maxSurge` is 0");
   }
   const absl::StatusOr<int32_t> percent = Percent(unavailable);
   if (percent.ok() && *percent > 100) {
