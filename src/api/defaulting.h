@@ -1,6 +1,5 @@
-// What Kubernetes v1.35 fills in where a manifest is silent. What the schema can say of a field
-// (default_value in the field options) is applied from there; here stands what depends on other
-// fields.
+// What Kubernetes v1.35 fills in where a manifest is silent: what the schema declares of a field
+// (default_value in the field options) and what depends on other fields, for the kinds served.
 //
 // Threads: any; works on the caller's message.
 #pragma once

@@ -28,7 +28,8 @@ void CheckPorts(const corev1::Container& container, bool host_network, const Pat
     if (port.host_port() != 0) {
       errors->InvalidEach(at / "hostPort", port.host_port(), CheckPortNumber(port.host_port()));
     }
-    if (host_network && port.host_port() != port.container_port()) {
+    // In a template it may be left out: the pod made from it is defaulted.
+    if (host_network && port.host_port() != 0 && port.host_port() != port.container_port()) {
       errors->Invalid(at / "hostPort", port.host_port(),
                       "must match `containerPort` when `hostNetwork` is true");
     }
