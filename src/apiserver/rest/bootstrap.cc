@@ -1,0 +1,68 @@
+// What every cluster has from its first moment.
+#include "apiserver/rest/server.h"
+
+namespace skiff::apiserver {
+namespace {
+
+api::MessagePtr Namespace(const char* name) {
+  auto out = std::make_unique<corev1::Namespace>();
+  out->mutable_metadata()->set_name(name);
+  return out;
+}
+
+// RuntimeClasses name what runs a pod; pods that name none run in `linux`.
+api::MessagePtr RuntimeClass(const char* name) {
+  auto out = std::make_unique<nodev1::RuntimeClass>();
+  out->mutable_metadata()->set_name(name);
+  out->set_handler(name);
+  return out;
+}
+
+api::MessagePtr KubernetesService() {
+  auto out = std::make_unique<corev1::Service>();
+  out->mutable_metadata()->set_name("kubernetes");
+  out->mutable_metadata()->set_namespace_("default");
+  auto& labels = *out->mutable_metadata()->mutable_labels();
+  labels["component"] = "apiserver";
+  labels["provider"] = "kubernetes";
+  out->mutable_spec()->set_cluster_ip("10.96.0.1");
+  corev1::ServicePort* port = out->mutable_spec()->add_ports();
+  port->set_name("https");
+  port->set_port(443);
+  port->set_protocol("TCP");
+  port->mutable_target_port()->set_type(0);
+  port->mutable_target_port()->set_int_val(6443);
+  return out;
+}
+
+}  // namespace
+
+void Server::Bootstrap(Executor* reply_on, client::Callback<uint64_t> done) {
+  std::vector<api::MessagePtr> wanted;
+  for (const char* name : {"default", "kube-system", "kube-public", "kube-node-lease"}) {
+    wanted.push_back(Namespace(name));
+  }
+  for (const char* name : {"linux", "process", "fake"}) wanted.push_back(RuntimeClass(name));
+  wanted.push_back(KubernetesService());
+  const auto snapshot = store_->snapshot();
+  std::vector<client::Write> writes;
+  for (api::MessagePtr& object : wanted) {
+    const metav1::ObjectMeta& meta = *api::MetaOf(*object);
+    const api::ResourceInfo& resource = api::ResourceOfDescriptor(object->GetDescriptor());
+    if (snapshot->Get(store::Key(resource, meta.namespace_(), meta.name())) != nullptr) continue;
+    writes.push_back(client::Write::Create(std::move(object)));
+  }
+  if (writes.empty()) {
+    reply_on->Post([done = std::move(done), revision = snapshot->revision()]() mutable {
+      std::move(done)(revision);
+    });
+    return;
+  }
+  Write(std::move(writes), {}, reply_on,
+        [done = std::move(done)](absl::StatusOr<Written> written) mutable {
+          if (!written.ok()) return std::move(done)(written.status());
+          std::move(done)(written->revision);
+        });
+}
+
+}  // namespace skiff::apiserver

@@ -1,0 +1,302 @@
+#include "apiserver/rest/planner.h"
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "api/defaulting.h"
+#include "api/errors.h"
+#include "api/validation/validation.h"
+#include "apiserver/admission/admission.h"
+#include "apiserver/rest/scale.h"
+#include "base/status.h"
+
+namespace skiff::apiserver {
+namespace {
+
+// Names that come from generateName keep room for the suffix (apiserver's names.NameGenerator).
+constexpr size_t kMaxGeneratedBase = 58;
+constexpr int kSuffixLength = 5;
+
+absl::Status Validate(const api::ResourceInfo& resource, const std::string& name,
+                      const std::vector<api::FieldError>& errors) {
+  return errors.empty() ? absl::OkStatus() : api::Invalid(resource, name, errors);
+}
+
+bool IsOwnService(const google::protobuf::Message& object) {
+  return object.GetDescriptor() == corev1::Namespace::descriptor();
+}
+
+}  // namespace
+
+Planner::Planner(Env env, std::shared_ptr<const store::Snapshot> snapshot)
+    : env_(std::move(env)), snapshot_(std::move(snapshot)) {
+  env_.snapshot = snapshot_.get();
+}
+
+store::Txn Planner::TakeTxn() { return std::move(txn_); }
+
+api::ObjectPtr Planner::Find(const std::string& key) const {
+  if (const auto it = staged_.find(key); it != staged_.end()) return it->second;
+  return snapshot_->Get(key);
+}
+
+absl::Status Planner::Add(client::Write write) {
+  switch (write.verb) {
+    case client::Write::Verb::kCreate:
+      return write.subresource == "binding" ? Bind(std::move(write)) : Create(std::move(write));
+    case client::Write::Verb::kUpdate:
+      return Update(std::move(write));
+    case client::Write::Verb::kDelete:
+      return Delete(std::move(write));
+  }
+  return absl::InternalError("a write of no known verb");
+}
+
+// The transaction is void if the object is no longer what it was planned on. What this transaction put
+// there itself needs no guard.
+void Planner::Guard(const std::string& key, const api::ObjectPtr& old) {
+  if (staged_.contains(key)) return;
+  txn_.preconditions.push_back(old == nullptr
+                                   ? store::Precondition::Absent(key)
+                                   : store::Precondition::AtRevision(key, old->revision()));
+}
+
+void Planner::Put(const std::string& key, const api::ObjectPtr& old, api::MessagePtr object) {
+  Guard(key, old);
+  api::MessagePtr preview(object->New());
+  preview->CopyFrom(*object);
+  const api::ObjectPtr staged = api::Object::Make(std::move(preview));
+  staged_[key] = staged;
+  outcomes_.push_back({static_cast<int>(txn_.ops.size()), nullptr, staged, false});
+  txn_.ops.push_back(store::Op::Put(key, std::move(object)));
+}
+
+void Planner::Remove(const std::string& key, const api::ObjectPtr& old) {
+  Guard(key, old);
+  staged_[key] = nullptr;
+  outcomes_.push_back({static_cast<int>(txn_.ops.size()), nullptr, old, true});
+  txn_.ops.push_back(store::Op::Delete(key));
+}
+
+absl::Status Planner::CheckNamespace(const api::ResourceInfo& resource,
+                                     const std::string& name_space, const std::string& name) {
+  if (!resource.namespaced) return absl::OkStatus();
+  const api::ResourceInfo& namespaces = api::ResourceOf<corev1::Namespace>();
+  const std::string key = store::Key(namespaces, "", name_space);
+  const api::ObjectPtr found = Find(key);
+  if (found == nullptr) return api::NotFound(namespaces, name_space);
+  if (found->meta().has_deletion_timestamp()) {
+    return api::Forbidden(resource, name,
+                          absl::StrCat("unable to create new content in namespace ", name_space,
+                                       " because it is being terminated"));
+  }
+  if (!staged_.contains(key)) txn_.preconditions.push_back(store::Precondition::Exists(key));
+  return absl::OkStatus();
+}
+
+absl::Status Planner::Create(client::Write write) {
+  const api::ResourceInfo& resource = *write.resource;
+  metav1::ObjectMeta* meta = api::MutableMetaOf(write.object.get());
+  if (!resource.namespaced) {
+    meta->clear_namespace_();
+  } else if (meta->namespace_().empty()) {
+    meta->set_namespace_(write.name_space.empty() ? "default" : write.name_space);
+  } else if (!write.name_space.empty() && meta->namespace_() != write.name_space) {
+    return api::BadRequest(
+        "the namespace of the provided object does not match the namespace sent on the request");
+  }
+  if (!meta->resource_version().empty()) {
+    return api::BadRequest("resourceVersion should not be set on objects to be created");
+  }
+  if (meta->name().empty() && !meta->generate_name().empty()) {
+    meta->set_name(absl::StrCat(meta->generate_name().substr(0, kMaxGeneratedBase),
+                                env_.name_suffix(kSuffixLength)));
+  }
+  SKIFF_RETURN_IF_ERROR(CheckNamespace(resource, meta->namespace_(), meta->name()));
+  const std::string key = store::Key(resource, meta->namespace_(), meta->name());
+  const api::ObjectPtr old = Find(key);
+  if (old != nullptr && !meta->name().empty()) return api::AlreadyExists(resource, meta->name());
+
+  SKIFF_RETURN_IF_ERROR(PrepareCreate(env_, write.object.get()));
+  const auto find = [&](const api::ResourceInfo& of, absl::string_view name_space,
+                        absl::string_view name) { return Find(store::Key(of, name_space, name)); };
+  SKIFF_RETURN_IF_ERROR(Mutate({AdmissionRequest::Operation::kCreate, &resource,
+                                meta->namespace_(), find},
+                               write.object.get()));
+  api::SetDefaults(write.object.get());
+  SKIFF_RETURN_IF_ERROR(FinishCreate(env_, write.object.get()));
+  SKIFF_RETURN_IF_ERROR(
+      Validate(resource, meta->name(), api::ValidateCreate(*write.object)));
+  const bool is_namespace = IsOwnService(*write.object);
+  const std::string name = meta->name();
+  Put(key, old, std::move(write.object));
+  if (is_namespace) AddDefaultServiceAccount(name);
+  return absl::OkStatus();
+}
+
+// Every namespace is born with the account that its pods run as.
+void Planner::AddDefaultServiceAccount(const std::string& name_space) {
+  const std::string key =
+      store::Key(api::ResourceOf<corev1::ServiceAccount>(), name_space, "default");
+  if (Find(key) != nullptr) return;
+  auto account = std::make_unique<corev1::ServiceAccount>();
+  account->mutable_metadata()->set_name("default");
+  account->mutable_metadata()->set_namespace_(name_space);
+  account->mutable_metadata()->set_uid(env_.new_uid());
+  api::SetDefaults(account.get());
+  *account->mutable_metadata()->mutable_creation_timestamp() =
+      staged_.at(store::Key(api::ResourceOf<corev1::Namespace>(), "", name_space))
+          ->meta()
+          .creation_timestamp();
+  // Not a write that the client asked for: it has no outcome of its own.
+  Put(key, nullptr, std::move(account));
+  outcomes_.pop_back();
+}
+
+absl::StatusOr<api::ObjectPtr> Planner::Current(const client::Write& write,
+                                                const std::string& key) {
+  const api::ObjectPtr old = Find(key);
+  if (old == nullptr) return api::NotFound(*write.resource, write.name);
+  if (!write.uid.empty() && write.uid != old->meta().uid()) {
+    return api::Conflict(*write.resource, write.name,
+                         absl::StrCat("Precondition failed: UID in precondition: ", write.uid,
+                                      ", UID in object meta: ", old->meta().uid()));
+  }
+  if (write.if_revision != 0) {
+    retryable_ = false;
+    if (write.if_revision != old->revision()) {
+      return api::Conflict(
+          *write.resource, write.name,
+          "the object has been modified; please apply your changes to the latest version and "
+          "try again");
+    }
+  }
+  return old;
+}
+
+absl::Status Planner::Update(client::Write write) {
+  const api::ResourceInfo& resource = *write.resource;
+  const bool scale = write.subresource == "scale";
+  const metav1::ObjectMeta* meta = api::MetaOf(*write.object);
+  if (write.name.empty()) write.name = meta->name();
+  if (write.name_space.empty() && resource.namespaced) write.name_space = meta->namespace_();
+  if (meta->name() != write.name && !meta->name().empty()) {
+    return api::BadRequest(absl::StrCat("the name of the object (", meta->name(),
+                                        ") does not match the name on the URL (", write.name,
+                                        ")"));
+  }
+  if (resource.namespaced && !meta->namespace_().empty() &&
+      meta->namespace_() != write.name_space) {
+    return api::BadRequest(
+        "the namespace of the provided object does not match the namespace sent on the request");
+  }
+  if (!meta->resource_version().empty() && write.if_revision == 0 &&
+      !absl::SimpleAtoi(meta->resource_version(), &write.if_revision)) {
+    return api::BadRequest(absl::StrCat("metadata.resourceVersion: Invalid value: \"",
+                                        meta->resource_version(), "\": must be a number"));
+  }
+  if (write.uid.empty()) write.uid = meta->uid();
+  const std::string key = store::Key(resource, write.name_space, write.name);
+  SKIFF_ASSIGN_OR_RETURN(const api::ObjectPtr old, Current(write, key));
+  if (scale) {
+    return UpdateScale(old, key, static_cast<const autoscalingv1::Scale&>(*write.object));
+  }
+  if (write.subresource == "status") return UpdateStatus(old, key, std::move(write.object));
+  if (write.subresource == "finalize") return Finalize(old, key, std::move(write.object));
+  return UpdateMain(old, key, std::move(write.object));
+}
+
+absl::Status Planner::UpdateMain(const api::ObjectPtr& old, const std::string& key,
+                                 api::MessagePtr object) {
+  const api::ResourceInfo& resource = old->resource();
+  metav1::ObjectMeta* meta = api::MutableMetaOf(object.get());
+  meta->set_name(old->meta().name());
+  if (resource.namespaced) meta->set_namespace_(old->meta().namespace_());
+  api::SetDefaults(object.get());
+  SKIFF_RETURN_IF_ERROR(PrepareUpdate(env_, old->message(), object.get()));
+  SKIFF_RETURN_IF_ERROR(
+      Validate(resource, meta->name(), api::ValidateUpdate(*object, old->message())));
+  if (SameContent(*object, old->message())) {
+    outcomes_.push_back({-1, old, old, false});
+    return absl::OkStatus();
+  }
+  // The last finalizer is gone from an object that is being deleted, and nothing else holds it.
+  const bool held = meta->deletion_grace_period_seconds() > 0 ||
+                    object->GetDescriptor() == corev1::Namespace::descriptor();
+  if (meta->has_deletion_timestamp() && meta->finalizers().empty() &&
+      !old->meta().finalizers().empty() && !held) {
+    Remove(key, old);
+    return absl::OkStatus();
+  }
+  Put(key, old, std::move(object));
+  return absl::OkStatus();
+}
+
+absl::Status Planner::UpdateStatus(const api::ObjectPtr& old, const std::string& key,
+                                   api::MessagePtr object) {
+  PrepareStatusUpdate(old->message(), object.get());
+  api::SetDefaults(object.get());
+  if (SameContent(*object, old->message())) {
+    outcomes_.push_back({-1, old, old, false});
+    return absl::OkStatus();
+  }
+  Put(key, old, std::move(object));
+  return absl::OkStatus();
+}
+
+absl::Status Planner::UpdateScale(const api::ObjectPtr& old, const std::string& key,
+                                  const autoscalingv1::Scale& scale) {
+  if (scale.spec().replicas() < 0) {
+    return api::Invalid(old->resource(), old->meta().name(),
+                        {{api::FieldError::Kind::kInvalid, "spec.replicas",
+                          absl::StrCat(scale.spec().replicas()),
+                          "must be greater than or equal to 0"}});
+  }
+  api::MessagePtr object = old->Copy();
+  SetReplicas(object.get(), scale.spec().replicas());
+  return UpdateMain(old, key, std::move(object));
+}
+
+absl::Status Planner::Finalize(const api::ObjectPtr& old, const std::string& key,
+                               api::MessagePtr object) {
+  auto changed = old->CopyAs<corev1::Namespace>();
+  const auto& given = static_cast<const corev1::Namespace&>(*object);
+  *changed->mutable_spec()->mutable_finalizers() = given.spec().finalizers();
+  if (old->meta().has_deletion_timestamp() && changed->spec().finalizers().empty() &&
+      old->meta().finalizers().empty()) {
+    Remove(key, old);
+  } else {
+    Put(key, old, std::move(changed));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Planner::Bind(client::Write write) {
+  const api::ResourceInfo& resource = *write.resource;
+  const auto& binding = static_cast<const corev1::Binding&>(*write.object);
+  const std::string key = store::Key(resource, write.name_space, write.name);
+  SKIFF_ASSIGN_OR_RETURN(const api::ObjectPtr old, Current(write, key));
+  const auto& pod = old->As<corev1::Pod>();
+  if (binding.target().name().empty()) {
+    return api::BadRequest("target.name: Required value: the node to bind the pod to");
+  }
+  if (pod.metadata().has_deletion_timestamp()) {
+    return api::Conflict(resource, write.name,
+                         absl::StrCat("pod ", write.name,
+                                      " is being deleted, cannot be assigned to a host"));
+  }
+  if (!pod.spec().node_name().empty()) {
+    return api::Conflict(resource, write.name,
+                         absl::StrCat("pod ", write.name, " is already assigned to node \"",
+                                      pod.spec().node_name(), "\""));
+  }
+  auto bound = old->CopyAs<corev1::Pod>();
+  bound->mutable_spec()->set_node_name(binding.target().name());
+  for (const auto& [name, value] : binding.metadata().annotations()) {
+    (*bound->mutable_metadata()->mutable_annotations())[name] = value;
+  }
+  SetPodScheduled(env_.now, bound.get());
+  Put(key, old, std::move(bound));
+  return absl::OkStatus();
+}
+
+}  // namespace skiff::apiserver

@@ -1,0 +1,80 @@
+// One write, or several that belong together, against one snapshot: checked, completed and turned into
+// a store transaction whose preconditions make it void if the snapshot was outdated.
+//
+//   Planner planner(env, snapshot);
+//   SKIFF_RETURN_IF_ERROR(planner.Add(write));
+//   store->Commit(planner.TakeTxn(), …);
+//
+// Threads: one at a time.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "apiserver/rest/strategy.h"
+#include "client/client.h"
+#include "store/store.h"
+
+namespace skiff::apiserver {
+
+class Planner {
+ public:
+  Planner(Env env, std::shared_ptr<const store::Snapshot> snapshot);
+
+  // kNotFound, kAlreadyExists, kAborted (Conflict), kInvalidArgument, kPermissionDenied: as Kubernetes
+  // answers. After an error the planner is of no further use.
+  absl::Status Add(client::Write write);
+
+  store::Txn TakeTxn();
+
+  // What became of each write, in order: where in the transaction's ops its object is, or the object
+  // itself where nothing needed to be written. `removed`: it is gone with this transaction.
+  struct Outcome {
+    int op = -1;
+    api::ObjectPtr unchanged;
+    api::ObjectPtr preview;   // What would be stored, without its revision: the answer of a dry run.
+    bool removed = false;
+  };
+  const std::vector<Outcome>& outcomes() const { return outcomes_; }
+  // Whether a failed precondition may be met by planning again on a newer snapshot: for no write did the
+  // client itself name a revision.
+  bool retryable() const { return retryable_; }
+
+ private:
+  absl::Status Create(client::Write write);
+  absl::Status Update(client::Write write);
+  absl::Status UpdateMain(const api::ObjectPtr& old, const std::string& key,
+                          api::MessagePtr object);
+  absl::Status UpdateStatus(const api::ObjectPtr& old, const std::string& key,
+                            api::MessagePtr object);
+  absl::Status UpdateScale(const api::ObjectPtr& old, const std::string& key,
+                           const autoscalingv1::Scale& scale);
+  absl::Status Finalize(const api::ObjectPtr& old, const std::string& key, api::MessagePtr object);
+  absl::Status Bind(client::Write write);
+  absl::Status Delete(client::Write write);
+  absl::Status DeletePod(const api::ObjectPtr& pod, const std::string& key,
+                         const client::Write& write);
+
+  absl::StatusOr<api::ObjectPtr> Current(const client::Write& write, const std::string& key);
+  absl::Status CheckNamespace(const api::ResourceInfo& resource, const std::string& name_space,
+                              const std::string& name);
+  api::ObjectPtr Find(const std::string& key) const;
+  void Guard(const std::string& key, const api::ObjectPtr& old);
+  void Put(const std::string& key, const api::ObjectPtr& old, api::MessagePtr object);
+  void Remove(const std::string& key, const api::ObjectPtr& old);
+  void MarkDeleted(const api::ObjectPtr& old, const std::string& key, api::MessagePtr object,
+                   int64_t grace_seconds);
+  void AddDefaultServiceAccount(const std::string& name_space);
+
+  Env env_;
+  const std::shared_ptr<const store::Snapshot> snapshot_;
+  store::Txn txn_;
+  std::vector<Outcome> outcomes_;
+  std::map<std::string, api::ObjectPtr> staged_;  // By this transaction; null: deleted.
+  bool retryable_ = true;
+};
+
+}  // namespace skiff::apiserver

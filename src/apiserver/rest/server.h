@@ -1,0 +1,118 @@
+// The API server without a wire: what create, update, patch, delete, list and watch mean. It is the
+// Client of everything in the process, and what apiserver/http calls for everything outside.
+//
+// Threads: any. Answers come on the executor that the caller names.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "apiserver/rest/planner.h"
+#include "client/client.h"
+#include "store/store.h"
+
+namespace skiff::apiserver {
+
+enum class PatchType { kJson, kMerge, kStrategic };
+
+// What to do with fields that the schema does not have: Kubernetes' fieldValidation.
+enum class FieldValidation { kIgnore, kWarn, kStrict };
+
+struct WriteOptions {
+  bool dry_run = false;
+};
+
+struct Written {
+  uint64_t revision = 0;
+  struct Item {
+    api::ObjectPtr object;   // As stored; of what was removed, its last state.
+    bool removed = false;
+  };
+  std::vector<Item> items;   // In the order of the writes.
+};
+
+struct PatchRequest {
+  const api::ResourceInfo* resource = nullptr;
+  std::string name_space;
+  std::string name;
+  std::string subresource;   // "", "status", "scale"
+  PatchType type = PatchType::kStrategic;
+  std::string body;          // JSON
+  FieldValidation validation = FieldValidation::kStrict;
+  bool dry_run = false;
+};
+
+struct Patched {
+  api::ObjectPtr object;
+  std::vector<std::string> warnings;
+};
+
+class Server final : public client::Client {
+ public:
+  // `store` and `clock` outlive it. `rng` seeds names and uids.
+  Server(store::Store* store, const Clock* clock, Rng rng);
+
+  // Makes what every cluster has: the default namespaces and their accounts, the `kubernetes` service,
+  // the runtime classes. Does nothing where it exists already.
+  void Bootstrap(Executor* reply_on, client::Callback<uint64_t> done);
+
+  // client::Client
+  void Get(const api::ResourceInfo& resource, std::string name_space, std::string name,
+           Executor* reply_on, client::Callback<api::ObjectPtr> done) override;
+  void List(const api::ResourceInfo& resource, client::ListOptions options, Executor* reply_on,
+            client::Callback<client::ListResult> done) override;
+  std::unique_ptr<client::Watch> StartWatch(const api::ResourceInfo& resource,
+                                            client::WatchOptions options, Executor* reply_on,
+                                            client::WatchSink sink) override;
+  void Commit(std::vector<client::Write> writes, Executor* reply_on,
+              client::Callback<client::WriteResult> done) override;
+
+  // The same with what only the wire knows. GetNow and ListNow answer at once, from the latest snapshot.
+  absl::StatusOr<api::ObjectPtr> GetNow(const api::ResourceInfo& resource,
+                                        absl::string_view name_space,
+                                        absl::string_view name) const;
+  // `exact`: at `options.revision` and no later.
+  absl::StatusOr<client::ListResult> ListNow(const api::ResourceInfo& resource,
+                                             const client::ListOptions& options, bool exact);
+  void Write(std::vector<client::Write> writes, WriteOptions options, Executor* reply_on,
+             client::Callback<Written> done);
+  void Patch(PatchRequest request, Executor* reply_on, client::Callback<Patched> done);
+
+  uint64_t revision() const { return store_->snapshot()->revision(); }
+
+ private:
+  struct Attempt;
+  Env MakeEnv();
+  absl::StatusOr<std::string> AllocateClusterIp(const store::Snapshot& snapshot);
+  absl::StatusOr<int32_t> AllocateNodePort(const store::Snapshot& snapshot);
+  void Try(std::shared_ptr<Attempt> attempt);
+  void Pin(std::shared_ptr<const store::Snapshot> snapshot);
+  absl::StatusOr<std::shared_ptr<const store::Snapshot>> SnapshotAt(uint64_t revision);
+  absl::StatusOr<std::shared_ptr<const store::Snapshot>> SnapshotFor(
+      const client::ListOptions& options, bool exact, std::string* after);
+
+  store::Store* const store_;
+  const Clock* const clock_;
+
+  absl::Mutex mutex_;
+  Rng rng_ ABSL_GUARDED_BY(mutex_);
+  // Handed out lately: a snapshot may not show them yet.
+  std::deque<std::string> recent_ips_ ABSL_GUARDED_BY(mutex_);
+  std::deque<int32_t> recent_ports_ ABSL_GUARDED_BY(mutex_);
+  // Snapshots that paginated lists go on from.
+  std::deque<std::shared_ptr<const store::Snapshot>> pinned_ ABSL_GUARDED_BY(mutex_);
+};
+
+// The object that a patch makes of `current`, decoded. `warnings` gets the unknown fields where the
+// validation is kWarn. kInvalidArgument: a malformed patch or a strict error.
+absl::StatusOr<api::MessagePtr> ApplyPatch(const google::protobuf::Message& current,
+                                           absl::string_view kind, absl::string_view api_version,
+                                           const PatchRequest& request,
+                                           std::vector<std::string>* warnings);
+
+}  // namespace skiff::apiserver

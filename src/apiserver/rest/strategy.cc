@@ -1,0 +1,155 @@
+#include "apiserver/rest/strategy.h"
+
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "api/time.h"
+#include "base/status.h"
+
+namespace skiff::apiserver {
+namespace {
+
+using google::protobuf::FieldDescriptor;
+using google::protobuf::Message;
+
+const FieldDescriptor* Part(const Message& message, const char* name) {
+  return message.GetDescriptor()->FindFieldByName(name);
+}
+
+std::string Bytes(const Message& message) {
+  std::string out;
+  google::protobuf::io::StringOutputStream stream(&out);
+  google::protobuf::io::CodedOutputStream coded(&stream);
+  coded.SetSerializationDeterministic(true);
+  message.SerializePartialToCodedStream(&coded);
+  return out;
+}
+
+bool SamePart(const Message& a, const Message& b, const FieldDescriptor* part) {
+  return Bytes(a.GetReflection()->GetMessage(a, part)) ==
+         Bytes(b.GetReflection()->GetMessage(b, part));
+}
+
+void CopyPart(const Message& from, const FieldDescriptor* part, Message* to) {
+  if (from.GetReflection()->HasField(from, part)) {
+    to->GetReflection()->MutableMessage(to, part)->CopyFrom(
+        from.GetReflection()->GetMessage(from, part));
+  } else {
+    to->GetReflection()->ClearField(to, part);
+  }
+}
+
+bool HasStatusPath(const Message& message) {
+  for (const auto& sub : api::ResourceOfDescriptor(message.GetDescriptor()).subresources) {
+    if (sub.name == "status") return Part(message, "status") != nullptr;
+  }
+  return false;
+}
+
+bool IsMessage(const FieldDescriptor* part) {
+  return part != nullptr && part->message_type() != nullptr && !part->is_repeated();
+}
+
+}  // namespace
+
+bool SameContent(const Message& a, const Message& b) {
+  const api::MessagePtr left(a.New());
+  left->CopyFrom(a);
+  const api::MessagePtr right(b.New());
+  right->CopyFrom(b);
+  api::MutableMetaOf(left.get())->clear_resource_version();
+  api::MutableMetaOf(right.get())->clear_resource_version();
+  return Bytes(*left) == Bytes(*right);
+}
+
+absl::Status PrepareCreate(const Env& env, Message* object) {
+  metav1::ObjectMeta* meta = api::MutableMetaOf(object);
+  meta->set_uid(env.new_uid());
+  *meta->mutable_creation_timestamp() = api::MakeTime(env.now);
+  meta->clear_deletion_timestamp();
+  meta->clear_deletion_grace_period_seconds();
+  meta->clear_self_link();
+  meta->clear_managed_fields();
+  meta->clear_generation();
+  if (HasStatusPath(*object)) {
+    object->GetReflection()->ClearField(object, Part(*object, "status"));
+    if (IsMessage(Part(*object, "spec"))) meta->set_generation(1);
+  }
+  const auto* type = object->GetDescriptor();
+  if (type == corev1::Pod::descriptor()) {
+    PreparePodCreate(env, static_cast<corev1::Pod*>(object));
+  } else if (type == batchv1::Job::descriptor()) {
+    PrepareJobCreate(static_cast<batchv1::Job*>(object));
+  } else if (type == corev1::Namespace::descriptor()) {
+    auto* name_space = static_cast<corev1::Namespace*>(object);
+    name_space->mutable_status()->set_phase("Active");
+    auto* finalizers = name_space->mutable_spec()->mutable_finalizers();
+    if (std::find(finalizers->begin(), finalizers->end(), "kubernetes") == finalizers->end()) {
+      name_space->mutable_spec()->add_finalizers("kubernetes");
+    }
+    meta->clear_generation();
+  } else if (type == corev1::Node::descriptor()) {
+    meta->clear_generation();
+  }
+  return absl::OkStatus();
+}
+
+absl::Status FinishCreate(const Env& env, Message* object) {
+  if (object->GetDescriptor() == corev1::Service::descriptor()) {
+    return FinishServiceCreate(env, static_cast<corev1::Service*>(object));
+  }
+  if (object->GetDescriptor() == corev1::Pod::descriptor()) {
+    auto* pod = static_cast<corev1::Pod*>(object);
+    pod->mutable_status()->set_qos_class(QosClassOf(pod->spec()));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status PrepareUpdate(const Env& env, const Message& old, Message* now) {
+  const metav1::ObjectMeta& before = *api::MetaOf(old);
+  metav1::ObjectMeta* meta = api::MutableMetaOf(now);
+  meta->set_uid(before.uid());
+  *meta->mutable_creation_timestamp() = before.creation_timestamp();
+  meta->clear_deletion_timestamp();
+  meta->clear_deletion_grace_period_seconds();
+  if (before.has_deletion_timestamp()) {
+    *meta->mutable_deletion_timestamp() = before.deletion_timestamp();
+  }
+  if (before.has_deletion_grace_period_seconds()) {
+    meta->set_deletion_grace_period_seconds(before.deletion_grace_period_seconds());
+  }
+  if (!meta->has_generate_name() && before.has_generate_name()) {
+    meta->set_generate_name(before.generate_name());
+  }
+  meta->clear_self_link();
+  meta->clear_managed_fields();
+  if (HasStatusPath(*now)) CopyPart(old, Part(*now, "status"), now);
+  if (now->GetDescriptor() == corev1::Pod::descriptor()) {
+    PreparePodUpdate(static_cast<const corev1::Pod&>(old), static_cast<corev1::Pod*>(now));
+  } else if (now->GetDescriptor() == corev1::Service::descriptor()) {
+    SKIFF_RETURN_IF_ERROR(PrepareServiceUpdate(env, static_cast<const corev1::Service&>(old),
+                                               static_cast<corev1::Service*>(now)));
+  } else if (now->GetDescriptor() == corev1::Namespace::descriptor()) {
+    CopyPart(old, Part(*now, "spec"), now);  // Finalizers change on the finalize path only.
+  }
+  const FieldDescriptor* spec = Part(*now, "spec");
+  meta->clear_generation();
+  if (before.generation() != 0) {
+    const bool changed = IsMessage(spec) && !SamePart(old, *now, spec);
+    meta->set_generation(before.generation() + (changed ? 1 : 0));
+  }
+  return absl::OkStatus();
+}
+
+void PrepareStatusUpdate(const Message& old, Message* now) {
+  const FieldDescriptor* status = Part(*now, "status");
+  const api::MessagePtr whole(old.New());
+  whole->CopyFrom(old);
+  CopyPart(*now, status, whole.get());
+  now->CopyFrom(*whole);
+}
+
+}  // namespace skiff::apiserver
