@@ -1,0 +1,346 @@
+#include "apiserver/http/api_handler.h"
+
+#include <algorithm>
+
+#include "absl/hash/hash.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "api/codec.h"
+#include "api/errors.h"
+#include "apiserver/http/answer.h"
+#include "apiserver/http/discovery.h"
+#include "apiserver/http/table.h"
+#include "apiserver/rest/scale.h"
+#include "base/status.h"
+
+namespace skiff::apiserver::http {
+namespace {
+
+absl::Status NoSuchPath() {
+  metav1::Status status;
+  status.set_status("Failure");
+  status.set_reason("NotFound");
+  status.set_code(404);
+  status.set_message("the server could not find the requested resource");
+  status.mutable_details();
+  return api::FromMetaStatus(status);
+}
+
+std::string HashOf(absl::string_view text) {
+  return absl::StrCat(absl::Hex(absl::Hash<absl::string_view>()(text), absl::kZeroPad16));
+}
+
+void SendCacheable(Exchange& exchange, std::string json, const std::string& content_type) {
+  const std::string tag = absl::StrCat("\"", HashOf(json), "\"");
+  Response response;
+  if (exchange.request().Header("if-none-match") == tag) {
+    response.status = 304;
+  } else {
+    response = Response::Text(200, std::move(json), content_type);
+  }
+  response.headers.emplace_back("ETag", tag);
+  response.headers.emplace_back("Vary", "Accept");
+  exchange.Send(std::move(response));
+}
+
+bool Contains(std::span<const absl::string_view> verbs, absl::string_view verb) {
+  return std::find(verbs.begin(), verbs.end(), verb) != verbs.end();
+}
+
+bool WantsWatch(const Request& request) {
+  const std::string watch = request.Query("watch");
+  return watch == "true" || watch == "1";
+}
+
+// The API's word for what a request wants.
+std::string VerbOf(const Request& request, bool named) {
+  if (request.method == "GET" || request.method == "HEAD") {
+    if (WantsWatch(request)) return "watch";
+    return named ? "get" : "list";
+  }
+  if (request.method == "POST") return "create";
+  if (request.method == "PUT") return "update";
+  if (request.method == "PATCH") return "patch";
+  if (request.method == "DELETE") return named ? "delete" : "deletecollection";
+  return "";
+}
+
+}  // namespace
+
+ApiHandler::ApiHandler(Server* server, Executor* loop, client::NodeDirectory* nodes,
+                       Metrics* metrics)
+    : server_(server), loop_(loop), nodes_(nodes), metrics_(metrics) {}
+
+void ApiHandler::Handle(std::shared_ptr<Exchange> exchange) {
+  metrics_
+      ->Counter("apiserver_request_total", "Requests by method.",
+                {{"method", exchange->request().method}})
+      .Increment();
+  if (HandleMeta(exchange) || HandleDiscovery(exchange)) return;
+  const auto target = Route(exchange->request());
+  if (!target.ok()) return SendError(*exchange, target.status());
+  HandleResource(exchange, *target);
+}
+
+// Health, version, metrics, schema: what is not about objects.
+bool ApiHandler::HandleMeta(const ExchangePtr& exchange) {
+  const Request& request = exchange->request();
+  const std::string& path = request.path;
+  const bool get = request.method == "GET" || request.method == "HEAD";
+  if (!get) return false;
+  if (path == "/livez" || path == "/readyz" || path == "/healthz") {
+    const std::string checks = "[+]ping ok\n[+]store ok\n" + path.substr(1) + " check passed\n";
+    exchange->Send(Response::Text(200, request.HasQuery("verbose") ? checks : "ok"));
+  } else if (path == "/version" || path == "/version/") {
+    SendJson(*exchange, 200, VersionJson());
+  } else if (path == "/metrics") {
+    exchange->Send(Response::Text(200, metrics_->Text(), "text/plain; version=0.0.4"));
+  } else if (path == "/openapi/v2") {
+    SendCacheable(*exchange, openapi_.V2(), "application/json");
+  } else if (path == "/openapi/v3") {
+    SendCacheable(*exchange, openapi_.V3Index(), "application/json");
+  } else if (absl::StartsWith(path, "/openapi/v3/")) {
+    const std::string& document = openapi_.V3(path.substr(12));
+    if (document.empty()) {
+      SendError(*exchange, NoSuchPath());
+    } else {
+      SendCacheable(*exchange, document, "application/json");
+    }
+  } else if (path == "/") {
+    SendJson(*exchange, 200,
+             R"({"paths":["/api","/api/v1","/apis","/healthz","/livez","/metrics",)"
+             R"("/openapi/v2","/openapi/v3","/readyz","/version"]})");
+  } else if (!absl::StartsWith(path, "/api/") && !absl::StartsWith(path, "/apis/") &&
+             path != "/api" && path != "/apis") {
+    exchange->Send(Response::Text(404, "404 page not found\n"));
+  } else {
+    return false;
+  }
+  return true;
+}
+
+bool ApiHandler::HandleDiscovery(const ExchangePtr& exchange) {
+  const Request& request = exchange->request();
+  if (request.method != "GET") return false;
+  std::vector<std::string> parts = absl::StrSplit(request.path, '/', absl::SkipEmpty());
+  const bool core = parts[0] == "api";
+  if (parts.size() > (core ? 2u : 3u)) return false;
+  if (parts.size() == 1) {
+    Offer offer;
+    offer.protobuf = false;
+    offer.discovery = true;
+    const auto format = Negotiate(request.Header("accept"), offer);
+    if (!format.ok()) {
+      SendError(*exchange, format.status());
+    } else if (!format->as.empty()) {
+      SendCacheable(*exchange, AggregatedJson(core, format->version),
+                    absl::StrCat("application/json;g=apidiscovery.k8s.io;v=", format->version,
+                                 ";as=APIGroupDiscoveryList"));
+    } else {
+      SendJson(*exchange, 200, core ? ApiVersionsJson(address_) : ApiGroupListJson());
+    }
+    return true;
+  }
+  std::string json;
+  if (core) {
+    json = ApiResourceListJson("", parts[1]);
+  } else if (parts.size() == 2) {
+    json = ApiGroupJson(parts[1]);
+  } else {
+    json = ApiResourceListJson(parts[1], parts[2]);
+  }
+  if (json.empty()) {
+    SendError(*exchange, NoSuchPath());
+  } else {
+    SendJson(*exchange, 200, std::move(json));
+  }
+  return true;
+}
+
+// /api/v1/namespaces/NS/pods/NAME/log, /apis/apps/v1/deployments, …
+absl::StatusOr<ApiHandler::Target> ApiHandler::Route(const Request& request) {
+  const std::vector<std::string> parts = absl::StrSplit(request.path, '/', absl::SkipEmpty());
+  const bool core = parts[0] == "api";
+  size_t at = core ? 2 : 3;
+  if (parts.size() <= at) return NoSuchPath();
+  const std::string group = core ? "" : parts[1];
+  const std::string version = parts[at - 1];
+  Target out;
+  // "namespaces/NS/…" is a scope, unless it is about the namespace itself.
+  if (parts[at] == "namespaces" && parts.size() > at + 2) {
+    const api::ResourceInfo* inner = api::FindResource(group, version, parts[at + 2]);
+    if (inner != nullptr && inner->namespaced) {
+      out.name_space = parts[at + 1];
+      at += 2;
+    }
+  }
+  out.resource = api::FindResource(group, version, parts[at]);
+  if (out.resource == nullptr || parts.size() > at + 3) return NoSuchPath();
+  if (parts.size() > at + 1) out.name = parts[at + 1];
+  if (parts.size() > at + 2) out.subresource = parts[at + 2];
+  if (!out.name.empty() && out.resource->namespaced && out.name_space.empty()) {
+    return NoSuchPath();
+  }
+  return out;
+}
+
+void ApiHandler::HandleResource(const ExchangePtr& exchange, const Target& target) {
+  const Request& request = exchange->request();
+  const std::string verb = VerbOf(request, !target.name.empty());
+  std::span<const absl::string_view> verbs = target.resource->verbs;
+  if (!target.subresource.empty()) {
+    verbs = {};
+    for (const auto& sub : target.resource->subresources) {
+      if (sub.name == target.subresource) verbs = sub.verbs;
+    }
+    if (verbs.empty()) return SendError(*exchange, NoSuchPath());
+  }
+  const bool named_watch = verb == "watch" && target.subresource.empty();
+  if (!Contains(verbs, verb) && !named_watch) {
+    return SendError(*exchange, api::MethodNotSupported(*target.resource, verb));
+  }
+  if (verb == "watch") return Watch(exchange, target);
+  if (verb == "get" || verb == "list") return Read(exchange, target);
+  if (verb == "create") return Create(exchange, target);
+  if (verb == "update") return Update(exchange, target);
+  if (verb == "patch") return Patch(exchange, target);
+  if (verb == "delete") return Delete(exchange, target);
+  DeleteCollection(exchange, target);
+}
+
+void ApiHandler::Read(const ExchangePtr& exchange, const Target& target) {
+  if (target.subresource == "log") return Logs(exchange, target);
+  if (!target.name.empty()) return GetOne(exchange, target);
+  List(exchange, target);
+}
+
+void ApiHandler::GetOne(const ExchangePtr& exchange, const Target& target) {
+  Offer offer;
+  offer.table = offer.partial = true;
+  const auto format = Negotiate(exchange->request().Header("accept"), offer);
+  if (!format.ok()) return SendError(*exchange, format.status());
+  const auto object = server_->GetNow(*target.resource, target.name_space, target.name);
+  if (!object.ok()) return SendError(*exchange, object.status());
+  if (target.subresource == "scale") {
+    return SendMessage(*exchange, 200, ScaleOf(**object), "autoscaling/v1", "Scale", *format);
+  }
+  SendObject(*exchange, 200, *object, *format, loop_->clock().Now());
+}
+
+namespace {
+
+// A list in protobuf: the list message of the kind, made through the descriptor (its metadata is field 1,
+// its items field 2).
+std::string ProtobufList(const api::ResourceInfo& resource, const client::ListResult& result) {
+  const auto* type = resource.prototype->GetDescriptor();
+  const auto* list_type =
+      type->file()->FindMessageTypeByName(absl::StrCat(std::string(type->name()), "List"));
+  const api::MessagePtr list(google::protobuf::MessageFactory::generated_factory()
+                                 ->GetPrototype(list_type)
+                                 ->New());
+  const auto& reflection = *list->GetReflection();
+  auto* meta = static_cast<metav1::ListMeta*>(
+      reflection.MutableMessage(list.get(), list_type->FindFieldByNumber(1)));
+  meta->set_resource_version(absl::StrCat(result.revision));
+  meta->set_continue_(result.continue_token);
+  if (result.remaining > 0) meta->set_remaining_item_count(result.remaining);
+  for (const api::ObjectPtr& item : result.items) {
+    reflection.AddMessage(list.get(), list_type->FindFieldByNumber(2))->CopyFrom(item->message());
+  }
+  return api::EncodeProtobuf(*list, resource.api_version(),
+                             absl::StrCat(resource.kind, "List"));
+}
+
+absl::Status ReadListOptions(const Request& request, client::ListOptions* options, bool* exact) {
+  options->label_selector = request.Query("labelSelector");
+  options->field_selector = request.Query("fieldSelector");
+  options->continue_token = request.Query("continue");
+  if (const std::string limit = request.Query("limit");
+      !limit.empty() && !absl::SimpleAtoi(limit, &options->limit)) {
+    return api::BadRequest(absl::StrCat("limit: Invalid value: \"", limit, "\": want a number"));
+  }
+  const std::string version = request.Query("resourceVersion");
+  if (!version.empty() && !absl::SimpleAtoi(version, &options->revision)) {
+    return api::BadRequest(absl::StrCat("resourceVersion: Invalid value: \"", version,
+                                        "\": want a number that an earlier answer gave"));
+  }
+  const std::string match = request.Query("resourceVersionMatch");
+  if (!match.empty() && match != "Exact" && match != "NotOlderThan") {
+    return api::BadRequest(absl::StrCat("resourceVersionMatch: Unsupported value: \"", match,
+                                        "\": supported values: \"Exact\", \"NotOlderThan\""));
+  }
+  if (!match.empty() && version.empty()) {
+    return api::BadRequest("resourceVersionMatch is forbidden unless resourceVersion is provided");
+  }
+  if (!options->continue_token.empty() && !version.empty() && version != "0") {
+    return api::BadRequest("specifying resource version is not allowed when using continue");
+  }
+  // A limit with a version and no match asks for that very version.
+  *exact = match == "Exact" || (match.empty() && options->limit > 0 && options->revision > 0);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void ApiHandler::List(const ExchangePtr& exchange, const Target& target) {
+  const Request& request = exchange->request();
+  Offer offer;
+  offer.table = offer.partial = true;
+  const auto format = Negotiate(request.Header("accept"), offer);
+  if (!format.ok()) return SendError(*exchange, format.status());
+  client::ListOptions options;
+  bool exact = false;
+  options.name_space = target.name_space;
+  if (const absl::Status bad = ReadListOptions(request, &options, &exact); !bad.ok()) {
+    return SendError(*exchange, bad);
+  }
+  auto result = server_->ListNow(*target.resource, options, exact);
+  if (!result.ok()) return SendError(*exchange, result.status());
+  const std::string revision = absl::StrCat(result->revision);
+  const auto shared = [](std::string text) {
+    return std::make_shared<const std::string>(std::move(text));
+  };
+  Response response;
+  response.headers.emplace_back("Content-Type", ContentType(format->encoding, false));
+  if (format->as == "Table") {
+    TableOptions table;
+    table.resource_version = revision;
+    table.continue_token = result->continue_token;
+    table.remaining = result->remaining;
+    if (request.Query("includeObject") == "Object") table.include = IncludeObject::kObject;
+    if (request.Query("includeObject") == "None") table.include = IncludeObject::kNone;
+    response.body.push_back(
+        shared(TableJson(*target.resource, result->items, table, loop_->clock().Now())));
+    return exchange->Send(std::move(response));
+  }
+  const bool partial = !format->as.empty();
+  if (format->encoding == Encoding::kProtobuf) {
+    response.body.push_back(shared(ProtobufList(*target.resource, *result)));
+    return exchange->Send(std::move(response));
+  }
+  const std::string kind =
+      partial ? "PartialObjectMetadataList" : absl::StrCat(target.resource->kind, "List");
+  const std::string head = absl::StrCat(
+      "{\"kind\":\"", kind, "\",\"apiVersion\":\"",
+      partial ? "meta.k8s.io/v1" : target.resource->api_version(), "\",\"metadata\":",
+      ListMetaJson(revision, result->continue_token, result->remaining), ",\"items\":[");
+  response.body.push_back(shared(head));
+  const auto comma = shared(",");
+  for (size_t i = 0; i < result->items.size(); ++i) {
+    if (i > 0) response.body.push_back(comma);
+    response.body.push_back(partial ? shared(PartialJson(*result->items[i]))
+                                    : result->items[i]->Json());
+  }
+  response.body.push_back(shared("]}"));
+  if (format->encoding == Encoding::kYaml) {
+    std::string whole;
+    for (const auto& piece : response.body) whole += *piece;
+    const auto yaml = api::JsonToYaml(whole);
+    if (yaml.ok()) response.body = {shared(*yaml)};
+  }
+  exchange->Send(std::move(response));
+}
+
+}  // namespace skiff::apiserver::http

@@ -1,0 +1,68 @@
+// The Kubernetes API on HTTP: paths to resources and verbs, bodies to messages, answers to bytes. What the
+// verbs mean is rest/server.h's business.
+//
+// Threads: Handle runs on the loop that it was made for; so do its answers.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "apiserver/http/message.h"
+#include "apiserver/http/negotiate.h"
+#include "apiserver/openapi/openapi.h"
+#include "apiserver/rest/server.h"
+#include "base/metrics.h"
+#include "client/node_api.h"
+
+namespace skiff::apiserver::http {
+
+class ApiHandler {
+ public:
+  // Everything outlives it. `nodes` may be null: there are no logs then.
+  ApiHandler(Server* server, Executor* loop, client::NodeDirectory* nodes, Metrics* metrics);
+
+  void Handle(std::shared_ptr<Exchange> exchange);
+
+  // The address that discovery names.
+  void SetAddress(std::string address) { address_ = std::move(address); }
+
+ private:
+  // Where a path leads.
+  struct Target {
+    const api::ResourceInfo* resource = nullptr;
+    std::string name_space;
+    std::string name;
+    std::string subresource;
+  };
+  using ExchangePtr = std::shared_ptr<Exchange>;
+
+  bool HandleMeta(const ExchangePtr& exchange);
+  bool HandleDiscovery(const ExchangePtr& exchange);
+  void HandleResource(const ExchangePtr& exchange, const Target& target);
+  void Read(const ExchangePtr& exchange, const Target& target);
+  void GetOne(const ExchangePtr& exchange, const Target& target);
+  void List(const ExchangePtr& exchange, const Target& target);
+  void Watch(const ExchangePtr& exchange, const Target& target);
+  void Logs(const ExchangePtr& exchange, const Target& target);
+  void Create(const ExchangePtr& exchange, const Target& target);
+  void Update(const ExchangePtr& exchange, const Target& target);
+  void Patch(const ExchangePtr& exchange, const Target& target);
+  void Delete(const ExchangePtr& exchange, const Target& target);
+  void DeleteCollection(const ExchangePtr& exchange, const Target& target);
+
+  static absl::StatusOr<Target> Route(const Request& request);
+
+  Server* const server_;
+  Executor* const loop_;
+  client::NodeDirectory* const nodes_;
+  Metrics* const metrics_;
+  std::string address_;
+  OpenApi openapi_;
+  // Answers that come after this object is gone find it so.
+  const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+
+ public:
+  ~ApiHandler() { *alive_ = false; }
+};
+
+}  // namespace skiff::apiserver::http

@@ -1,0 +1,375 @@
+// ApiHandler's writes.
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "api/codec.h"
+#include "api/errors.h"
+#include "apiserver/http/answer.h"
+#include "apiserver/http/api_handler.h"
+#include "apiserver/rest/scale.h"
+#include "base/status.h"
+
+namespace skiff::apiserver::http {
+namespace {
+
+absl::StatusOr<FieldValidation> ReadValidation(const Request& request) {
+  const std::string value = request.Query("fieldValidation");
+  if (value.empty() || value == "Warn") return FieldValidation::kWarn;
+  if (value == "Strict") return FieldValidation::kStrict;
+  if (value == "Ignore") return FieldValidation::kIgnore;
+  return api::BadRequest(
+      absl::StrCat("fieldValidation: Unsupported value: \"", value,
+                   "\": supported values: \"Ignore\", \"Strict\", \"Warn\""));
+}
+
+absl::StatusOr<bool> ReadDryRun(const Request& request) {
+  bool dry_run = false;
+  for (const auto& [name, value] : request.query) {
+    if (name != "dryRun") continue;
+    if (value != "All") {
+      return api::BadRequest(absl::StrCat("dryRun: Unsupported value: \"", value,
+                                          "\": supported values: \"All\""));
+    }
+    dry_run = true;
+  }
+  return dry_run;
+}
+
+std::string MediaType(const Request& request) {
+  const std::string header = request.Header("content-type");
+  return absl::AsciiStrToLower(
+      absl::StripAsciiWhitespace(absl::string_view(header).substr(0, header.find(';'))));
+}
+
+// A body as JSON; protobuf is handled before.
+absl::StatusOr<std::string> BodyJson(const Request& request) {
+  const std::string type = MediaType(request);
+  if (type.empty() || type == "application/json") return request.body;
+  if (type == "application/yaml") {
+    auto documents = api::YamlToJson(request.body);
+    if (!documents.ok()) return api::BadRequest(documents.status().message());
+    if (documents->size() != 1) {
+      return api::BadRequest("the YAML body must hold exactly one document");
+    }
+    return documents->front();
+  }
+  return api::UnsupportedMediaType(absl::StrCat(
+      "the body of the request was in an unknown format - accepted media types include: "
+      "application/json, application/yaml, application/vnd.kubernetes.protobuf (got ",
+      type, ")"));
+}
+
+absl::Status CheckType(absl::string_view api_version, absl::string_view kind,
+                       absl::string_view want_version, absl::string_view want_kind) {
+  if (!kind.empty() && kind != want_kind) {
+    return api::BadRequest(absl::StrCat("the kind in the data (", kind,
+                                        ") does not match the expected kind (", want_kind, ")"));
+  }
+  if (!api_version.empty() && api_version != want_version) {
+    return api::BadRequest(absl::StrCat("the API version in the data (", api_version,
+                                        ") does not match the expected API version (",
+                                        want_version, ")"));
+  }
+  return absl::OkStatus();
+}
+
+// The body as a message of the type that the endpoint takes.
+absl::StatusOr<api::MessagePtr> DecodeBody(const Request& request,
+                                           const google::protobuf::Message& prototype,
+                                           absl::string_view api_version, absl::string_view kind,
+                                           FieldValidation validation,
+                                           std::vector<std::string>* warnings) {
+  api::MessagePtr message(prototype.New());
+  if (MediaType(request) == "application/vnd.kubernetes.protobuf") {
+    const auto envelope = api::OpenEnvelope(request.body);
+    if (!envelope.ok()) return api::BadRequest(envelope.status().message());
+    SKIFF_RETURN_IF_ERROR(CheckType(envelope->api_version, envelope->kind, api_version, kind));
+    const absl::Status decoded = api::DecodeProtobuf(envelope->raw, message.get());
+    if (!decoded.ok()) return api::BadRequest(decoded.message());
+    return message;
+  }
+  SKIFF_ASSIGN_OR_RETURN(const std::string json, BodyJson(request));
+  const auto type = api::ReadTypeMeta(json);
+  if (!type.ok()) return api::BadRequest(type.status().message());
+  SKIFF_RETURN_IF_ERROR(CheckType(type->api_version, type->kind, api_version, kind));
+  api::DecodeNotes notes;
+  const absl::Status decoded = api::DecodeJson(json, message.get(), &notes);
+  if (!decoded.ok()) {
+    return api::BadRequest(absl::StrCat(kind, " in version \"", api_version,
+                                        "\" cannot be handled as a ", kind, ": ",
+                                        decoded.message()));
+  }
+  if (validation == FieldValidation::kStrict && !notes.unknown_or_duplicate.empty()) {
+    return api::BadRequest(absl::StrCat(kind, " in version \"", api_version,
+                                        "\" cannot be handled as a ", kind,
+                                        ": strict decoding error: ",
+                                        absl::StrJoin(notes.unknown_or_duplicate, ", ")));
+  }
+  if (validation == FieldValidation::kWarn) *warnings = std::move(notes.unknown_or_duplicate);
+  return message;
+}
+
+struct WriteQuery {
+  FieldValidation validation = FieldValidation::kWarn;
+  bool dry_run = false;
+  Format format;
+};
+
+absl::StatusOr<WriteQuery> ReadQuery(const Request& request) {
+  WriteQuery out;
+  SKIFF_ASSIGN_OR_RETURN(out.validation, ReadValidation(request));
+  SKIFF_ASSIGN_OR_RETURN(out.dry_run, ReadDryRun(request));
+  Offer offer;
+  offer.table = offer.partial = true;
+  SKIFF_ASSIGN_OR_RETURN(out.format, Negotiate(request.Header("accept"), offer));
+  return out;
+}
+
+// Kind and version of what a path takes: the resource itself, or what its subresource speaks of.
+struct BodyType {
+  const google::protobuf::Message* prototype;
+  std::string api_version;
+  std::string kind;
+};
+
+BodyType BodyTypeOf(const api::ResourceInfo& resource, const std::string& subresource) {
+  if (subresource == "scale") {
+    return {&autoscalingv1::Scale::default_instance(), "autoscaling/v1", "Scale"};
+  }
+  if (subresource == "binding") return {&corev1::Binding::default_instance(), "v1", "Binding"};
+  return {resource.prototype, resource.api_version(), std::string(resource.kind)};
+}
+
+}  // namespace
+
+void ApiHandler::Create(const ExchangePtr& exchange, const Target& target) {
+  const Request& request = exchange->request();
+  if (!target.name.empty() && target.subresource.empty()) {
+    return SendError(*exchange, api::MethodNotSupported(*target.resource, "create"));
+  }
+  const auto query = ReadQuery(request);
+  if (!query.ok()) return SendError(*exchange, query.status());
+  const BodyType type = BodyTypeOf(*target.resource, target.subresource);
+  std::vector<std::string> warnings;
+  auto message = DecodeBody(request, *type.prototype, type.api_version, type.kind,
+                            query->validation, &warnings);
+  if (!message.ok()) return SendError(*exchange, message.status());
+  if (target.resource->namespaced && target.name_space.empty()) {
+    return SendError(*exchange,
+                     api::BadRequest("an empty namespace may not be set during creation"));
+  }
+  client::Write write;
+  write.verb = client::Write::Verb::kCreate;
+  write.resource = target.resource;
+  write.name_space = target.name_space;
+  write.name = target.name;
+  write.subresource = target.subresource;
+  write.object = *std::move(message);
+  if (target.subresource == "binding") write.uid = api::MetaOf(*write.object)->uid();
+  std::vector<client::Write> writes;
+  writes.push_back(std::move(write));
+  server_->Write(std::move(writes), {query->dry_run}, loop_,
+                 [exchange, format = query->format, warnings = std::move(warnings), this,
+                  alive = alive_, binding = target.subresource == "binding"](
+                     absl::StatusOr<Written> written) {
+                   if (!*alive) return;
+                   if (!written.ok()) return SendError(*exchange, written.status());
+                   const api::ObjectPtr& object = written->items[0].object;
+                   if (binding) {
+                     metav1::Status done = SuccessStatus(*object);
+                     done.set_code(201);
+                     return SendMessage(*exchange, 201, done, "v1", "Status", format);
+                   }
+                   SendObject(*exchange, 201, object, format, loop_->clock().Now(), warnings);
+                 });
+}
+
+void ApiHandler::Update(const ExchangePtr& exchange, const Target& target) {
+  const Request& request = exchange->request();
+  const auto query = ReadQuery(request);
+  if (!query.ok()) return SendError(*exchange, query.status());
+  const BodyType type = BodyTypeOf(*target.resource, target.subresource);
+  std::vector<std::string> warnings;
+  auto message = DecodeBody(request, *type.prototype, type.api_version, type.kind,
+                            query->validation, &warnings);
+  if (!message.ok()) return SendError(*exchange, message.status());
+  client::Write write;
+  write.verb = client::Write::Verb::kUpdate;
+  write.resource = target.resource;
+  write.name_space = target.name_space;
+  write.name = target.name;
+  write.subresource = target.subresource;
+  write.object = *std::move(message);
+  std::vector<client::Write> writes;
+  writes.push_back(std::move(write));
+  server_->Write(std::move(writes), {query->dry_run}, loop_,
+                 [exchange, format = query->format, warnings = std::move(warnings), this,
+                  alive = alive_, scale = target.subresource == "scale"](
+                     absl::StatusOr<Written> written) {
+                   if (!*alive) return;
+                   if (!written.ok()) return SendError(*exchange, written.status());
+                   const api::ObjectPtr& object = written->items[0].object;
+                   if (scale) {
+                     return SendMessage(*exchange, 200, ScaleOf(*object), "autoscaling/v1",
+                                        "Scale", format);
+                   }
+                   SendObject(*exchange, 200, object, format, loop_->clock().Now(), warnings);
+                 });
+}
+
+void ApiHandler::Patch(const ExchangePtr& exchange, const Target& target) {
+  const Request& request = exchange->request();
+  const auto query = ReadQuery(request);
+  if (!query.ok()) return SendError(*exchange, query.status());
+  PatchRequest patch;
+  const std::string type = MediaType(request);
+  if (type == "application/json-patch+json") {
+    patch.type = PatchType::kJson;
+  } else if (type == "application/merge-patch+json") {
+    patch.type = PatchType::kMerge;
+  } else if (type == "application/strategic-merge-patch+json") {
+    patch.type = PatchType::kStrategic;
+  } else {
+    return SendError(
+        *exchange,
+        api::UnsupportedMediaType(absl::StrCat(
+            "the body of the request was in an unknown format (", type,
+            ") - accepted media types include: application/json-patch+json, "
+            "application/merge-patch+json, application/strategic-merge-patch+json")));
+  }
+  patch.resource = target.resource;
+  patch.name_space = target.name_space;
+  patch.name = target.name;
+  patch.subresource = target.subresource;
+  patch.body = request.body;
+  patch.validation = query->validation;
+  patch.dry_run = query->dry_run;
+  server_->Patch(std::move(patch), loop_,
+                 [exchange, format = query->format, this, alive = alive_,
+                  scale = target.subresource == "scale"](absl::StatusOr<Patched> patched) {
+                   if (!*alive) return;
+                   if (!patched.ok()) return SendError(*exchange, patched.status());
+                   if (scale) {
+                     return SendMessage(*exchange, 200, ScaleOf(*patched->object),
+                                        "autoscaling/v1", "Scale", format);
+                   }
+                   SendObject(*exchange, 200, patched->object, format, loop_->clock().Now(),
+                              patched->warnings);
+                 });
+}
+
+namespace {
+
+// Options of a deletion: from the body, or from the query where the body says nothing.
+absl::StatusOr<metav1::DeleteOptions> ReadDeleteOptions(const Request& request) {
+  metav1::DeleteOptions out;
+  if (!request.body.empty()) {
+    std::vector<std::string> ignored;
+    SKIFF_ASSIGN_OR_RETURN(const api::MessagePtr message,
+                           DecodeBody(request, metav1::DeleteOptions::default_instance(), "",
+                                      "DeleteOptions", FieldValidation::kIgnore, &ignored));
+    out.CopyFrom(*message);
+  }
+  if (const std::string grace = request.Query("gracePeriodSeconds"); !grace.empty()) {
+    int64_t seconds = 0;
+    if (!absl::SimpleAtoi(grace, &seconds)) {
+      return api::BadRequest(absl::StrCat("gracePeriodSeconds: Invalid value: \"", grace, "\""));
+    }
+    out.set_grace_period_seconds(seconds);
+  }
+  if (const std::string policy = request.Query("propagationPolicy"); !policy.empty()) {
+    out.set_propagation_policy(policy);
+  }
+  if (out.has_orphan_dependents() && !out.has_propagation_policy()) {
+    out.set_propagation_policy(out.orphan_dependents() ? "Orphan" : "Background");
+  }
+  return out;
+}
+
+absl::StatusOr<client::Write> DeletionOf(const api::ResourceInfo& resource,
+                                         const std::string& name_space, const std::string& name,
+                                         const metav1::DeleteOptions& options) {
+  client::Write write;
+  write.verb = client::Write::Verb::kDelete;
+  write.resource = &resource;
+  write.name_space = name_space;
+  write.name = name;
+  if (options.has_grace_period_seconds()) {
+    write.grace_period_seconds = options.grace_period_seconds();
+  }
+  write.propagation_policy = options.propagation_policy();
+  write.uid = options.preconditions().uid();
+  const std::string& version = options.preconditions().resource_version();
+  if (!version.empty() && !absl::SimpleAtoi(version, &write.if_revision)) {
+    return api::BadRequest("preconditions.resourceVersion: want a number");
+  }
+  return write;
+}
+
+}  // namespace
+
+void ApiHandler::Delete(const ExchangePtr& exchange, const Target& target) {
+  const Request& request = exchange->request();
+  const auto query = ReadQuery(request);
+  if (!query.ok()) return SendError(*exchange, query.status());
+  const auto options = ReadDeleteOptions(request);
+  if (!options.ok()) return SendError(*exchange, options.status());
+  auto write = DeletionOf(*target.resource, target.name_space, target.name, *options);
+  if (!write.ok()) return SendError(*exchange, write.status());
+  std::vector<client::Write> writes;
+  writes.push_back(*std::move(write));
+  const bool dry_run = query->dry_run || !options->dry_run().empty();
+  server_->Write(std::move(writes), {dry_run}, loop_,
+                 [exchange, format = query->format, this,
+                  alive = alive_](absl::StatusOr<Written> written) {
+                   if (!*alive) return;
+                   if (!written.ok()) return SendError(*exchange, written.status());
+                   const Written::Item& item = written->items[0];
+                   const bool pod = &item.object->resource() == &api::ResourceOf<corev1::Pod>();
+                   if (item.removed && !pod) {
+                     return SendMessage(*exchange, 200, SuccessStatus(*item.object), "v1",
+                                        "Status", format);
+                   }
+                   SendObject(*exchange, 200, item.object, format, loop_->clock().Now());
+                 });
+}
+
+void ApiHandler::DeleteCollection(const ExchangePtr& exchange, const Target& target) {
+  const Request& request = exchange->request();
+  const auto query = ReadQuery(request);
+  if (!query.ok()) return SendError(*exchange, query.status());
+  const auto options = ReadDeleteOptions(request);
+  if (!options.ok()) return SendError(*exchange, options.status());
+  client::ListOptions list;
+  list.name_space = target.name_space;
+  list.label_selector = request.Query("labelSelector");
+  list.field_selector = request.Query("fieldSelector");
+  const auto found = server_->ListNow(*target.resource, list, /*exact=*/false);
+  if (!found.ok()) return SendError(*exchange, found.status());
+  std::vector<client::Write> writes;
+  for (const api::ObjectPtr& object : found->items) {
+    auto write = DeletionOf(*target.resource, object->meta().namespace_(), object->meta().name(),
+                            *options);
+    if (!write.ok()) return SendError(*exchange, write.status());
+    write->uid = object->meta().uid();
+    writes.push_back(*std::move(write));
+  }
+  const auto finish = [exchange, format = query->format](const absl::Status& status) {
+    if (!status.ok()) return SendError(*exchange, status);
+    metav1::Status done;
+    done.mutable_metadata();
+    done.set_status("Success");
+    done.set_code(200);
+    SendMessage(*exchange, 200, done, "v1", "Status", format);
+  };
+  if (writes.empty()) return finish(absl::OkStatus());
+  const bool dry_run = query->dry_run || !options->dry_run().empty();
+  server_->Write(std::move(writes), {dry_run}, loop_,
+                 [finish, alive = alive_](absl::StatusOr<Written> written) {
+                   if (*alive) finish(written.status());
+                 });
+}
+
+}  // namespace skiff::apiserver::http

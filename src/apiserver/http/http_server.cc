@@ -1,0 +1,131 @@
+#include "apiserver/http/http_server.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
+#include "base/status.h"
+
+namespace skiff::apiserver::http {
+namespace {
+
+struct HostPort {
+  std::string host;
+  int port = 0;
+  bool v6 = false;
+};
+
+absl::StatusOr<HostPort> Split(const std::string& address) {
+  HostPort out;
+  const size_t colon = address.rfind(':');
+  uint32_t port = 0;
+  if (colon == std::string::npos || !absl::SimpleAtoi(address.substr(colon + 1), &port) ||
+      port > 65535) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "listen address \"", address, "\": want HOST:PORT, such as 127.0.0.1:6443"));
+  }
+  out.host = address.substr(0, colon);
+  out.port = static_cast<int>(port);
+  if (out.host.size() > 2 && out.host.front() == '[' && out.host.back() == ']') {
+    out.host = out.host.substr(1, out.host.size() - 2);
+    out.v6 = true;
+  }
+  if (out.host.empty()) out.host = "0.0.0.0";
+  if (out.host == "localhost") out.host = "127.0.0.1";
+  return out;
+}
+
+absl::Status UvError(int error, const std::string& address) {
+  if (error == UV_EADDRINUSE) {
+    return absl::AlreadyExistsError(
+        absl::StrCat("listen address ", address, " is in use by another process"));
+  }
+  return ErrnoStatus(-error, absl::StrCat("listen address ", address));
+}
+
+}  // namespace
+
+HttpServer::HttpServer(UvExecutor* executor, ConnectionLimits limits, Handler handler)
+    : executor_(executor), limits_(limits), handler_(std::move(handler)) {}
+
+HttpServer::~HttpServer() { Close(); }
+
+absl::StatusOr<std::string> HttpServer::Listen(const std::string& address) {
+  absl::StatusOr<std::string> result = absl::UnavailableError("the server is closing");
+  absl::Notification done;
+  executor_->Post([&] {
+    result = ListenOnLoop(address);
+    done.Notify();
+  });
+  done.WaitForNotification();
+  return result;
+}
+
+absl::StatusOr<std::string> HttpServer::ListenOnLoop(const std::string& address) {
+  SKIFF_ASSIGN_OR_RETURN(const HostPort where, Split(address));
+  sockaddr_storage storage{};
+  const int parsed =
+      where.v6 ? uv_ip6_addr(where.host.c_str(), where.port, reinterpret_cast<sockaddr_in6*>(&storage))
+               : uv_ip4_addr(where.host.c_str(), where.port, reinterpret_cast<sockaddr_in*>(&storage));
+  if (parsed != 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("listen address \"", address, "\": the host must be an IP address"));
+  }
+  uv_tcp_init(executor_->uv_loop(), &listener_);
+  listener_.data = this;
+  int error = uv_tcp_bind(&listener_, reinterpret_cast<sockaddr*>(&storage), 0);
+  if (error == 0) {
+    error = uv_listen(reinterpret_cast<uv_stream_t*>(&listener_), 512,
+                      [](uv_stream_t* stream, int status) {
+                        if (status == 0) static_cast<HttpServer*>(stream->data)->Accept();
+                      });
+  }
+  if (error != 0) {
+    uv_close(reinterpret_cast<uv_handle_t*>(&listener_), nullptr);
+    return UvError(error, address);
+  }
+  listening_ = true;
+  int size = sizeof storage;
+  uv_tcp_getsockname(&listener_, reinterpret_cast<sockaddr*>(&storage), &size);
+  const int port = ntohs(where.v6 ? reinterpret_cast<sockaddr_in6*>(&storage)->sin6_port
+                                  : reinterpret_cast<sockaddr_in*>(&storage)->sin_port);
+  const std::string host = where.host == "0.0.0.0" ? "127.0.0.1"
+                           : where.v6              ? absl::StrCat("[", where.host, "]")
+                                                   : where.host;
+  return absl::StrCat(host, ":", port);
+}
+
+void HttpServer::Accept() {
+  auto connection = std::make_shared<Connection>(
+      executor_->uv_loop(), executor_, limits_, handler_,
+      [this](Connection* gone) { connections_.erase(gone->shared_from_this()); });
+  if (uv_accept(reinterpret_cast<uv_stream_t*>(&listener_), connection->stream()) != 0) {
+    connection->Begin();
+    connection->Close();
+    return;
+  }
+  connection->Begin();
+  connections_.insert(connection);
+  if (connections_.size() > kMaxConnections) connection->Close();
+}
+
+void HttpServer::Close() {
+  absl::Notification done;
+  executor_->Post([&] {
+    CloseOnLoop();
+    // One turn later every close callback has run.
+    executor_->Post([&] { done.Notify(); });
+  });
+  done.WaitForNotification();
+}
+
+void HttpServer::CloseOnLoop() {
+  if (listening_) uv_close(reinterpret_cast<uv_handle_t*>(&listener_), nullptr);
+  listening_ = false;
+  const auto all = connections_;
+  for (const auto& connection : all) connection->Close();
+}
+
+}  // namespace skiff::apiserver::http

@@ -1,0 +1,46 @@
+// Listens, accepts, and hands every request to one handler.
+//
+// Threads: Listen and Close from any but the loop's; they block until the loop has done it. The handler
+// runs on the loop.
+#pragma once
+
+#include <memory>
+#include <set>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "apiserver/http/connection.h"
+#include "base/uv_executor.h"
+
+namespace skiff::apiserver::http {
+
+class HttpServer {
+ public:
+  // `executor` outlives it.
+  HttpServer(UvExecutor* executor, ConnectionLimits limits, Handler handler);
+  ~HttpServer();
+
+  // "127.0.0.1:6443", "[::1]:0", ":8080" (all addresses); port 0 takes a free one. The address that
+  // clients can reach, with the port. kInvalidArgument, kAlreadyExists (the address is in use),
+  // kPermissionDenied: naming the address.
+  absl::StatusOr<std::string> Listen(const std::string& address);
+
+  // Stops listening and closes every connection. Idempotent.
+  void Close();
+
+ private:
+  absl::StatusOr<std::string> ListenOnLoop(const std::string& address);
+  void Accept();
+  void CloseOnLoop();
+
+  static constexpr size_t kMaxConnections = 1000;
+
+  UvExecutor* const executor_;
+  const ConnectionLimits limits_;
+  const Handler handler_;
+  uv_tcp_t listener_;
+  bool listening_ = false;
+  std::set<std::shared_ptr<Connection>> connections_;
+};
+
+}  // namespace skiff::apiserver::http

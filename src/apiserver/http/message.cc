@@ -1,0 +1,32 @@
+#include "apiserver/http/message.h"
+
+namespace skiff::apiserver::http {
+
+std::string Request::Query(absl::string_view name) const {
+  for (const auto& [key, value] : query) {
+    if (key == name) return value;
+  }
+  return "";
+}
+
+bool Request::HasQuery(absl::string_view name) const {
+  for (const auto& [key, value] : query) {
+    if (key == name) return true;
+  }
+  return false;
+}
+
+std::string Request::Header(absl::string_view lower_case_name) const {
+  const auto it = headers.find(std::string(lower_case_name));
+  return it == headers.end() ? "" : it->second;
+}
+
+Response Response::Text(int status, std::string text, std::string content_type) {
+  Response out;
+  out.status = status;
+  out.headers.emplace_back("Content-Type", std::move(content_type));
+  out.body.push_back(std::make_shared<const std::string>(std::move(text)));
+  return out;
+}
+
+}  // namespace skiff::apiserver::http
