@@ -211,6 +211,8 @@ absl::Status Planner::UpdateMain(const api::ObjectPtr& old, const std::string& k
   metav1::ObjectMeta* meta = api::MutableMetaOf(object.get());
   meta->set_name(old->meta().name());
   if (resource.namespaced) meta->set_namespace_(old->meta().namespace_());
+  // A client that names no version updates what is there, whatever it is.
+  meta->set_resource_version(old->meta().resource_version());
   api::SetDefaults(object.get());
   SKIFF_RETURN_IF_ERROR(PrepareUpdate(env_, old->message(), object.get()));
   SKIFF_RETURN_IF_ERROR(
