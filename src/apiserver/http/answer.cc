@@ -1,5 +1,6 @@
 #include "apiserver/http/answer.h"
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "api/codec.h"
@@ -25,6 +26,34 @@ std::shared_ptr<const std::string> InEncoding(std::string json, Encoding encodin
 
 void SendJson(Exchange& exchange, int status, std::string json) {
   exchange.Send(Response::Text(status, std::move(json), "application/json"));
+}
+
+void SendText(Exchange& exchange, int status, std::string text) {
+  exchange.Send(Response::Text(status, std::move(text)));
+}
+
+Document MakeDocument(std::shared_ptr<const std::string> body, std::string content_type) {
+  // FNV-1a: the same document has the same tag in every process.
+  uint64_t hash = 0xcbf29ce484222325;
+  for (const char byte : *body) {
+    hash = (hash ^ static_cast<unsigned char>(byte)) * 0x100000001b3;
+  }
+  return {std::move(body), std::move(content_type),
+          absl::StrCat("\"", absl::Hex(hash, absl::kZeroPad16), "\"")};
+}
+
+void SendDocument(Exchange& exchange, const Document& document) {
+  Response response;
+  if (absl::StrContains(exchange.request().Header("if-none-match"), document.tag)) {
+    response.status = 304;
+  } else {
+    response.headers.emplace_back("Content-Type", document.content_type);
+    response.body.push_back(document.body);
+  }
+  response.headers.emplace_back("Cache-Control", "public");
+  response.headers.emplace_back("ETag", document.tag);
+  response.headers.emplace_back("Vary", "Accept");
+  exchange.Send(std::move(response));
 }
 
 void AddWarnings(const std::vector<std::string>& warnings, Response* response) {
@@ -75,7 +104,7 @@ void SendObject(Exchange& exchange, int status, const api::ObjectPtr& object, co
     }
     response.body.push_back(Shared(TableJson(object->resource(), {object}, options, now)));
   } else if (!format.as.empty()) {
-    response.body.push_back(Shared(PartialJson(*object)));
+    response.body.push_back(InEncoding(PartialJson(*object), format.encoding));
   } else if (format.encoding == Encoding::kProtobuf) {
     response.body.push_back(object->Protobuf());
   } else if (format.encoding == Encoding::kYaml) {
@@ -83,6 +112,7 @@ void SendObject(Exchange& exchange, int status, const api::ObjectPtr& object, co
   } else {
     response.body.push_back(object->Json());
   }
+  response.headers.emplace_back("Cache-Control", "no-cache, private");
   exchange.Send(std::move(response));
 }
 

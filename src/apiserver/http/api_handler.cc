@@ -2,11 +2,11 @@
 
 #include <algorithm>
 
-#include "absl/hash/hash.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "api/codec.h"
 #include "api/errors.h"
 #include "apiserver/http/answer.h"
@@ -28,21 +28,58 @@ absl::Status NoSuchPath() {
   return api::FromMetaStatus(status);
 }
 
-std::string HashOf(absl::string_view text) {
-  return absl::StrCat(absl::Hex(absl::Hash<absl::string_view>()(text), absl::kZeroPad16));
+absl::Status NoSuchMethod() {
+  metav1::Status status;
+  status.set_status("Failure");
+  status.set_reason("MethodNotAllowed");
+  status.set_code(405);
+  status.set_message("the server does not allow this method on the requested resource");
+  status.mutable_details();
+  return api::FromMetaStatus(status);
 }
 
-void SendCacheable(Exchange& exchange, std::string json, const std::string& content_type) {
-  const std::string tag = absl::StrCat("\"", HashOf(json), "\"");
-  Response response;
-  if (exchange.request().Header("if-none-match") == tag) {
-    response.status = 304;
-  } else {
-    response = Response::Text(200, std::move(json), content_type);
+constexpr char kPaths[] =
+    R"({"paths":["/api","/api/v1","/apis","/healthz","/livez","/metrics",)"
+    R"("/openapi/v2","/openapi/v3","/readyz","/version"]})";
+
+bool IsRead(const Request& request) {
+  return request.method == "GET" || request.method == "HEAD";
+}
+
+bool IsApi(absl::string_view path) {
+  return path == "/api" || path == "/apis" || absl::StartsWith(path, "/api/") ||
+         absl::StartsWith(path, "/apis/");
+}
+
+// The methods that clients use; others share a label, so that nobody can grow the registry at will.
+std::string MethodLabel(const std::string& method) {
+  for (const char* known : {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"}) {
+    if (method == known) return method;
   }
-  response.headers.emplace_back("ETag", tag);
-  response.headers.emplace_back("Vary", "Accept");
-  exchange.Send(std::move(response));
+  return "other";
+}
+
+// "/livez", "/readyz/ping?verbose": what the checks say. False if `path` is none of them.
+bool HandleHealth(Exchange& exchange, absl::string_view path) {
+  constexpr absl::string_view kChecks[] = {"ping", "store"};
+  for (const absl::string_view name : {"livez", "readyz", "healthz"}) {
+    if (!absl::StartsWith(path, absl::StrCat("/", name))) continue;
+    absl::string_view rest = path.substr(1 + name.size());
+    if (!rest.empty() && rest[0] != '/') continue;
+    absl::ConsumePrefix(&rest, "/");
+    if (!rest.empty()) {
+      if (std::find(std::begin(kChecks), std::end(kChecks), rest) == std::end(kChecks)) return false;
+      SendText(exchange, 200, "ok");
+    } else if (!exchange.request().HasQuery("verbose")) {
+      SendText(exchange, 200, "ok");
+    } else {
+      std::string text;
+      for (const absl::string_view check : kChecks) absl::StrAppend(&text, "[+]", check, " ok\n");
+      SendText(exchange, 200, absl::StrCat(text, name, " check passed\n"));
+    }
+    return true;
+  }
+  return false;
 }
 
 bool Contains(std::span<const absl::string_view> verbs, absl::string_view verb) {
@@ -56,7 +93,7 @@ bool WantsWatch(const Request& request) {
 
 // The API's word for what a request wants.
 std::string VerbOf(const Request& request, bool named) {
-  if (request.method == "GET" || request.method == "HEAD") {
+  if (IsRead(request)) {
     if (WantsWatch(request)) return "watch";
     return named ? "get" : "list";
   }
@@ -73,10 +110,12 @@ ApiHandler::ApiHandler(Server* server, Executor* loop, client::NodeDirectory* no
                        Metrics* metrics)
     : server_(server), loop_(loop), nodes_(nodes), metrics_(metrics) {}
 
+ApiHandler::~ApiHandler() { *alive_ = false; }
+
 void ApiHandler::Handle(std::shared_ptr<Exchange> exchange) {
   metrics_
       ->Counter("apiserver_request_total", "Requests by method.",
-                {{"method", exchange->request().method}})
+                {{"method", MethodLabel(exchange->request().method)}})
       .Increment();
   if (HandleMeta(exchange) || HandleDiscovery(exchange)) return;
   const auto target = Route(exchange->request());
@@ -88,63 +127,61 @@ void ApiHandler::Handle(std::shared_ptr<Exchange> exchange) {
 bool ApiHandler::HandleMeta(const ExchangePtr& exchange) {
   const Request& request = exchange->request();
   const std::string& path = request.path;
-  const bool get = request.method == "GET" || request.method == "HEAD";
-  if (!get) return false;
-  if (path == "/livez" || path == "/readyz" || path == "/healthz") {
-    const std::string checks = "[+]ping ok\n[+]store ok\n" + path.substr(1) + " check passed\n";
-    exchange->Send(Response::Text(200, request.HasQuery("verbose") ? checks : "ok"));
+  if (IsApi(path)) return false;
+  if (!IsRead(request)) {
+    SendText(*exchange, 405, "405 method not allowed\n");
+  } else if (HandleHealth(*exchange, path)) {
+    return true;
   } else if (path == "/version" || path == "/version/") {
     SendJson(*exchange, 200, VersionJson());
   } else if (path == "/metrics") {
     exchange->Send(Response::Text(200, metrics_->Text(), "text/plain; version=0.0.4"));
   } else if (path == "/openapi/v2") {
-    SendCacheable(*exchange, openapi_.V2(), "application/json");
+    SendOpenApi(exchange, openapi_->V2());
   } else if (path == "/openapi/v3") {
-    SendCacheable(*exchange, openapi_.V3Index(), "application/json");
+    SendOpenApi(exchange, openapi_->V3Index());
   } else if (absl::StartsWith(path, "/openapi/v3/")) {
-    const std::string& document = openapi_.V3(path.substr(12));
-    if (document.empty()) {
-      SendError(*exchange, NoSuchPath());
-    } else {
-      SendCacheable(*exchange, document, "application/json");
-    }
+    SendOpenApi(exchange, openapi_->V3(path.substr(12)));
   } else if (path == "/") {
-    SendJson(*exchange, 200,
-             R"({"paths":["/api","/api/v1","/apis","/healthz","/livez","/metrics",)"
-             R"("/openapi/v2","/openapi/v3","/readyz","/version"]})");
-  } else if (!absl::StartsWith(path, "/api/") && !absl::StartsWith(path, "/apis/") &&
-             path != "/api" && path != "/apis") {
-    exchange->Send(Response::Text(404, "404 page not found\n"));
+    SendJson(*exchange, 200, kPaths);
   } else {
-    return false;
+    SendText(*exchange, 404, "404 page not found\n");
   }
   return true;
 }
 
+// A document of openapi_, empty if there is none. It has no protobuf form, and who asks for nothing else
+// is told so.
+void ApiHandler::SendOpenApi(const ExchangePtr& exchange, const std::string& document) {
+  Offer offer;
+  offer.yaml = offer.protobuf = false;
+  const auto format = Negotiate(exchange->request().Header("accept"), offer);
+  if (document.empty()) return SendError(*exchange, NoSuchPath());
+  if (!format.ok()) return SendError(*exchange, format.status());
+  SendDocument(*exchange, Cached(exchange->request().path, "application/json", [&] {
+                 return std::shared_ptr<const std::string>(openapi_, &document);
+               }));
+}
+
+const Document& ApiHandler::Cached(
+    const std::string& key, const std::string& content_type,
+    absl::FunctionRef<std::shared_ptr<const std::string>()> make) {
+  auto it = documents_.find(key);
+  if (it == documents_.end()) {
+    it = documents_.emplace(key, MakeDocument(make(), content_type)).first;
+  }
+  return it->second;
+}
+
 bool ApiHandler::HandleDiscovery(const ExchangePtr& exchange) {
   const Request& request = exchange->request();
-  if (request.method != "GET") return false;
-  std::vector<std::string> parts = absl::StrSplit(request.path, '/', absl::SkipEmpty());
+  const std::vector<std::string> parts = absl::StrSplit(request.path, '/', absl::SkipEmpty());
   const bool core = parts[0] == "api";
   if (parts.size() > (core ? 2u : 3u)) return false;
-  if (parts.size() == 1) {
-    Offer offer;
-    offer.protobuf = false;
-    offer.discovery = true;
-    const auto format = Negotiate(request.Header("accept"), offer);
-    if (!format.ok()) {
-      SendError(*exchange, format.status());
-    } else if (!format->as.empty()) {
-      SendCacheable(*exchange, AggregatedJson(core, format->version),
-                    absl::StrCat("application/json;g=apidiscovery.k8s.io;v=", format->version,
-                                 ";as=APIGroupDiscoveryList"));
-    } else {
-      SendJson(*exchange, 200, core ? ApiVersionsJson(address_) : ApiGroupListJson());
-    }
-    return true;
-  }
   std::string json;
-  if (core) {
+  if (parts.size() == 1) {
+    json = core ? ApiVersionsJson(address_) : ApiGroupListJson();
+  } else if (core) {
     json = ApiResourceListJson("", parts[1]);
   } else if (parts.size() == 2) {
     json = ApiGroupJson(parts[1]);
@@ -153,10 +190,30 @@ bool ApiHandler::HandleDiscovery(const ExchangePtr& exchange) {
   }
   if (json.empty()) {
     SendError(*exchange, NoSuchPath());
+  } else if (!IsRead(request)) {
+    SendError(*exchange, NoSuchMethod());
+  } else if (parts.size() == 1) {
+    SendGroups(exchange, core, std::move(json));
   } else {
     SendJson(*exchange, 200, std::move(json));
   }
   return true;
+}
+
+// /api and /apis: `plain`, or aggregated discovery with the resources of every group.
+void ApiHandler::SendGroups(const ExchangePtr& exchange, bool core, std::string plain) {
+  Offer offer;
+  offer.protobuf = false;
+  offer.discovery = true;
+  const auto format = Negotiate(exchange->request().Header("accept"), offer);
+  if (!format.ok()) return SendError(*exchange, format.status());
+  if (format->as.empty()) return SendJson(*exchange, 200, std::move(plain));
+  const std::string type = absl::StrCat("application/json;g=apidiscovery.k8s.io;v=",
+                                        format->version, ";as=APIGroupDiscoveryList");
+  SendDocument(*exchange,
+               Cached(absl::StrCat(exchange->request().path, " ", format->version), type, [&] {
+                 return std::make_shared<const std::string>(AggregatedJson(core, format->version));
+               }));
 }
 
 // /api/v1/namespaces/NS/pods/NAME/log, /apis/apps/v1/deployments, …
@@ -304,6 +361,7 @@ void ApiHandler::List(const ExchangePtr& exchange, const Target& target) {
   };
   Response response;
   response.headers.emplace_back("Content-Type", ContentType(format->encoding, false));
+  response.headers.emplace_back("Cache-Control", "no-cache, private");
   if (format->as == "Table") {
     TableOptions table;
     table.resource_version = revision;

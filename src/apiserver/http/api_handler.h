@@ -4,9 +4,12 @@
 // Threads: Handle runs on the loop that it was made for; so do its answers.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 
+#include "absl/functional/function_ref.h"
+#include "apiserver/http/answer.h"
 #include "apiserver/http/message.h"
 #include "apiserver/http/negotiate.h"
 #include "apiserver/openapi/openapi.h"
@@ -20,6 +23,8 @@ class ApiHandler {
  public:
   // Everything outlives it. `nodes` may be null: there are no logs then.
   ApiHandler(Server* server, Executor* loop, client::NodeDirectory* nodes, Metrics* metrics);
+  // On the loop, or once it has stopped.
+  ~ApiHandler();
 
   void Handle(std::shared_ptr<Exchange> exchange);
 
@@ -38,6 +43,10 @@ class ApiHandler {
 
   bool HandleMeta(const ExchangePtr& exchange);
   bool HandleDiscovery(const ExchangePtr& exchange);
+  void SendOpenApi(const ExchangePtr& exchange, const std::string& document);
+  void SendGroups(const ExchangePtr& exchange, bool core, std::string plain);
+  const Document& Cached(const std::string& key, const std::string& content_type,
+                         absl::FunctionRef<std::shared_ptr<const std::string>()> make);
   void HandleResource(const ExchangePtr& exchange, const Target& target);
   void Read(const ExchangePtr& exchange, const Target& target);
   void GetOne(const ExchangePtr& exchange, const Target& target);
@@ -57,12 +66,10 @@ class ApiHandler {
   client::NodeDirectory* const nodes_;
   Metrics* const metrics_;
   std::string address_;
-  OpenApi openapi_;
+  const std::shared_ptr<OpenApi> openapi_ = std::make_shared<OpenApi>();
+  std::map<std::string, Document> documents_;   // By path and version; there are few.
   // Answers that come after this object is gone find it so.
   const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
-
- public:
-  ~ApiHandler() { *alive_ = false; }
 };
 
 }  // namespace skiff::apiserver::http

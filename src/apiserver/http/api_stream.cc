@@ -17,6 +17,10 @@ namespace skiff::apiserver::http {
 namespace {
 
 constexpr int64_t kDefaultWatchSeconds = 1800;
+// A log comes as fast as the node reads it, which may be faster than the client does.
+constexpr size_t kQueuedLogBytes = 64 << 20;
+
+using Pieces = std::vector<std::shared_ptr<const std::string>>;
 
 std::shared_ptr<const std::string> Shared(std::string text) {
   return std::make_shared<const std::string>(std::move(text));
@@ -112,19 +116,31 @@ class WatchStream : public std::enable_shared_from_this<WatchStream> {
 
   void OnEvents(const std::vector<client::WatchEvent>& events) {
     if (exchange_ == nullptr) return;
+    const auto exchange = exchange_;   // A slow reader ends the stream within Write.
     Head();
+    Pieces pieces;
     for (const client::WatchEvent& event : events) {
-      if (event.type == client::EventType::kBookmark) {
-        if (query_.initial_bookmark) Bookmark(event.revision);
-        continue;
+      if (event.type != client::EventType::kBookmark) {
+        Encode(event, &pieces);
+      } else if (query_.initial_bookmark) {
+        pieces.push_back(Shared(Bookmark(event.revision)));
       }
-      if (!exchange_->Write(Shared(Encode(event)))) return;
     }
+    exchange->Write(std::move(pieces));
   }
 
-  std::string Encode(const client::WatchEvent& event) {
+  // The object's own bytes are shared with every other watcher.
+  void Encode(const client::WatchEvent& event, Pieces* pieces) {
     if (query_.format.encoding == Encoding::kProtobuf) {
-      return Frame(TypeName(event.type), *event.object->Protobuf());
+      pieces->push_back(Shared(Frame(TypeName(event.type), *event.object->Protobuf())));
+      return;
+    }
+    if (query_.format.as.empty()) {
+      pieces->push_back(
+          Shared(absl::StrCat("{\"type\":\"", TypeName(event.type), "\",\"object\":")));
+      pieces->push_back(event.object->Json());
+      pieces->push_back(Shared("}\n"));
+      return;
     }
     std::string object;
     if (query_.format.as == "Table") {
@@ -134,9 +150,9 @@ class WatchStream : public std::enable_shared_from_this<WatchStream> {
       table.columns = !std::exchange(columns_sent_, true);
       object = TableJson(resource_, {event.object}, table, loop_->clock().Now());
     } else {
-      object = query_.format.as.empty() ? *event.object->Json() : PartialJson(*event.object);
+      object = PartialJson(*event.object);
     }
-    return JsonEvent(TypeName(event.type), object);
+    pieces->push_back(Shared(JsonEvent(TypeName(event.type), object)));
   }
 
   static std::string JsonEvent(absl::string_view type, absl::string_view object) {
@@ -156,16 +172,14 @@ class WatchStream : public std::enable_shared_from_this<WatchStream> {
     return out + bytes;
   }
 
-  void Bookmark(uint64_t revision) {
+  std::string Bookmark(uint64_t revision) {
     const api::MessagePtr object(resource_.prototype->New());
     metav1::ObjectMeta* meta = api::MutableMetaOf(object.get());
     meta->set_resource_version(absl::StrCat(revision));
     (*meta->mutable_annotations())["k8s.io/initial-events-end"] = "true";
     if (query_.format.encoding == Encoding::kProtobuf) {
-      exchange_->Write(Shared(Frame("BOOKMARK",
-                                    api::EncodeProtobuf(*object, resource_.api_version(),
-                                                        resource_.kind))));
-      return;
+      return Frame("BOOKMARK",
+                   api::EncodeProtobuf(*object, resource_.api_version(), resource_.kind));
     }
     std::string json;
     api::JsonOptions options;
@@ -173,7 +187,7 @@ class WatchStream : public std::enable_shared_from_this<WatchStream> {
     options.kind = resource_.kind;
     options.api_version = api_version;
     api::EncodeJson(*object, options, &json);
-    exchange_->Write(Shared(JsonEvent("BOOKMARK", json)));
+    return JsonEvent("BOOKMARK", json);
   }
 
   void OnEnd(absl::Status status) {
@@ -186,14 +200,14 @@ class WatchStream : public std::enable_shared_from_this<WatchStream> {
     }
     const metav1::Status meta = api::ToMetaStatus(status);
     if (query_.format.encoding == Encoding::kProtobuf) {
-      exchange_->Write(Shared(Frame("ERROR", api::EncodeProtobuf(meta, "v1", "Status"))));
+      exchange_->Write({Shared(Frame("ERROR", api::EncodeProtobuf(meta, "v1", "Status")))});
     } else {
       std::string json;
       api::JsonOptions options;
       options.kind = "Status";
       options.api_version = "v1";
       api::EncodeJson(meta, options, &json);
-      exchange_->Write(Shared(JsonEvent("ERROR", json)));
+      exchange_->Write({Shared(JsonEvent("ERROR", json))});
     }
     FinishNow();
   }
@@ -251,6 +265,13 @@ void ApiHandler::Watch(const ExchangePtr& exchange, const Target& target) {
 
 namespace {
 
+std::vector<std::string> NamesOf(
+    const google::protobuf::RepeatedPtrField<corev1::Container>& containers) {
+  std::vector<std::string> out;
+  for (const corev1::Container& container : containers) out.push_back(container.name());
+  return out;
+}
+
 absl::StatusOr<client::LogOptions> ReadLogOptions(const Request& request, const corev1::Pod& pod,
                                                   absl::Time now) {
   client::LogOptions out;
@@ -281,10 +302,8 @@ absl::StatusOr<client::LogOptions> ReadLogOptions(const Request& request, const 
     if (!parsed.ok()) return api::BadRequest(parsed.status().message());
     out.since = *parsed;
   }
-  std::vector<std::string> names;
-  for (const auto* list : {&pod.spec().init_containers(), &pod.spec().containers()}) {
-    for (const corev1::Container& container : *list) names.push_back(container.name());
-  }
+  const std::vector<std::string> names = NamesOf(pod.spec().containers());
+  const std::vector<std::string> init_names = NamesOf(pod.spec().init_containers());
   if (out.container.empty()) {
     const auto& annotations = pod.metadata().annotations();
     const auto chosen = annotations.find("kubectl.kubernetes.io/default-container");
@@ -295,15 +314,43 @@ absl::StatusOr<client::LogOptions> ReadLogOptions(const Request& request, const 
     } else {
       return api::BadRequest(absl::StrCat("a container name must be specified for pod ",
                                           pod.metadata().name(), ", choose one of: [",
-                                          absl::StrJoin(names, " "), "]"));
+                                          absl::StrJoin(names, " "), "]",
+                                          init_names.empty()
+                                              ? ""
+                                              : absl::StrCat(" or one of the init containers: [",
+                                                             absl::StrJoin(init_names, " "), "]")));
     }
   }
-  if (std::find(names.begin(), names.end(), out.container) == names.end()) {
+  if (std::count(names.begin(), names.end(), out.container) +
+          std::count(init_names.begin(), init_names.end(), out.container) ==
+      0) {
     return api::BadRequest(absl::StrCat("container ", out.container,
                                         " is not valid for pod ", pod.metadata().name()));
   }
   return out;
 }
+
+// A log on its way. The stream and its sink hold each other until the end.
+struct LogState {
+  std::unique_ptr<client::LogStream> stream;
+  bool started = false;
+  bool ended = false;
+
+  void Head(Exchange& exchange) {
+    if (std::exchange(started, true)) return;
+    Response head;
+    head.headers.emplace_back("Content-Type", "text/plain; charset=utf-8");
+    head.queued_bytes = kQueuedLogBytes;
+    exchange.Start(std::move(head));
+  }
+
+  // False if it has ended before. The stream may be calling just now: it goes a turn later.
+  bool End(Executor* loop) {
+    if (std::exchange(ended, true)) return false;
+    if (stream != nullptr) loop->Post([dropped = std::move(stream)] {});
+    return true;
+  }
+};
 
 }  // namespace
 
@@ -322,30 +369,16 @@ void ApiHandler::Logs(const ExchangePtr& exchange, const Target& target) {
     return SendError(*exchange, api::ServiceUnavailable(absl::StrCat(
                                     "node ", pod.spec().node_name(), " cannot be reached")));
   }
-  struct State {
-    std::unique_ptr<client::LogStream> stream;
-    bool started = false;
-    bool ended = false;
-    void Head(Exchange& exchange) {
-      if (std::exchange(started, true)) return;
-      Response head;
-      head.headers.emplace_back("Content-Type", "text/plain; charset=utf-8");
-      exchange.Start(std::move(head));
-    }
-  };
-  auto state = std::make_shared<State>();
-  exchange->OnClose([state] {
-    state->ended = true;
-    state->stream.reset();
-  });
+  auto state = std::make_shared<LogState>();
+  exchange->OnClose([state, loop = loop_] { state->End(loop); });
   client::LogSink sink;
   sink.on_data = [exchange, state](std::string data) {
     if (state->ended) return;
     state->Head(*exchange);
-    exchange->Write(Shared(std::move(data)));
+    exchange->Write({Shared(std::move(data))});
   };
-  sink.on_end = [exchange, state](absl::Status status) {
-    if (std::exchange(state->ended, true)) return;
+  sink.on_end = [exchange, state, loop = loop_](absl::Status status) {
+    if (!state->End(loop)) return;
     if (!status.ok() && !state->started) return SendError(*exchange, status);
     state->Head(*exchange);
     exchange->Finish();

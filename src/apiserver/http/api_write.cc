@@ -67,7 +67,8 @@ absl::Status CheckType(absl::string_view api_version, absl::string_view kind,
     return api::BadRequest(absl::StrCat("the kind in the data (", kind,
                                         ") does not match the expected kind (", want_kind, ")"));
   }
-  if (!api_version.empty() && api_version != want_version) {
+  // Options come under the version of any group.
+  if (!want_version.empty() && !api_version.empty() && api_version != want_version) {
     return api::BadRequest(absl::StrCat("the API version in the data (", api_version,
                                         ") does not match the expected API version (",
                                         want_version, ")"));

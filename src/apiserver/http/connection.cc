@@ -2,11 +2,15 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "api/codec.h"
 #include "api/errors.h"
 #include "base/status.h"
 
 namespace skiff::apiserver::http {
 namespace {
+
+// How much of a refused request is read before its sender is cut off.
+constexpr size_t kMaxDiscarded = 64 << 20;
 
 const char* Phrase(int status) {
   switch (status) {
@@ -28,6 +32,7 @@ const char* Phrase(int status) {
     case 429: return "Too Many Requests";
     case 431: return "Request Header Fields Too Large";
     case 500: return "Internal Server Error";
+    case 501: return "Not Implemented";
     case 503: return "Service Unavailable";
     case 504: return "Gateway Timeout";
     default: return "Status";
@@ -44,22 +49,21 @@ std::shared_ptr<const std::string> Shared(std::string text) {
 struct Connection::Output {
   uv_write_t request;
   std::shared_ptr<Connection> connection;
-  std::vector<std::shared_ptr<const std::string>> pieces;
+  Pieces pieces;
   size_t bytes = 0;
 };
 
-class Connection::Reply final : public Exchange, public std::enable_shared_from_this<Reply> {
+class Connection::Reply final : public Exchange {
  public:
   Reply(std::shared_ptr<Connection> connection, Request request)
       : connection_(std::move(connection)), request_(std::move(request)) {}
   ~Reply() override {
     // An answer that nobody will give any more must not leave the client waiting.
-    if (!done_ && !gone_) {
-      if (started_) {
-        connection_->Close();
-      } else {
-        Send(Response::Text(500, "the request was dropped\n"));
-      }
+    if (done_ || gone_) return;
+    if (started_) {
+      connection_->Close();
+    } else {
+      Send(Response::Text(500, "the request was dropped\n"));
     }
   }
 
@@ -70,7 +74,7 @@ class Connection::Reply final : public Exchange, public std::enable_shared_from_
     done_ = true;
     size_t length = 0;
     for (const auto& piece : response.body) length += piece->size();
-    connection_->SendHead(response, /*chunked=*/false, length);
+    connection_->SendHead(response, /*streamed=*/false, length);
     if (request_.method != "HEAD" && length != 0) connection_->Push(std::move(response.body));
     connection_->AnswerDone();
   }
@@ -78,40 +82,60 @@ class Connection::Reply final : public Exchange, public std::enable_shared_from_
   void Start(Response head) override {
     if (done_ || gone_) return;
     started_ = true;
-    connection_->SendHead(head, /*chunked=*/true, 0);
-    for (const auto& piece : head.body) Write(piece);
+    queued_limit_ =
+        head.queued_bytes != 0 ? head.queued_bytes : connection_->limits_.queued_bytes;
+    // HTTP/1.0 knows no chunks: the end of the connection is the end of the answer.
+    chunked_ = request_.version >= 11;
+    if (!chunked_) connection_->keep_alive_ = false;
+    connection_->SendHead(head, /*streamed=*/true, 0);
+    if (request_.method == "HEAD") {
+      done_ = true;
+      connection_->AnswerDone();
+      if (on_close_) std::exchange(on_close_, nullptr)();
+      return;
+    }
+    // A client that has closed its side may be gone altogether; no stream goes on for it for long.
+    if (connection_->input_ended_) connection_->SetDeadline(connection_->limits_.header_time);
+    if (!head.body.empty()) Write(std::move(head.body));
   }
 
-  bool Write(std::shared_ptr<const std::string> data) override {
+  bool Write(Pieces pieces) override {
     if (done_ || gone_) return false;
-    if (data->empty()) return true;
-    if (connection_->queued_bytes_ > connection_->limits_.queued_bytes) {
+    size_t bytes = 0;
+    for (const auto& piece : pieces) bytes += piece->size();
+    if (bytes == 0) return true;
+    if (connection_->queued_bytes_ > queued_limit_) {
       connection_->Close();
       return false;
     }
-    connection_->Push({Shared(absl::StrFormat("%x\r\n", data->size())), std::move(data),
-                       Shared("\r\n")});
+    if (chunked_) {
+      static const auto* const kLineEnd = new std::shared_ptr<const std::string>(Shared("\r\n"));
+      pieces.insert(pieces.begin(), Shared(absl::StrFormat("%x\r\n", bytes)));
+      pieces.push_back(*kLineEnd);
+    }
+    connection_->Push(std::move(pieces));
     return true;
   }
 
   void Finish() override {
     if (done_ || gone_) return;
     done_ = true;
-    connection_->Push({Shared("0\r\n\r\n")});
+    if (chunked_) connection_->Push({Shared("0\r\n\r\n")});
     connection_->AnswerDone();
   }
 
   void OnClose(std::function<void()> callback) override {
     if (gone_) {
       callback();
-    } else {
+    } else if (!done_) {
       on_close_ = std::move(callback);
     }
   }
 
+  bool streaming() const { return started_ && !done_ && !gone_; }
+
   void Gone() {
-    if (gone_) return;
-    gone_ = true;
+    if (std::exchange(gone_, true)) return;
     if (!done_ && on_close_) std::exchange(on_close_, nullptr)();
   }
 
@@ -119,6 +143,8 @@ class Connection::Reply final : public Exchange, public std::enable_shared_from_
   const std::shared_ptr<Connection> connection_;
   const Request request_;
   std::function<void()> on_close_;
+  size_t queued_limit_ = 0;
+  bool chunked_ = true;
   bool started_ = false;
   bool done_ = false;
   bool gone_ = false;
@@ -140,6 +166,14 @@ Connection::~Connection() = default;
 void Connection::Begin() {
   self_ = shared_from_this();
   uv_tcp_nodelay(&tcp_, 1);
+  // A watcher whose machine vanished would never be noticed otherwise.
+  uv_tcp_keepalive(&tcp_, 1, 60);
+  SetDeadline(limits_.idle_time);
+  ReadOn();
+}
+
+void Connection::ReadOn() {
+  if (closing_ || input_ended_) return;
   uv_read_start(
       stream(),
       [](uv_handle_t* handle, size_t, uv_buf_t* buffer) {
@@ -149,80 +183,123 @@ void Connection::Begin() {
       [](uv_stream_t* stream, ssize_t n, const uv_buf_t* buffer) {
         static_cast<Connection*>(stream->data)->OnRead(n, buffer->base);
       });
-  ArmTimer(limits_.idle_time);
 }
 
-void Connection::ArmTimer(absl::Duration duration) {
+void Connection::SetDeadline(absl::Duration from_now) {
+  deadline_length_ = from_now;
+  if (from_now == absl::InfiniteDuration()) {
+    deadline_ = from_now;
+    return;
+  }
+  deadline_ = executor_->clock().Monotonic() + from_now;
+  unwritten_at_deadline_set_ = uv_stream_get_write_queue_size(stream());
+  if (timer_ != 0 && timer_due_ <= deadline_) return;
   if (timer_ != 0) executor_->Cancel(timer_);
-  timer_ = 0;
-  if (duration == absl::InfiniteDuration()) return;
-  timer_ = executor_->PostAfter(duration, [weak = weak_from_this()] {
-    if (const auto self = weak.lock()) {
-      self->timer_ = 0;
-      self->Close();
-    }
+  timer_due_ = deadline_;
+  timer_ = executor_->PostAfter(from_now, [weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->OnTimer();
   });
 }
 
+void Connection::OnTimer() {
+  timer_ = 0;
+  if (closing_ || deadline_ == absl::InfiniteDuration()) return;
+  const absl::Duration now = executor_->clock().Monotonic();
+  if (now < deadline_) {
+    timer_due_ = deadline_;
+    timer_ = executor_->PostAfter(deadline_ - now, [weak = weak_from_this()] {
+      if (const auto self = weak.lock()) self->OnTimer();
+    });
+    return;
+  }
+  // A large answer on a slow line is no silence.
+  const size_t unwritten = uv_stream_get_write_queue_size(stream());
+  if (unwritten != 0 && unwritten < unwritten_at_deadline_set_) return SetDeadline(deadline_length_);
+  Close();
+}
+
 void Connection::OnRead(ssize_t n, const char* bytes) {
+  if (n == 0) return;
   const auto keep = self_;
-  if (n < 0) {
-    // Half-closed: what was asked is still answered. An error: nobody is there to read it.
-    input_ended_ = true;
-    if (n != UV_EOF || !answering_) {
-      Close();
-      return;
-    }
-    const auto reply = reply_.lock();
-    uv_read_stop(stream());
-    if (reply != nullptr) {
-      keep_alive_ = false;
-      // A stream would never end: its reader has gone.
-      reply->Gone();
-      Close();
-    }
+  if (n == UV_EOF) return OnInputEnd();
+  if (n < 0) return Close();
+  if (closing_) return;
+  if (close_after_writes_) {
+    // Taken and dropped, so that the client gets to read why before its connection is reset.
+    discarded_bytes_ += static_cast<size_t>(n);
+    if (discarded_bytes_ > kMaxDiscarded) Close();
     return;
   }
-  if (closing_ || close_after_writes_) return;
   input_.append(bytes, static_cast<size_t>(n));
-  if (answering_) {
-    // Requests sent ahead wait; a client that sends without end is made to wait as well.
-    if (input_.size() > limits_.parser.body_bytes + limits_.parser.header_bytes) {
-      uv_read_stop(stream());
-    }
-    return;
-  }
   Parse();
 }
 
+// The client has nothing more to ask. What it asked is still answered, except what has no end.
+void Connection::OnInputEnd() {
+  input_ended_ = true;
+  uv_read_stop(stream());
+  const auto reply = reply_.lock();
+  if (reply != nullptr && reply->streaming()) return Close();
+  if (close_after_writes_ && queued_bytes_ == 0) return Close();
+  Parse();
+}
+
+bool Connection::MayParse() const {
+  return !answering_ && !closing_ && !close_after_writes_ &&
+         queued_bytes_ <= limits_.queued_bytes;
+}
+
 void Connection::Parse() {
-  while (!answering_ && !closing_ && !close_after_writes_ && !input_.empty()) {
-    const bool fresh = !parser_.started();
-    size_t used = 0;
-    const RequestParser::State state = parser_.Feed(input_, &used);
-    input_.erase(0, used);
-    if (fresh) ArmTimer(limits_.header_time);
-    switch (state) {
-      case RequestParser::State::kFailed:
-        Fail(parser_.error_status(), parser_.error_text());
-        return;
-      case RequestParser::State::kExpectContinue:
-        Push({Shared("HTTP/1.1 100 Continue\r\n\r\n")});
-        if (input_.empty()) return;
-        break;
-      case RequestParser::State::kMore:
-        return;
-      case RequestParser::State::kDone:
-        Dispatch(parser_.TakeRequest());
-        break;
-    }
+  while (MayParse() && parsed_ < input_.size()) {
+    if (ParseOne() == RequestParser::State::kMore) break;
+  }
+  if (parsed_ == input_.size()) {
+    input_.clear();
+    parsed_ = 0;
+  } else if (parsed_ > sizeof read_buffer_) {
+    input_.erase(0, parsed_);
+    parsed_ = 0;
+  }
+  if (closing_ || close_after_writes_) return;
+  if (input_ended_) {
+    if (MayParse()) CloseAfterWrites();
+  } else if (input_.size() > limits_.parser.body_bytes + limits_.parser.header_bytes) {
+    // Requests sent ahead wait; a client that sends without end is made to wait as well.
+    uv_read_stop(stream());
+  } else {
+    ReadOn();
   }
 }
 
+RequestParser::State Connection::ParseOne() {
+  const bool was_started = parser_.started();
+  const bool was_in_body = parser_.in_body();
+  size_t used = 0;
+  const RequestParser::State state =
+      parser_.Feed(absl::string_view(input_).substr(parsed_), &used);
+  parsed_ += used;
+  if (state == RequestParser::State::kFailed) {
+    Fail(parser_.error_status(), parser_.error_text());
+  } else if (state == RequestParser::State::kDone) {
+    Dispatch(parser_.TakeRequest());
+  } else {
+    if (!was_in_body && parser_.in_body()) {
+      SetDeadline(limits_.body_time);
+    } else if (!was_started) {
+      SetDeadline(limits_.header_time);
+    }
+    if (state == RequestParser::State::kExpectContinue) {
+      Push({Shared("HTTP/1.1 100 Continue\r\n\r\n")});
+    }
+  }
+  return state;
+}
+
 void Connection::Dispatch(Request request) {
-  ArmTimer(absl::InfiniteDuration());
+  SetDeadline(absl::InfiniteDuration());
   answering_ = true;
   keep_alive_ = request.keep_alive;
+  version_ = request.version;
   auto reply = std::make_shared<Reply>(shared_from_this(), std::move(request));
   reply_ = reply;
   handler_(std::move(reply));
@@ -234,38 +311,44 @@ void Connection::Fail(int status, const std::string& text) {
   if (status == 413) {
     // Clients of the API expect its own form.
     const metav1::Status meta = api::ToMetaStatus(api::RequestEntityTooLarge(text));
-    response = Response::Text(
-        status,
-        absl::StrCat(R"({"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":")",
-                     meta.message(), R"(","reason":"RequestEntityTooLarge","code":413})"),
-        "application/json");
+    std::string json;
+    api::JsonOptions options;
+    options.kind = "Status";
+    options.api_version = "v1";
+    api::EncodeJson(meta, options, &json);
+    response = Response::Text(status, std::move(json), "application/json");
   }
-  SendHead(response, /*chunked=*/false, response.body[0]->size());
+  SendHead(response, /*streamed=*/false, response.body[0]->size());
   Push(std::move(response.body));
   CloseAfterWrites();
 }
 
-void Connection::SendHead(const Response& response, bool chunked, size_t length) {
+void Connection::SendHead(const Response& response, bool streamed, size_t length) {
   std::string head =
       absl::StrCat("HTTP/1.1 ", response.status, " ", Phrase(response.status), "\r\n");
   for (const auto& [name, value] : response.headers) {
     absl::StrAppend(&head, name, ": ", value, "\r\n");
   }
-  if (chunked) {
-    absl::StrAppend(&head, "Transfer-Encoding: chunked\r\n");
-  } else {
+  if (!streamed && response.status != 304) {
     absl::StrAppend(&head, "Content-Length: ", length, "\r\n");
+  } else if (streamed && version_ >= 11) {
+    absl::StrAppend(&head, "Transfer-Encoding: chunked\r\n");
   }
-  if (!keep_alive_) absl::StrAppend(&head, "Connection: close\r\n");
+  if (!keep_alive_) {
+    absl::StrAppend(&head, "Connection: close\r\n");
+  } else if (version_ < 11) {
+    absl::StrAppend(&head, "Connection: keep-alive\r\n");
+  }
   absl::StrAppend(&head, "\r\n");
   Push({Shared(std::move(head))});
 }
 
-void Connection::Push(std::vector<std::shared_ptr<const std::string>> pieces) {
+void Connection::Push(Pieces pieces) {
   if (closing_) return;
   auto output = std::make_unique<Output>();
   output->connection = shared_from_this();
   std::vector<uv_buf_t> buffers;
+  buffers.reserve(pieces.size());
   for (const auto& piece : pieces) {
     output->bytes += piece->size();
     buffers.push_back(uv_buf_init(const_cast<char*>(piece->data()),
@@ -278,11 +361,7 @@ void Connection::Push(std::vector<std::shared_ptr<const std::string>> pieces) {
       &output->request, stream(), buffers.data(), static_cast<unsigned int>(buffers.size()),
       [](uv_write_t* request, int status) {
         const std::unique_ptr<Output> done(static_cast<Output*>(request->data));
-        Connection& connection = *done->connection;
-        connection.queued_bytes_ -= done->bytes;
-        if (status < 0 || (connection.close_after_writes_ && connection.queued_bytes_ == 0)) {
-          connection.Close();
-        }
+        done->connection->OnWritten(done->bytes, status < 0);
       });
   if (result == 0) {
     output.release();
@@ -292,44 +371,54 @@ void Connection::Push(std::vector<std::shared_ptr<const std::string>> pieces) {
   }
 }
 
+void Connection::OnWritten(size_t bytes, bool failed) {
+  const bool was_blocked = queued_bytes_ > limits_.queued_bytes;
+  queued_bytes_ -= bytes;
+  if (failed) return Close();
+  if (close_after_writes_ && input_ended_ && queued_bytes_ == 0) return Close();
+  if (was_blocked && MayParse()) Parse();
+}
+
 void Connection::AnswerDone() {
   answering_ = false;
-  if (!keep_alive_ || input_ended_) return CloseAfterWrites();
   if (closing_) return;
-  ArmTimer(limits_.idle_time);
+  if (!keep_alive_) return CloseAfterWrites();
+  SetDeadline(limits_.idle_time);
+  if (parsed_ == input_.size() && !input_ended_) return;
   // Not inline: the answer may have come from within the handler of this very request.
   executor_->Post([weak = weak_from_this()] {
-    const auto self = weak.lock();
-    if (self == nullptr || self->closing_) return;
-    uv_read_start(
-        self->stream(),
-        [](uv_handle_t* handle, size_t, uv_buf_t* buffer) {
-          auto* own = static_cast<Connection*>(handle->data);
-          *buffer = uv_buf_init(own->read_buffer_, sizeof own->read_buffer_);
-        },
-        [](uv_stream_t* stream, ssize_t n, const uv_buf_t* buffer) {
-          static_cast<Connection*>(stream->data)->OnRead(n, buffer->base);
-        });
-    self->Parse();
+    if (const auto self = weak.lock()) self->Parse();
   });
 }
 
 void Connection::CloseAfterWrites() {
-  close_after_writes_ = true;
-  if (queued_bytes_ == 0) return Close();
-  ArmTimer(limits_.header_time);
+  if (closing_ || std::exchange(close_after_writes_, true)) return;
+  if (input_ended_ && queued_bytes_ == 0) return Close();
+  SetDeadline(limits_.linger_time);
+  if (input_ended_) return;
+  // Closing a socket with unread input resets the connection, and the client would lose the answer
+  // (RFC 9112 section 9.6): say that it is over, and wait for the client to close.
+  uv_shutdown(&shutdown_, stream(), nullptr);
+  ReadOn();
+}
+
+void Connection::Stop() {
+  if (const auto reply = reply_.lock(); reply != nullptr && reply->streaming()) {
+    if (version_ >= 11) Push({Shared("0\r\n\r\n")});
+  }
+  Close();
 }
 
 void Connection::Close() {
-  if (closing_) return;
-  closing_ = true;
-  ArmTimer(absl::InfiniteDuration());
-  if (const auto reply = reply_.lock()) reply->Gone();
+  if (std::exchange(closing_, true)) return;
+  if (timer_ != 0) executor_->Cancel(timer_);
+  timer_ = 0;
   uv_close(reinterpret_cast<uv_handle_t*>(&tcp_), [](uv_handle_t* handle) {
     auto* self = static_cast<Connection*>(handle->data);
     const auto keep = std::move(self->self_);
     self->closed_(self);
   });
+  if (const auto reply = reply_.lock()) reply->Gone();
 }
 
 }  // namespace skiff::apiserver::http

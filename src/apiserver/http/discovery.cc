@@ -153,7 +153,7 @@ std::string AggregatedJson(bool core, absl::string_view version) {
 }
 
 std::string VersionJson() {
-  return R"({"major":"1","minor":"35","gitVersion":"v1.35.0+skiff","gitCommit":"","gitTreeState":"clean","buildDate":"2026-01-01T00:00:00Z","goVersion":"","compiler":"gcc","platform":"linux/amd64"})";
+  return R"({"major":"1","minor":"35","gitVersion":"v1.35.0","gitCommit":"skiff","gitTreeState":"clean","buildDate":"2026-01-01T00:00:00Z","goVersion":"none","compiler":"gcc","platform":"linux/amd64"})";
 }
 
 }  // namespace skiff::apiserver::http

@@ -45,6 +45,19 @@ absl::Status UvError(int error, const std::string& address) {
   return ErrnoStatus(-error, absl::StrCat("listen address ", address));
 }
 
+// Runs `work` on the loop and waits for it; returns without it if the loop has stopped.
+void RunOnLoop(Executor* executor, std::function<void()> work) {
+  struct Signal {
+    absl::Notification* done;
+    ~Signal() { done->Notify(); }
+  };
+  absl::Notification done;
+  executor->Post([work = std::move(work), signal = std::make_unique<Signal>(Signal{&done})] {
+    work();
+  });
+  done.WaitForNotification();
+}
+
 }  // namespace
 
 HttpServer::HttpServer(UvExecutor* executor, ConnectionLimits limits, Handler handler)
@@ -54,16 +67,12 @@ HttpServer::~HttpServer() { Close(); }
 
 absl::StatusOr<std::string> HttpServer::Listen(const std::string& address) {
   absl::StatusOr<std::string> result = absl::UnavailableError("the server is closing");
-  absl::Notification done;
-  executor_->Post([&] {
-    result = ListenOnLoop(address);
-    done.Notify();
-  });
-  done.WaitForNotification();
+  RunOnLoop(executor_, [&] { result = ListenOnLoop(address); });
   return result;
 }
 
 absl::StatusOr<std::string> HttpServer::ListenOnLoop(const std::string& address) {
+  if (listening_) return absl::FailedPreconditionError("the server listens already");
   SKIFF_ASSIGN_OR_RETURN(const HostPort where, Split(address));
   sockaddr_storage storage{};
   const int parsed =
@@ -112,20 +121,16 @@ void HttpServer::Accept() {
 }
 
 void HttpServer::Close() {
-  absl::Notification done;
-  executor_->Post([&] {
-    CloseOnLoop();
-    // One turn later every close callback has run.
-    executor_->Post([&] { done.Notify(); });
-  });
-  done.WaitForNotification();
+  RunOnLoop(executor_, [this] { CloseOnLoop(); });
+  // One turn of the loop later every close callback has run.
+  RunOnLoop(executor_, [] {});
 }
 
 void HttpServer::CloseOnLoop() {
   if (listening_) uv_close(reinterpret_cast<uv_handle_t*>(&listener_), nullptr);
   listening_ = false;
   const auto all = connections_;
-  for (const auto& connection : all) connection->Close();
+  for (const auto& connection : all) connection->Stop();
 }
 
 }  // namespace skiff::apiserver::http

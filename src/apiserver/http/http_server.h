@@ -1,7 +1,7 @@
 // Listens, accepts, and hands every request to one handler.
 //
 // Threads: Listen and Close from any but the loop's; they block until the loop has done it. The handler
-// runs on the loop.
+// runs on the loop. Close before the loop is stopped.
 #pragma once
 
 #include <memory>
@@ -25,7 +25,7 @@ class HttpServer {
   // kPermissionDenied: naming the address.
   absl::StatusOr<std::string> Listen(const std::string& address);
 
-  // Stops listening and closes every connection. Idempotent.
+  // Stops listening, ends streamed answers and closes every connection. Idempotent.
   void Close();
 
  private:

@@ -19,6 +19,7 @@ struct Request {
   std::map<std::string, std::string> headers;  // By lower-case name; repeats joined by ", ".
   std::string body;
   bool keep_alive = true;
+  int version = 11;                            // 10 for HTTP/1.0.
 
   // Empty if absent; of repeats, the first.
   std::string Query(absl::string_view name) const;
@@ -31,6 +32,9 @@ struct Response {
   std::vector<std::pair<std::string, std::string>> headers;
   // The body, in pieces that are sent one after the other without being copied together.
   std::vector<std::shared_ptr<const std::string>> body;
+  // Of a streamed answer: how much may wait for a reader that does not take it; 0: the connection's
+  // limit.
+  size_t queued_bytes = 0;
 
   static Response Text(int status, std::string text,
                        std::string content_type = "text/plain; charset=utf-8");
@@ -48,8 +52,9 @@ class Exchange {
 
   // A streamed answer: chunked, or up to the end of the connection for HTTP/1.0.
   virtual void Start(Response head) = 0;
-  // False if the connection is gone or its reader too slow (it is closed then).
-  virtual bool Write(std::shared_ptr<const std::string> data) = 0;
+  // Sends the pieces one after the other without copying them. False if the connection is gone or its
+  // reader too slow (it is closed then, and OnClose's callback has run).
+  virtual bool Write(std::vector<std::shared_ptr<const std::string>> pieces) = 0;
   virtual void Finish() = 0;
   // Called once if the client goes away before the answer is complete.
   virtual void OnClose(std::function<void()> callback) = 0;

@@ -6,6 +6,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 
 namespace skiff::apiserver::http {
@@ -18,12 +19,14 @@ class RequestParser::Beast final : public beast::http::basic_parser<true> {
   Request request;
   bool begun = false;
   bool expects_continue = false;
-  bool bad_target = false;
+  bool no_host = false;
+  beast::error_code failure;
 
  private:
   void on_request_impl(beast::http::verb, beast::string_view method, beast::string_view target,
-                       int, beast::error_code& ec) override {
+                       int version, beast::error_code& ec) override {
     request.method = std::string(method);
+    request.version = version;
     absl::string_view text(target.data(), target.size());
     if (const size_t hash = text.find('#'); hash != absl::string_view::npos) {
       text = text.substr(0, hash);
@@ -32,7 +35,6 @@ class RequestParser::Beast final : public beast::http::basic_parser<true> {
     if (mark != absl::string_view::npos) request.query = ParseQuery(text.substr(mark + 1));
     if (text.empty() || text[0] != '/' ||
         !PercentDecode(text.substr(0, mark), /*plus_is_space=*/false, &request.path)) {
-      bad_target = true;
       ec = error::bad_target;
     }
   }
@@ -44,9 +46,11 @@ class RequestParser::Beast final : public beast::http::basic_parser<true> {
     if (!slot.empty()) slot += ", ";
     slot.append(value.data(), value.size());
   }
-  void on_header_impl(beast::error_code&) override {
-    expects_continue =
-        absl::EqualsIgnoreCase(request.Header("expect"), "100-continue");
+  void on_header_impl(beast::error_code& ec) override {
+    // RFC 9112 section 3.2.
+    no_host = request.version >= 11 && !request.headers.contains("host");
+    if (no_host) ec = error::bad_field;
+    expects_continue = absl::EqualsIgnoreCase(request.Header("expect"), "100-continue");
   }
   void on_body_init_impl(const boost::optional<std::uint64_t>& size, beast::error_code&) override {
     if (size) request.body.reserve(static_cast<size_t>(*size));
@@ -62,9 +66,6 @@ class RequestParser::Beast final : public beast::http::basic_parser<true> {
     return body.size();
   }
   void on_finish_impl(beast::error_code&) override { request.keep_alive = keep_alive(); }
-
- public:
-  beast::error_code failure;
 };
 
 RequestParser::RequestParser(ParserLimits limits)
@@ -122,15 +123,20 @@ int RequestParser::error_status() const {
 std::string RequestParser::error_text() const {
   switch (error_status()) {
     case 431:
-      return "the request's headers are too large: limit is 65536 bytes";
+      return absl::StrCat("the request's headers are too large: limit is ", limits_.header_bytes,
+                          " bytes");
     case 413:
-      return "Request entity too large: limit is 3145728";
+      return absl::StrCat("limit is ", limits_.body_bytes, " bytes");
     default:
-      return "malformed HTTP request: " + beast_->failure.message();
+      return absl::StrCat("malformed HTTP request: ", beast_->no_host
+                                                          ? "it has no Host header"
+                                                          : beast_->failure.message());
   }
 }
 
 bool RequestParser::started() const { return beast_->begun; }
+
+bool RequestParser::in_body() const { return beast_->is_header_done(); }
 
 bool PercentDecode(absl::string_view text, bool plus_is_space, std::string* out) {
   out->clear();

@@ -30,8 +30,9 @@ class RequestParser {
   // After kFailed: what to answer before closing.
   int error_status() const;
   std::string error_text() const;
-  // Whether anything of a request has come.
+  // Whether anything of a request has come, and whether its headers have.
   bool started() const;
+  bool in_body() const;
 
  private:
   class Beast;
