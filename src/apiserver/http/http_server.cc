@@ -47,14 +47,10 @@ absl::Status UvError(int error, const std::string& address) {
 
 // Runs `work` on the loop and waits for it; returns without it if the loop has stopped.
 void RunOnLoop(Executor* executor, std::function<void()> work) {
-  struct Signal {
-    absl::Notification* done;
-    ~Signal() { done->Notify(); }
-  };
   absl::Notification done;
-  executor->Post([work = std::move(work), signal = std::make_unique<Signal>(Signal{&done})] {
-    work();
-  });
+  // Whether the task runs or is dropped, its end is told.
+  std::shared_ptr<void> signal(nullptr, [&done](void*) { done.Notify(); });
+  executor->Post([work = std::move(work), signal = std::move(signal)] { work(); });
   done.WaitForNotification();
 }
 
