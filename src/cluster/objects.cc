@@ -202,43 +202,68 @@ absl::Status Objects::Wait(const ObjectRef& object, const std::string& condition
     if (!absl::IsNotFound(found.status()) || !wanted.for_create()) return found.status();
   }
 
+  std::string last = "it does not exist";
+  return WatchUntil(
+      *resource, object,
+      [&](const Watched& now) -> std::optional<absl::Status> {
+        if (now.gone) {
+          return wanted.for_delete() ? absl::OkStatus() : api::NotFound(*resource, object.name);
+        }
+        const auto json = JsonValue::Parse(*now.object->Json());
+        if (!json.ok()) return std::nullopt;
+        last = wanted.Describe(*json);
+        return wanted.Holds(*json) ? std::optional(absl::OkStatus()) : std::nullopt;
+      },
+      [&] { return last; }, condition, timeout);
+}
+
+absl::Status Objects::WaitUntil(const ObjectRef& object,
+                                std::function<bool(const api::Object&)> holds,
+                                const std::string& what, absl::Duration timeout) {
+  SKIFF_ASSIGN_OR_RETURN(const api::ResourceInfo* resource, ResolveKind(object.kind));
+  SKIFF_RETURN_IF_ERROR(Find(*resource, object.name_space, object.name).status());
+  return WatchUntil(
+      *resource, object,
+      [&](const Watched& now) -> std::optional<absl::Status> {
+        if (now.gone) return api::NotFound(*resource, object.name);
+        return holds(*now.object) ? std::optional(absl::OkStatus()) : std::nullopt;
+      },
+      [] { return std::string("it is not so yet"); }, what, timeout);
+}
+
+// Looks at each state of the object until `look` has a result.
+absl::Status Objects::WatchUntil(
+    const api::ResourceInfo& resource, const ObjectRef& object,
+    std::function<std::optional<absl::Status>(const Watched&)> look,
+    std::function<std::string()> describe, const std::string& what, absl::Duration timeout) {
   struct State {
     absl::Mutex mutex;
     bool done ABSL_GUARDED_BY(mutex) = false;
     absl::Status result ABSL_GUARDED_BY(mutex);
-    std::string last ABSL_GUARDED_BY(mutex) = "it does not exist";
   } state;
   client::ListOptions options;
-  options.name_space = NamespaceFor(*resource, object.name_space);
+  options.name_space = NamespaceFor(resource, object.name_space);
   options.field_selector = absl::StrCat("metadata.name=", object.name);
-  const auto subscription = Subscribe(
-      client_, loop_, *resource, options,
-      [&](skiff::WatchEvent event) {
-        const bool gone = event.type == skiff::WatchEvent::Type::kDeleted;
-        const auto json = JsonValue::Parse(event.object_json);
+  const auto subscription = SubscribeObjects(
+      client_, loop_, resource, options,
+      [&](skiff::WatchEvent::Type type, const api::ObjectPtr& now) {
         absl::MutexLock lock(&state.mutex);
-        if (gone) {
+        if (state.done) return;
+        if (auto result = look({type == skiff::WatchEvent::Type::kDeleted, now})) {
           state.done = true;
-          if (!wanted.for_delete()) {
-            state.result = api::NotFound(*resource, object.name);
-          }
-        } else if (json.ok()) {
-          state.done = state.done || wanted.Holds(*json);
-          state.last = wanted.Describe(*json);
+          state.result = *std::move(result);
         }
       },
       [&](absl::Status why) {
         absl::MutexLock lock(&state.mutex);
+        if (!state.done) state.result = std::move(why);
         state.done = true;
-        state.result = std::move(why);
       });
   absl::MutexLock lock(&state.mutex);
-  if (!state.mutex.AwaitWithTimeout(absl::Condition(&state.done), timeout)) {
-    return absl::DeadlineExceededError(
-        absl::StrCat("timed out waiting for ", condition, " on ", resource->qualified(), "/",
-                     object.name, ": ", state.last));
-  }
-  return state.result;
+  if (state.mutex.AwaitWithTimeout(absl::Condition(&state.done), timeout)) return state.result;
+  return absl::DeadlineExceededError(absl::StrCat("timed out waiting for ", what, " on ",
+                                                  resource.qualified(), "/", object.name, ": ",
+                                                  describe()));
 }
 
 }  // namespace skiff::cluster

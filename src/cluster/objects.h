@@ -3,6 +3,8 @@
 // Threads: any but the loop's; calls block.
 #pragma once
 
+#include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,8 +26,19 @@ class Objects {
   absl::StatusOr<client::ListResult> List(const ListQuery& query);
   absl::Status Delete(const ObjectRef& object, std::optional<int64_t> grace_period_seconds);
   absl::Status Wait(const ObjectRef& object, const std::string& condition, absl::Duration timeout);
+  // Until `holds` is true of the object. `what` names it in the error.
+  absl::Status WaitUntil(const ObjectRef& object, std::function<bool(const api::Object&)> holds,
+                         const std::string& what, absl::Duration timeout);
 
  private:
+  struct Watched {
+    bool gone;
+    api::ObjectPtr object;
+  };
+  absl::Status WatchUntil(const api::ResourceInfo& resource, const ObjectRef& object,
+                          std::function<std::optional<absl::Status>(const Watched&)> look,
+                          std::function<std::string()> describe, const std::string& what,
+                          absl::Duration timeout);
   absl::StatusOr<api::ObjectPtr> Find(const api::ResourceInfo& resource,
                                       const std::string& name_space, const std::string& name);
   absl::StatusOr<client::WriteResult> Commit(client::Write write);

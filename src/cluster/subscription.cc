@@ -10,11 +10,13 @@
 namespace skiff::cluster {
 namespace {
 
+using OnEvent = std::function<void(skiff::WatchEvent::Type, const api::ObjectPtr&)>;
+
 // Lives on the loop; tasks hold it by shared_ptr, so it may outlive its Subscription by a task.
 class Stream : public std::enable_shared_from_this<Stream> {
  public:
   Stream(client::Client* client, Executor* loop, const api::ResourceInfo& resource,
-         client::ListOptions options, std::function<void(skiff::WatchEvent)> on_event,
+         client::ListOptions options, OnEvent on_event,
          std::function<void(absl::Status)> on_end)
       : client_(client),
         loop_(loop),
@@ -60,7 +62,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
       }
       const api::ObjectPtr gone = it->second;
       it = known_.erase(it);
-      Emit(skiff::WatchEvent::Type::kDeleted, *gone);
+      Emit(skiff::WatchEvent::Type::kDeleted, gone);
       if (stopped_) return;
     }
     StartWatch(listed->revision);
@@ -95,19 +97,19 @@ class Stream : public std::enable_shared_from_this<Stream> {
     const auto it = known_.find(key);
     if (type == client::EventType::kDeleted) {
       if (it != known_.end()) known_.erase(it);
-      return Emit(skiff::WatchEvent::Type::kDeleted, *object);
+      return Emit(skiff::WatchEvent::Type::kDeleted, object);
     }
     if (it == known_.end()) {
       known_[key] = object;
-      return Emit(skiff::WatchEvent::Type::kAdded, *object);
+      return Emit(skiff::WatchEvent::Type::kAdded, object);
     }
     if (it->second->revision() == object->revision()) return;
     it->second = object;
-    Emit(skiff::WatchEvent::Type::kModified, *object);
+    Emit(skiff::WatchEvent::Type::kModified, object);
   }
 
-  void Emit(skiff::WatchEvent::Type type, const api::Object& object) {
-    on_event_({type, *object.Json()});
+  void Emit(skiff::WatchEvent::Type type, const api::ObjectPtr& object) {
+    on_event_(type, object);
   }
 
   void OnBroken(absl::Status status) {
@@ -140,7 +142,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
   Executor* const loop_;
   const api::ResourceInfo& resource_;
   const client::ListOptions options_;
-  std::function<void(skiff::WatchEvent)> on_event_;
+  OnEvent on_event_;
   std::function<void(absl::Status)> on_end_;
   std::unique_ptr<client::Watch> watch_;
   std::map<std::string, api::ObjectPtr> known_;
@@ -183,15 +185,28 @@ class StreamSubscription final : public Subscription {
 
 }  // namespace
 
+std::unique_ptr<Subscription> SubscribeObjects(client::Client* client, Executor* loop,
+                                               const api::ResourceInfo& resource,
+                                               client::ListOptions options, OnEvent on_event,
+                                               std::function<void(absl::Status)> on_end) {
+  auto stream = std::make_shared<Stream>(client, loop, resource, std::move(options),
+                                         std::move(on_event), std::move(on_end));
+  loop->Post([stream] { stream->List(); });
+  return std::make_unique<StreamSubscription>(loop, std::move(stream));
+}
+
 std::unique_ptr<Subscription> Subscribe(client::Client* client, Executor* loop,
                                         const api::ResourceInfo& resource,
                                         client::ListOptions options,
                                         std::function<void(skiff::WatchEvent)> on_event,
                                         std::function<void(absl::Status)> on_end) {
-  auto stream = std::make_shared<Stream>(client, loop, resource, std::move(options),
-                                         std::move(on_event), std::move(on_end));
-  loop->Post([stream] { stream->List(); });
-  return std::make_unique<StreamSubscription>(loop, std::move(stream));
+  return SubscribeObjects(
+      client, loop, resource, std::move(options),
+      [on_event = std::move(on_event)](skiff::WatchEvent::Type type,
+                                       const api::ObjectPtr& object) {
+        on_event({type, *object->Json()});
+      },
+      std::move(on_end));
 }
 
 }  // namespace skiff::cluster

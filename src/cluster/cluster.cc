@@ -1,0 +1,292 @@
+#include "skiff/cluster.h"
+
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
+#include "apiserver/http/api_handler.h"
+#include "apiserver/http/http_server.h"
+#include "apiserver/rest/server.h"
+#include "base/status.h"
+#include "base/uv_executor.h"
+#include "cluster/control_plane.h"
+#include "cluster/job_result.h"
+#include "cluster/kind_name.h"
+#include "cluster/local_nodes.h"
+#include "cluster/log_stream.h"
+#include "cluster/objects.h"
+#include "cluster/subscription.h"
+#include "runtime/host_check.h"
+
+namespace skiff {
+namespace cluster {
+namespace {
+
+constexpr int kPoolThreads = 4;
+
+std::shared_ptr<LogSink> SinkFor(LogVerbosity verbosity) {
+  switch (verbosity) {
+    case LogVerbosity::kSilent:
+      return nullptr;
+    case LogVerbosity::kError:
+      return StderrSink(LogLevel::kError);
+    case LogVerbosity::kWarning:
+      return StderrSink(LogLevel::kWarning);
+    case LogVerbosity::kInfo:
+      return StderrSink(LogLevel::kInfo);
+    case LogVerbosity::kDebug:
+      return StderrSink(LogLevel::kDebug);
+  }
+  return nullptr;
+}
+
+absl::Status CheckOptions(const ClusterOptions& options) {
+  if (options.nodes < 0 || options.nodes > 1000) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("option nodes: ", options.nodes, " is not from 0 to 1000"));
+  }
+  if (options.nodes > 0 && options.runtime != RuntimeKind::kFake && geteuid() != 0) {
+    return absl::PermissionDeniedError(
+        "running real pods needs root: run as root, choose the fake runtime, or take 0 nodes");
+  }
+  return absl::OkStatus();
+}
+
+// Where a cluster keeps its things; a temporary place goes with it.
+class Home {
+ public:
+  static absl::StatusOr<std::unique_ptr<Home>> Open(const std::string& data_dir) {
+    auto home = std::unique_ptr<Home>(new Home());
+    if (!data_dir.empty()) {
+      std::error_code error;
+      const std::filesystem::path absolute = std::filesystem::absolute(data_dir, error);
+      std::filesystem::create_directories(absolute, error);
+      if (error) {
+        return Annotate(ErrnoStatus(error.value(), data_dir), "data directory");
+      }
+      home->path_ = absolute.string();
+      if (access(home->path_.c_str(), W_OK | X_OK) != 0) {
+        return absl::PermissionDeniedError(
+            absl::StrCat("data directory ", data_dir, " is not writable"));
+      }
+      return home;
+    }
+    const char* base = std::getenv("TMPDIR");
+    std::string pattern = absl::StrCat(base != nullptr ? base : "/tmp", "/skiff-XXXXXX");
+    if (mkdtemp(pattern.data()) == nullptr) return ErrnoStatus(errno, pattern);
+    home->path_ = pattern;
+    home->temporary_ = true;
+    return home;
+  }
+  ~Home() {
+    std::error_code ignored;
+    if (temporary_) std::filesystem::remove_all(path_, ignored);
+  }
+  const std::string& path() const { return path_; }
+  bool temporary() const { return temporary_; }
+
+ private:
+  std::string path_;
+  bool temporary_ = false;
+};
+
+class LocalCluster final : public Cluster {
+ public:
+  explicit LocalCluster(ClusterOptions options)
+      : options_(std::move(options)), sink_(SinkFor(options_.verbosity)) {}
+  ~LocalCluster() override { Close(/*stop_pods=*/home_ != nullptr && home_->temporary()).IgnoreError(); }
+
+  absl::Status Start() {
+    SKIFF_RETURN_IF_ERROR(CheckOptions(options_));
+    SKIFF_ASSIGN_OR_RETURN(home_, Home::Open(options_.data_dir));
+    pool_ = std::make_unique<ThreadPool>(kPoolThreads);
+    front_ = std::make_unique<UvExecutor>("skiff-front");
+    SKIFF_ASSIGN_OR_RETURN(
+        control_plane_,
+        ControlPlane::Open(options_.data_dir.empty() ? "" : home_->path() + "/store", pool_.get(),
+                           sink_, &metrics_));
+    objects_ = std::make_unique<Objects>(&control_plane_->server(), front_.get());
+    LocalNodesOptions nodes;
+    nodes.count = options_.nodes;
+    nodes.runtime = options_.runtime;
+    nodes.home = home_->path();
+    SKIFF_ASSIGN_OR_RETURN(nodes_, LocalNodes::Start(nodes, &control_plane_->server(), pool_.get(),
+                                                     sink_, &metrics_));
+    SKIFF_RETURN_IF_ERROR(Listen());
+    for (const std::string& name : nodes_->names()) {
+      SKIFF_RETURN_IF_ERROR(
+          objects_->Wait({"nodes", "", name}, "condition=Ready", absl::Seconds(30)));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status Close(bool stop_pods) override {
+    if (closed_) return absl::OkStatus();
+    closed_ = true;
+    if (http_ != nullptr) http_->Close();
+    absl::Status result;
+    if (nodes_ != nullptr) result = nodes_->Stop(stop_pods);
+    if (control_plane_ != nullptr) control_plane_->Stop();
+    if (api_loop_ != nullptr) api_loop_->Stop();
+    http_.reset();
+    handler_.reset();
+    nodes_.reset();
+    if (front_ != nullptr) front_->Stop();
+    pool_.reset();
+    control_plane_.reset();
+    home_.reset();
+    return result;
+  }
+
+  std::string url() const override { return url_; }
+
+  std::string kubeconfig() const override {
+    return absl::StrCat(
+        "apiVersion: v1\nkind: Config\nclusters:\n- name: skiff\n  cluster:\n    server: ", url_,
+        "\ncontexts:\n- name: skiff\n  context:\n    cluster: skiff\n    user: skiff\n"
+        "current-context: skiff\nusers:\n- name: skiff\n  user: {}\n");
+  }
+
+  absl::StatusOr<std::vector<std::string>> LoadImage(const std::string& path) override {
+    SKIFF_ASSIGN_OR_RETURN(const std::vector<runtime::Image> loaded, nodes_->images()->Load(path));
+    std::vector<std::string> out;
+    for (const runtime::Image& image : loaded) {
+      out.insert(out.end(), image.references.begin(), image.references.end());
+    }
+    return out;
+  }
+
+  absl::StatusOr<std::vector<Applied>> Apply(const std::string& manifest,
+                                             const std::string& name_space) override {
+    return objects_->Apply(manifest, name_space);
+  }
+  absl::StatusOr<std::string> Create(const std::string& manifest,
+                                     const std::string& name_space) override {
+    return objects_->Create(manifest, name_space);
+  }
+  absl::StatusOr<std::string> Get(const ObjectRef& object) override {
+    SKIFF_ASSIGN_OR_RETURN(const api::ObjectPtr found, objects_->Get(object));
+    return *found->Json();
+  }
+  absl::StatusOr<std::string> List(const ListQuery& query) override {
+    SKIFF_ASSIGN_OR_RETURN(const api::ResourceInfo* resource, ResolveKind(query.kind));
+    SKIFF_ASSIGN_OR_RETURN(const client::ListResult result, objects_->List(query));
+    std::string out =
+        absl::StrCat("{\"kind\":\"", resource->kind, "List\",\"apiVersion\":\"",
+                     resource->api_version(), "\",\"metadata\":{\"resourceVersion\":\"",
+                     result.revision, "\"},\"items\":[");
+    for (const api::ObjectPtr& item : result.items) {
+      absl::StrAppend(&out, out.back() == '[' ? "" : ",", *item->Json());
+    }
+    return out + "]}";
+  }
+  absl::Status Delete(const ObjectRef& object, std::optional<int64_t> grace) override {
+    return objects_->Delete(object, grace);
+  }
+  absl::Status Wait(const ObjectRef& object, const std::string& condition,
+                    absl::Duration timeout) override {
+    return objects_->Wait(object, condition, timeout);
+  }
+  absl::StatusOr<std::unique_ptr<Subscription>> Watch(
+      const ListQuery& query, std::function<void(WatchEvent)> on_event,
+      std::function<void(absl::Status)> on_end) override {
+    SKIFF_ASSIGN_OR_RETURN(const api::ResourceInfo* resource, ResolveKind(query.kind));
+    client::ListOptions options;
+    if (resource->namespaced) options.name_space = query.name_space;
+    options.label_selector = query.label_selector;
+    options.field_selector = query.field_selector;
+    return Subscribe(&control_plane_->server(), front_.get(), *resource, std::move(options),
+                     std::move(on_event), std::move(on_end));
+  }
+  absl::StatusOr<std::unique_ptr<Subscription>> FollowLogs(
+      const LogQuery& query, std::function<void(std::string)> on_data,
+      std::function<void(absl::Status)> on_end) override;
+  absl::StatusOr<std::string> Logs(const LogQuery& query) override;
+  absl::StatusOr<JobResult> WaitJob(const ObjectRef& job, absl::Duration timeout) override;
+
+ private:
+  absl::Status Listen() {
+    if (options_.listen.empty()) return absl::OkStatus();
+    api_loop_ = std::make_unique<UvExecutor>("skiff-api");
+    handler_ = std::make_unique<apiserver::http::ApiHandler>(
+        &control_plane_->server(), api_loop_.get(), nodes_.get(), &metrics_);
+    http_ = std::make_unique<apiserver::http::HttpServer>(
+        api_loop_.get(), apiserver::http::ConnectionLimits(),
+        [this](std::shared_ptr<apiserver::http::Exchange> exchange) {
+          handler_->Handle(std::move(exchange));
+        });
+    SKIFF_ASSIGN_OR_RETURN(const std::string address, http_->Listen(options_.listen));
+    handler_->SetAddress(address);
+    url_ = absl::StrCat("http://", address);
+    return absl::OkStatus();
+  }
+
+  const ClusterOptions options_;
+  const std::shared_ptr<LogSink> sink_;
+  Metrics metrics_;
+  std::unique_ptr<Home> home_;
+  std::unique_ptr<ThreadPool> pool_;
+  std::unique_ptr<UvExecutor> front_;   // Answers to the host's calls, its watches and streams.
+  std::unique_ptr<ControlPlane> control_plane_;
+  std::unique_ptr<Objects> objects_;
+  std::unique_ptr<LocalNodes> nodes_;
+  std::unique_ptr<UvExecutor> api_loop_;
+  std::unique_ptr<apiserver::http::ApiHandler> handler_;
+  std::unique_ptr<apiserver::http::HttpServer> http_;
+  std::string url_;
+  bool closed_ = false;
+};
+
+absl::StatusOr<std::unique_ptr<Subscription>> LocalCluster::FollowLogs(
+    const LogQuery& query, std::function<void(std::string)> on_data,
+    std::function<void(absl::Status)> on_end) {
+  return StartLogs(*objects_, nodes_.get(), front_.get(), query, std::move(on_data),
+                   std::move(on_end));
+}
+
+absl::StatusOr<std::string> LocalCluster::Logs(const LogQuery& query) {
+  LogQuery once = query;
+  once.follow = false;
+  struct State {
+    absl::Notification ended;
+    std::string data;
+    absl::Status status;
+  } state;
+  SKIFF_ASSIGN_OR_RETURN(
+      const auto stream,
+      StartLogs(*objects_, nodes_.get(), front_.get(), once,
+                [&](std::string data) { state.data += data; },
+                [&](absl::Status status) {
+                  state.status = std::move(status);
+                  state.ended.Notify();
+                }));
+  state.ended.WaitForNotification();
+  SKIFF_RETURN_IF_ERROR(state.status);
+  return std::move(state.data);
+}
+
+absl::StatusOr<JobResult> LocalCluster::WaitJob(const ObjectRef& job, absl::Duration timeout) {
+  return WaitForJob(*objects_, job, timeout);
+}
+
+}  // namespace
+}  // namespace cluster
+
+absl::StatusOr<std::unique_ptr<Cluster>> Cluster::Open(ClusterOptions options) {
+  auto opened = std::make_unique<cluster::LocalCluster>(std::move(options));
+  SKIFF_RETURN_IF_ERROR(opened->Start());
+  return opened;
+}
+
+std::vector<HostCheck> CheckHost() {
+  std::vector<HostCheck> out;
+  for (const runtime::CheckResult& check : runtime::CheckHost()) {
+    out.push_back({check.name, check.ok, check.detail, check.remedy});
+  }
+  return out;
+}
+
+}  // namespace skiff

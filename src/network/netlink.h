@@ -1,0 +1,46 @@
+// The few rtnetlink requests that the network needs, over libnl.
+//
+// Threads: a Netlink belongs to one thread at a time.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+struct nl_sock;
+
+namespace skiff::network {
+
+class Netlink {
+ public:
+  // A socket in the calling thread's network namespace.
+  static absl::StatusOr<Netlink> Open();
+  // In the namespace of /proc/<pid>/ns/net. The calling thread enters it and comes back.
+  static absl::StatusOr<Netlink> OpenIn(int64_t pid);
+
+  // 0 if there is no such link.
+  absl::StatusOr<int> LinkIndex(const std::string& name);
+  absl::Status AddBridge(const std::string& name);
+  // A pair: `name` here and `peer` in the namespace of `peer_pid`.
+  absl::Status AddVeth(const std::string& name, const std::string& peer, int64_t peer_pid);
+  absl::Status SetUp(const std::string& name);
+  absl::Status SetMaster(const std::string& name, const std::string& bridge);
+  // `address` in CIDR form. OK if it is there.
+  absl::Status AddAddress(const std::string& name, const std::string& address);
+  absl::Status AddDefaultRoute(const std::string& gateway, const std::string& name);
+  // OK if there is none.
+  absl::Status DeleteLink(const std::string& name);
+
+ private:
+  struct Free {
+    void operator()(nl_sock* socket) const;
+  };
+  explicit Netlink(nl_sock* socket) : socket_(socket) {}
+
+  std::unique_ptr<nl_sock, Free> socket_;
+};
+
+}  // namespace skiff::network

@@ -1,0 +1,264 @@
+// Node's logs: the CRI files of a container, read and followed.
+#include <fcntl.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include <deque>
+#include <fstream>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "api/errors.h"
+#include "api/time.h"
+#include "base/status.h"
+#include "base/unique_fd.h"
+#include "node/node.h"
+
+namespace skiff::node {
+namespace {
+
+constexpr size_t kChunk = 64 << 10;
+
+// "2026-01-02T15:04:05.123456789Z stdout F text" to what a client sees: the text, with a line end where
+// the line is whole.
+struct LogLine {
+  absl::string_view time;
+  absl::string_view text;
+  bool whole = false;
+};
+
+bool ParseLine(absl::string_view line, LogLine* out) {
+  const size_t first = line.find(' ');
+  const size_t second = first == absl::string_view::npos ? first : line.find(' ', first + 1);
+  if (second == absl::string_view::npos || second + 2 >= line.size() + 1) return false;
+  out->time = line.substr(0, first);
+  out->whole = line.substr(second + 1, 1) == "F";
+  out->text = second + 3 <= line.size() ? line.substr(second + 3) : absl::string_view();
+  return true;
+}
+
+// Reads a container's log as it grows. Lives on the node's loop.
+class Follower : public std::enable_shared_from_this<Follower> {
+ public:
+  Follower(UvExecutor* loop, std::string path, client::LogOptions options, Executor* reply_on,
+           client::LogSink sink)
+      : loop_(loop),
+        path_(std::move(path)),
+        options_(std::move(options)),
+        reply_on_(reply_on),
+        sink_(std::move(sink)) {}
+
+  void Begin(bool ended) {
+    if (options_.tail_lines) skip_to_ = TailOffset(*options_.tail_lines);
+    file_.Reset(open(path_.c_str(), O_RDONLY | O_CLOEXEC));
+    if (file_.valid() && skip_to_ > 0) lseek(file_.get(), skip_to_, SEEK_SET);
+    Read();
+    if (!options_.follow || ended) return Finish(absl::OkStatus());
+    inotify_.Reset(inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+    if (inotify_add_watch(inotify_.get(), path_.c_str(), IN_MODIFY) < 0) {
+      return Finish(ErrnoStatus(errno, path_));
+    }
+    uv_poll_init(loop_->uv_loop(), &poll_, inotify_.get());
+    polling_ = true;
+    self_ = shared_from_this();
+    poll_.data = this;
+    uv_poll_start(&poll_, UV_READABLE, [](uv_poll_t* handle, int, int) {
+      auto* self = static_cast<Follower*>(handle->data);
+      char events[4096];
+      while (read(self->inotify_.get(), events, sizeof events) > 0) {
+      }
+      self->Read();
+    });
+    Read();  // What was written before the watch stood.
+  }
+
+  // The container has ended: what is there is all.
+  void Ended() {
+    if (finished_) return;
+    Read();
+    Finish(absl::OkStatus());
+  }
+
+  void Finish(absl::Status status) {
+    if (finished_) return;
+    finished_ = true;
+    if (sink_.on_end) {
+      reply_on_->Post([sink = sink_, gone = gone_, status = std::move(status)] {
+        if (!*gone) sink.on_end(status);
+      });
+    }
+    if (!polling_) return;
+    polling_ = false;
+    uv_poll_stop(&poll_);
+    uv_close(reinterpret_cast<uv_handle_t*>(&poll_), [](uv_handle_t* handle) {
+      const auto keep = std::move(static_cast<Follower*>(handle->data)->self_);
+    });
+  }
+
+  // On the reader's executor: nothing more is called there.
+  const std::shared_ptr<bool>& gone() const { return gone_; }
+
+ private:
+  // Where the last `lines` lines begin.
+  off_t TailOffset(int64_t lines) const {
+    std::ifstream file(path_, std::ios::binary);
+    std::deque<off_t> starts;
+    std::string line;
+    off_t at = 0;
+    while (std::getline(file, line)) {
+      starts.push_back(at);
+      at += static_cast<off_t>(line.size() + 1);
+      if (static_cast<int64_t>(starts.size()) > lines) starts.pop_front();
+    }
+    return starts.empty() || lines == 0 ? at : starts.front();
+  }
+
+  void Read() {
+    if (!file_.valid() || finished_) return;
+    std::string buffer(kChunk, '\0');
+    ssize_t n;
+    while ((n = read(file_.get(), buffer.data(), buffer.size())) > 0) {
+      pending_.append(buffer.data(), static_cast<size_t>(n));
+      std::string out;
+      size_t begin = 0;
+      size_t end;
+      while ((end = pending_.find('\n', begin)) != std::string::npos) {
+        Render(absl::string_view(pending_).substr(begin, end - begin), &out);
+        begin = end + 1;
+      }
+      pending_.erase(0, begin);
+      Emit(std::move(out));
+      if (finished_) return;
+    }
+  }
+
+  void Render(absl::string_view raw, std::string* out) {
+    LogLine line;
+    if (!ParseLine(raw, &line)) return;
+    if (options_.since) {
+      const auto time = api::ParseTime(line.time);
+      if (time.ok() && *time < *options_.since) return;
+    }
+    if (options_.timestamps && !partial_) absl::StrAppend(out, line.time, " ");
+    absl::StrAppend(out, line.text, line.whole ? "\n" : "");
+    partial_ = !line.whole;
+  }
+
+  void Emit(std::string data) {
+    const int64_t skip = std::min<int64_t>(options_.offset_bytes - skipped_,
+                                           static_cast<int64_t>(data.size()));
+    if (skip > 0) {
+      data.erase(0, static_cast<size_t>(skip));
+      skipped_ += skip;
+    }
+    bool full = false;
+    if (options_.limit_bytes && sent_ + static_cast<int64_t>(data.size()) >= *options_.limit_bytes) {
+      data.resize(static_cast<size_t>(*options_.limit_bytes - sent_));
+      full = true;
+    }
+    if (!data.empty()) {
+      sent_ += static_cast<int64_t>(data.size());
+      reply_on_->Post([sink = sink_, gone = gone_, data = std::move(data)]() mutable {
+        if (!*gone) sink.on_data(std::move(data));
+      });
+    }
+    if (full) Finish(absl::OkStatus());
+  }
+
+  UvExecutor* const loop_;
+  const std::string path_;
+  const client::LogOptions options_;
+  Executor* const reply_on_;
+  const client::LogSink sink_;
+  UniqueFd file_;
+  UniqueFd inotify_;
+  uv_poll_t poll_;
+  std::shared_ptr<Follower> self_;  // While libuv knows it.
+  bool polling_ = false;
+  bool finished_ = false;
+  bool partial_ = false;
+  off_t skip_to_ = 0;
+  int64_t skipped_ = 0;
+  int64_t sent_ = 0;
+  std::string pending_;
+  const std::shared_ptr<bool> gone_ = std::make_shared<bool>(false);
+};
+
+class FollowerHandle final : public client::LogStream {
+ public:
+  FollowerHandle(UvExecutor* loop, std::shared_ptr<Follower> follower)
+      : loop_(loop), follower_(std::move(follower)) {}
+  ~FollowerHandle() override {
+    *follower_->gone() = true;
+    loop_->Post([follower = std::move(follower_)] { follower->Finish(absl::OkStatus()); });
+  }
+
+ private:
+  UvExecutor* const loop_;
+  std::shared_ptr<Follower> follower_;
+};
+
+}  // namespace
+
+void Node::StreamLogs(const std::string& pod_namespace, const std::string& pod_name,
+                      client::LogOptions options, Executor* reply_on, client::LogSink sink,
+                      absl::AnyInvocable<void(absl::StatusOr<std::unique_ptr<client::LogStream>>) &&>
+                          started) {
+  loop_->Post([this, alive = alive_, key = absl::StrCat(pod_namespace, "/", pod_name), options,
+               reply_on, sink = std::move(sink), started = std::move(started)]() mutable {
+    const auto answer = [&](absl::StatusOr<std::unique_ptr<client::LogStream>> result) {
+      reply_on->Post([started = std::move(started), result = std::move(result)]() mutable {
+        std::move(started)(std::move(result));
+      });
+    };
+    if (!*alive) return answer(absl::UnavailableError("the node is stopping"));
+    const api::ObjectPtr object = pods_informer_.Get(key);
+    const PodPtr pod = object == nullptr ? nullptr : Find(object->meta().uid());
+    if (pod == nullptr) {
+      return answer(absl::NotFoundError(absl::StrCat("pod ", key, " is not on this node")));
+    }
+    const runtime::ContainerState* state = FindContainer(pod->state, options.container);
+    const int attempt = state == nullptr ? -1 : state->attempt - (options.previous ? 1 : 0);
+    if (attempt < 0) {
+      if (options.previous) {
+        return answer(api::BadRequest(absl::StrCat("previous terminated container \"",
+                                                   options.container, "\" in pod \"",
+                                                   object->meta().name(), "\" not found")));
+      }
+      return answer(api::BadRequest(absl::StrCat("container \"", options.container,
+                                                 "\" in pod \"", object->meta().name(),
+                                                 "\" is waiting to start: ContainerCreating")));
+    }
+    const std::string path =
+        absl::StrCat(PlacesOf(object->meta().uid(), *pod).log_dir, "/", options.container, "/",
+                     attempt, ".log");
+    const bool ended =
+        options.previous || state->phase != runtime::ContainerPhase::kRunning;
+    auto follower =
+        std::make_shared<Follower>(loop_, path, options, reply_on, std::move(sink));
+    answer(std::make_unique<FollowerHandle>(loop_, follower));
+    follower->Begin(ended);
+    if (!ended && options.follow) {
+      followers_[object->meta().uid()].push_back(
+          {options.container, attempt, [weak = std::weak_ptr<Follower>(follower)] {
+             if (const auto live = weak.lock()) live->Ended();
+           }});
+    }
+  });
+}
+
+// Tells those who follow a container that it has ended.
+void Node::EndFollowers(const std::string& uid, const Pod& pod) {
+  const auto it = followers_.find(uid);
+  if (it == followers_.end()) return;
+  std::erase_if(it->second, [&](const LogFollower& follower) {
+    const runtime::ContainerState* state = FindContainer(pod.state, follower.container);
+    const bool over = state == nullptr || state->attempt > follower.attempt ||
+                      state->phase == runtime::ContainerPhase::kExited;
+    if (over) follower.ended();
+    return over;
+  });
+  if (it->second.empty()) followers_.erase(it);
+}
+
+}  // namespace skiff::node

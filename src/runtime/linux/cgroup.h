@@ -1,0 +1,60 @@
+// Control groups, on hosts with everything in v2 and on hybrid ones (cgroups(7)): v2 for membership and
+// kill, and for limits whichever hierarchy has the controller.
+//
+// A group is named by a path below the root, "skiff/<instance>/<pod>/<container>".
+//
+// Threads: any; every call is a few file operations.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "runtime/runtime.h"
+
+namespace skiff::runtime {
+
+class Cgroups {
+ public:
+  // Finds the hierarchies in /proc/self/mountinfo. kFailedPrecondition: no v2 hierarchy.
+  static absl::StatusOr<Cgroups> Detect();
+
+  // Makes the group in every hierarchy that is used, with its limits. Idempotent.
+  absl::Status Make(const std::string& group, const Resources& limits) const;
+
+  // The files to write "0" to in order to join: one a hierarchy.
+  std::vector<std::string> ProcsFiles(const std::string& group) const;
+
+  // SIGKILL to every process in the group and below it.
+  absl::Status Kill(const std::string& group) const;
+  // Kills, and removes the group and those below it. Blocks until its processes are gone, at most 5 s.
+  absl::Status Remove(const std::string& group) const;
+  // Removes the group if it is empty; else does nothing.
+  void RemoveIfEmpty(const std::string& group) const;
+
+  // How often the OOM killer struck in the group.
+  int64_t OomKills(const std::string& group) const;
+  absl::StatusOr<Usage> ReadUsage(const std::string& group) const;
+
+  bool pure_v2() const { return v1_.empty(); }
+  // Controllers that can limit something here: cpu, memory, pids.
+  std::vector<std::string> Controllers() const;
+
+ private:
+  bool HasV2(const std::string& controller) const;
+  std::string V1(const std::string& controller, const std::string& group) const;
+  std::string V2(const std::string& group) const;
+  absl::Status EnableControllers(const std::string& group) const;
+  absl::Status LimitV1(const std::string& group, const Resources& limits) const;
+  absl::Status LimitV2(const std::string& group, const Resources& limits) const;
+  std::vector<std::string> Paths(const std::string& group) const;
+
+  std::map<std::string, std::string> v1_;  // Controller -> mount point: cpu, cpuacct, memory, pids.
+  std::string v2_;                         // Mount point.
+  std::vector<std::string> v2_controllers_;
+};
+
+}  // namespace skiff::runtime

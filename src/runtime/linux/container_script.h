@@ -1,0 +1,40 @@
+// What a container's process does on its way from the head to the container's program.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "runtime/image/image_store.h"
+#include "runtime/linux/script.h"
+#include "runtime/runtime.h"
+
+namespace skiff::runtime {
+
+// What both kinds of container need to know of their place.
+struct ContainerPlace {
+  std::string dir;                       // Of this attempt: made, empty, absolute.
+  std::vector<std::string> procs_files;  // To join its cgroups.
+  bool host_network = false;
+};
+
+struct Launch {
+  Script script;
+  unsigned long namespaces = 0;  // CLONE_NEW… of the container's own.
+  std::string image_id;
+};
+
+// A container of an image: an overlay root, the usual mounts, dropped rights. kNotFound: no such image;
+// kFailedPrecondition, kInvalidArgument: it cannot run as asked.
+absl::StatusOr<Launch> LinuxLaunch(const PodSpec& pod, const ContainerSpec& container,
+                                   const ContainerPlace& place, const ImageStore& images);
+
+// A program of this machine, as an ordinary user, in a pid namespace and cgroup of its own.
+absl::StatusOr<Launch> ProcessLaunch(const PodSpec& pod, const ContainerSpec& container,
+                                     const ContainerPlace& place);
+
+// The environment and arguments, and execve: the end of every script.
+void AddProgram(const std::vector<std::pair<std::string, std::string>>& env,
+                const std::vector<std::string>& argv, Script* script);
+
+}  // namespace skiff::runtime

@@ -1,0 +1,84 @@
+// Runtime on this machine's kernel: pods held by their heads (head/head.c). One class for containers from
+// images and for plain programs: they differ in the script that a container's process runs, not in how
+// pods live.
+//
+// On disk, <state_dir>/<pod uid>/: `pod` (what is needed of its PodSpec), the head's records, and for each
+// attempt of a container NAME.ATTEMPT.script, .run, .exit and a directory NAME.ATTEMPT.
+//
+// Threads: as Runtime. The listener is called on `loop`.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "base/log.h"
+#include "base/unique_fd.h"
+#include "base/uv_executor.h"
+#include "runtime/image/image_store.h"
+#include "runtime/linux/cgroup.h"
+#include "runtime/linux/container_script.h"
+#include "runtime/runtime.h"
+
+namespace skiff::runtime {
+
+struct SandboxOptions {
+  std::string state_dir;         // Made if missing; absolute.
+  std::string instance;          // Names the parent cgroup, skiff/<instance>: unique on the machine.
+  const ImageStore* images = nullptr;  // Null: plain programs (`process`).
+  UvExecutor* loop = nullptr;    // Outlives the runtime.
+  Logger logger;
+};
+
+class SandboxRuntime final : public Runtime {
+ public:
+  // kPermissionDenied: not root; kFailedPrecondition: the kernel lacks something, and what.
+  static absl::StatusOr<std::unique_ptr<SandboxRuntime>> Open(SandboxOptions options);
+  // Lets go of the pods, which go on.
+  ~SandboxRuntime() override;
+
+  absl::string_view name() const override {
+    return options_.images == nullptr ? "process" : "linux";
+  }
+  void SetListener(PodChanged listener) override;
+  absl::StatusOr<std::vector<PodState>> List() override;
+  absl::StatusOr<PodState> StartPod(const PodSpec& pod) override;
+  absl::StatusOr<ContainerState> StartContainer(const std::string& pod_uid,
+                                                const ContainerSpec& container) override;
+  absl::Status SignalContainer(const std::string& pod_uid, const std::string& container,
+                               int signal) override;
+  absl::Status KillContainer(const std::string& pod_uid, const std::string& container) override;
+  absl::StatusOr<PodState> State(const std::string& pod_uid) override;
+  absl::StatusOr<Usage> PodUsage(const std::string& pod_uid) override;
+  absl::StatusOr<ExecResult> Exec(const std::string& pod_uid, const std::string& container,
+                                  const std::vector<std::string>& argv,
+                                  absl::Duration timeout) override;
+  absl::Status RemovePod(const std::string& pod_uid) override;
+
+ private:
+  struct Watching;
+
+  SandboxRuntime(SandboxOptions options, Cgroups cgroups);
+  absl::Status Init();
+  std::string Dir(const std::string& pod_uid) const;
+  std::string Group(const std::string& pod_uid, const std::string& leaf = "") const;
+  absl::Status Spawn(const PodSpec& pod, const std::string& dir);
+  absl::StatusOr<std::string> Order(const std::string& dir, const std::vector<std::string>& words);
+  void Watch(const std::string& pod_uid, int64_t head_pid);
+  void Unwatch(const std::string& pod_uid);
+  void OnInotify();
+  void Tell(const std::string& pod_uid);
+  ContainerState ReadContainer(const std::string& pod_uid, const std::string& name, int attempt,
+                               bool pod_alive) const;
+
+  const SandboxOptions options_;
+  const Cgroups cgroups_;
+  UniqueFd head_binary_;
+  std::unique_ptr<Watching> watching_;   // Loop only.
+  absl::Mutex mutex_;
+  PodChanged listener_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace skiff::runtime
