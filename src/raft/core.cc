@@ -73,6 +73,11 @@ void Core::Campaign() { BecomeCandidate(); }
 
 void Core::BecomeFollower(Term term, MemberId leader) {
   if (term > hard_state_.term) hard_state_ = {term, 0};
+  if (role_ == Role::kLeader) {
+    // They name entries by index, and those may be replaced before the shell reads them.
+    std::erase_if(ready_.messages,
+                  [](const Message& message) { return message.type == MessageType::kAppend; });
+  }
   role_ = Role::kFollower;
   leader_ = leader;
   ResetElectionTimer();

@@ -48,6 +48,7 @@ rocksdb::Options DatabaseOptions() {
   options.max_log_file_size = 1 << 20;
   options.max_total_wal_size = 32 << 20;
   options.db_write_buffer_size = 16 << 20;
+  options.max_bgerror_resume_count = 0;  // The next write is the retry.
   options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
   return options;
 }
@@ -71,6 +72,10 @@ absl::Status FromRocks(const rocksdb::Status& status, absl::string_view what) {
   const std::string message = absl::StrCat(what, ": ", text);
   if (status.IsNoSpace() || absl::StrContains(text, "No space left")) {
     return absl::ResourceExhaustedError(absl::StrCat(what, ": the disk is full: free some space"));
+  }
+  if (absl::StrContains(text, "lock hold by current process")) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("data directory ", what, " is in use by another cluster of this process"));
   }
   if (absl::StrContains(text, "lock ") && absl::StrContains(text, "LOCK")) {
     return absl::FailedPreconditionError(
@@ -217,14 +222,13 @@ void Log::AddCompaction(Index first, Term before_first_term, rocksdb::WriteBatch
 }
 
 absl::Status Log::Write(rocksdb::WriteBatch* batch) {
+  // A failed write leaves RocksDB read-only until it is told that the cause is gone.
+  if (failed_) SKIFF_RETURN_IF_ERROR(FromRocks(db_->Resume(), dir_));
   rocksdb::WriteOptions options;
   options.sync = true;
   const rocksdb::Status status = db_->Write(options, batch);
-  if (status.ok()) return absl::OkStatus();
-  const absl::Status out = FromRocks(status, dir_);
-  // A failed write leaves RocksDB read-only until it is told that the cause is gone: try each time.
-  db_->Resume();
-  return out;
+  failed_ = !status.ok();
+  return FromRocks(status, dir_);
 }
 
 }  // namespace skiff::raft

@@ -44,7 +44,9 @@ class Log {
                   rocksdb::WriteBatch* batch) const;
   void AddCompaction(Index first, Term before_first_term, rocksdb::WriteBatch* batch) const;
 
-  // Writes the batch and syncs it. kResourceExhausted: the disk is full; nothing of it happened.
+  // Writes the batch and syncs it. kResourceExhausted: the disk is full. After a failure nothing of it is
+  // to be seen here, and a later write tries anew; only a process that dies before one succeeds may
+  // find it on disk, as with any write that was not acknowledged.
   absl::Status Write(rocksdb::WriteBatch* batch);
 
   rocksdb::DB* db() { return db_.get(); }
@@ -55,6 +57,7 @@ class Log {
   Log() = default;
 
   std::string dir_;
+  bool failed_ = false;  // The last write.
   std::unique_ptr<rocksdb::Env> env_;  // Outlives the database.
   std::unique_ptr<rocksdb::DB> db_;
   std::vector<rocksdb::ColumnFamilyHandle*> families_;

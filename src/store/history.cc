@@ -1,24 +1,21 @@
 #include "store/history.h"
 
 #include <algorithm>
-#include <set>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
 namespace skiff::store {
-
 namespace {
 
-// Each keeps what later versions replaced, so there are fewer of them than of events. A list that goes
-// on page by page holds its own.
+// Kept at hand. The state at any other revision of the past is made from one of these by undoing events.
 constexpr size_t kSnapshots = 256;
 
 }  // namespace
 
 class History::Handle final : public Watch {
  public:
-  Handle(std::shared_ptr<Registry> registry, std::shared_ptr<Watcher> watcher)
+  Handle(std::shared_ptr<Registry> registry, WatcherPtr watcher)
       : registry_(std::move(registry)), watcher_(std::move(watcher)) {}
   ~Handle() override {
     {
@@ -26,31 +23,24 @@ class History::Handle final : public Watch {
       watcher_->closed = true;
     }
     absl::MutexLock lock(&registry_->mutex);
-    const auto [begin, end] =
-        registry_->by_resource.equal_range(ResourcePrefix(watcher_->prefix));
-    for (auto it = begin; it != end; ++it) {
-      if (it->second != watcher_) continue;
-      registry_->by_resource.erase(it);
-      return;
-    }
+    const auto it = registry_->by_prefix.find(watcher_->prefix);
+    if (it == registry_->by_prefix.end()) return;
+    std::erase(it->second, watcher_);
+    if (!it->second.empty()) return;
+    const auto length = registry_->lengths.find(watcher_->prefix.size());
+    if (--length->second == 0) registry_->lengths.erase(length);
+    registry_->by_prefix.erase(it);
   }
 
  private:
   const std::shared_ptr<Registry> registry_;
-  const std::shared_ptr<Watcher> watcher_;
+  const WatcherPtr watcher_;
 };
 
 History::History(Executor* executor, int64_t max_events, absl::Duration max_age)
     : executor_(executor), max_events_(max_events), max_age_(max_age) {}
 
-// "apps/deployments/default/" -> "apps/deployments/"
-std::string History::ResourcePrefix(const std::string& prefix) {
-  const size_t first = prefix.find('/');
-  const size_t second = first == std::string::npos ? first : prefix.find('/', first + 1);
-  return second == std::string::npos ? prefix : prefix.substr(0, second + 1);
-}
-
-void History::Begin(std::shared_ptr<const Snapshot> snapshot) {
+void History::Begin(std::shared_ptr<const TreeSnapshot> snapshot) {
   absl::MutexLock lock(&mutex_);
   floor_ = present_ = snapshot->revision();
   snapshots_[present_] = std::move(snapshot);
@@ -69,66 +59,72 @@ void History::Trim() {
   while (snapshots_.size() > kSnapshots) snapshots_.erase(snapshots_.begin());
 }
 
-void History::Append(std::vector<Event> events, std::shared_ptr<const Snapshot> snapshot) {
-  std::set<std::string> touched;
+std::vector<std::pair<History::WatcherPtr, History::Batch>> History::Route(
+    const std::vector<Event>& events) const {
+  absl::MutexLock lock(&registry_->mutex);
+  std::map<std::vector<WatcherPtr>*, std::shared_ptr<std::vector<Event>>> batches;
+  std::vector<std::pair<WatcherPtr, Batch>> out;
+  std::vector<std::vector<WatcherPtr>*> order;  // Of first event: the same in every run.
+  for (const Event& event : events) {
+    for (const auto& [length, count] : registry_->lengths) {
+      if (length > event.key.size()) break;
+      const auto it = registry_->by_prefix.find(absl::string_view(event.key).substr(0, length));
+      if (it == registry_->by_prefix.end()) continue;
+      auto& batch = batches[&it->second];
+      if (batch == nullptr) {
+        batch = std::make_shared<std::vector<Event>>();
+        order.push_back(&it->second);
+      }
+      batch->push_back(event);
+    }
+  }
+  for (std::vector<WatcherPtr>* watchers : order) {
+    for (const WatcherPtr& watcher : *watchers) out.emplace_back(watcher, batches[watchers]);
+  }
+  return out;
+}
+
+void History::Append(std::vector<Event> events, std::shared_ptr<const TreeSnapshot> snapshot) {
+  std::vector<std::pair<WatcherPtr, Batch>> deliveries;
   {
     absl::MutexLock lock(&mutex_);
+    deliveries = Route(events);
     const absl::Duration now = executor_->clock().Monotonic();
-    for (Event& event : events) {
-      touched.insert(ResourcePrefix(event.key));
-      events_.emplace_back(now, std::move(event));
-    }
+    for (Event& event : events) events_.emplace_back(now, std::move(event));
     present_ = snapshot->revision();
     snapshots_[present_] = std::move(snapshot);
     Trim();
   }
-  std::vector<std::shared_ptr<Watcher>> watchers;
-  {
-    absl::MutexLock lock(&registry_->mutex);
-    for (const std::string& resource : touched) {
-      const auto [begin, end] = registry_->by_resource.equal_range(resource);
-      for (auto it = begin; it != end; ++it) watchers.push_back(it->second);
-    }
-    // Who watches everything.
-    const auto [begin, end] = registry_->by_resource.equal_range("");
-    for (auto it = begin; it != end; ++it) watchers.push_back(it->second);
-  }
-  Round round;
-  for (const auto& watcher : watchers) Pump(watcher, &round);
+  for (const auto& [watcher, batch] : deliveries) Deliver(watcher, batch);
 }
 
-std::shared_ptr<const std::vector<Event>> History::Select(const std::string& prefix,
-                                                          uint64_t after) const {
+std::deque<std::pair<absl::Duration, Event>>::const_iterator History::After(
+    uint64_t revision) const {
+  return std::upper_bound(
+      events_.begin(), events_.end(), revision,
+      [](uint64_t wanted, const auto& entry) { return wanted < entry.second.revision; });
+}
+
+History::Batch History::Select(const std::string& prefix, uint64_t after) const {
   auto out = std::make_shared<std::vector<Event>>();
-  auto it = std::upper_bound(events_.begin(), events_.end(), after,
-                             [](uint64_t revision, const auto& entry) {
-                               return revision < entry.second.revision;
-                             });
-  for (; it != events_.end(); ++it) {
+  for (auto it = After(after); it != events_.end(); ++it) {
     if (absl::StartsWith(it->second.key, prefix)) out->push_back(it->second);
   }
   return out;
 }
 
-void History::Pump(const std::shared_ptr<Watcher>& watcher, Round* round) {
-  std::shared_ptr<const std::vector<Event>> events;
-  bool lost = false;  // Trimmed between its start and its first turn.
-  {
-    absl::MutexLock lock(&mutex_);
-    if (watcher->position >= present_) return;
-    lost = watcher->position < floor_;
-    const std::string key = absl::StrCat(watcher->position, " ", watcher->prefix);
-    auto& shared = (*round)[key];
-    if (shared == nullptr) shared = Select(watcher->prefix, watcher->position);
-    events = shared;
-    watcher->position = present_;
+// What came before it was registered goes first, be it here that its first live event meets it or in the
+// turn that StartWatch posted.
+void History::Deliver(const WatcherPtr& watcher, const Batch& events) {
+  const Batch backlog = std::exchange(watcher->backlog, nullptr);
+  for (const Batch& batch : {backlog, events}) {
+    if (batch == nullptr || batch->empty()) continue;
+    {
+      absl::MutexLock lock(&watcher->mutex);
+      if (watcher->closed) return;
+    }
+    watcher->sink.on_events(batch);
   }
-  {
-    absl::MutexLock lock(&watcher->mutex);
-    if (watcher->closed) return;
-  }
-  if (lost) return watcher->sink.on_end(absl::OutOfRangeError("too old resource version"));
-  if (!events->empty()) watcher->sink.on_events(events);
 }
 
 absl::StatusOr<std::unique_ptr<Watch>> History::StartWatch(std::string prefix, uint64_t after,
@@ -136,7 +132,6 @@ absl::StatusOr<std::unique_ptr<Watch>> History::StartWatch(std::string prefix, u
   auto watcher = std::make_shared<Watcher>();
   watcher->prefix = std::move(prefix);
   watcher->sink = std::move(sink);
-  watcher->position = after;
   {
     absl::MutexLock lock(&mutex_);
     if (closed_) return absl::UnavailableError("the store is closing");
@@ -148,49 +143,59 @@ absl::StatusOr<std::unique_ptr<Watch>> History::StartWatch(std::string prefix, u
       return absl::InvalidArgumentError(absl::StrCat("Too large resource version: ", after,
                                                      ", current: ", present_));
     }
+    // Both under the lock that Append takes: an event is in the backlog or routed, never both or neither.
+    watcher->backlog = Select(watcher->prefix, after);
+    absl::MutexLock registry_lock(&registry_->mutex);
+    auto& watchers = registry_->by_prefix[watcher->prefix];
+    if (watchers.empty()) ++registry_->lengths[watcher->prefix.size()];
+    watchers.push_back(watcher);
   }
-  {
-    absl::MutexLock lock(&registry_->mutex);
-    registry_->by_resource.emplace(ResourcePrefix(watcher->prefix), watcher);
-  }
-  executor_->Post([this, alive = alive_, watcher] {
-    Round round;
-    if (*alive) Pump(watcher, &round);
-  });
+  executor_->Post([watcher] { Deliver(watcher, nullptr); });
   return std::make_unique<Handle>(registry_, watcher);
 }
 
 absl::StatusOr<std::shared_ptr<const Snapshot>> History::SnapshotAt(uint64_t revision) const {
-  absl::MutexLock lock(&mutex_);
-  if (revision < floor_ || revision > present_) {
-    return absl::OutOfRangeError(absl::StrCat("revision ", revision, " is outside history (",
-                                              floor_, " to ", present_, ")"));
+  std::shared_ptr<const TreeSnapshot> later;
+  std::vector<Event> undo;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (revision < floor_ || revision > present_) {
+      return absl::OutOfRangeError(absl::StrCat("revision ", revision, " is outside history (",
+                                                floor_, " to ", present_, ")"));
+    }
+    const auto it = snapshots_.lower_bound(revision);  // The present is always there.
+    later = it->second;
+    if (it->first == revision) return later;
+    const auto end = After(it->first);
+    for (auto event = After(revision); event != end; ++event) {
+      undo.push_back(event->second);
+    }
   }
-  // Transactions applied together share the snapshot after the last of them; the state at an inner
-  // revision is never seen by a client, for lists only give out revisions of snapshots.
-  const auto it = snapshots_.find(revision);
-  if (it == snapshots_.end()) {
-    return absl::OutOfRangeError(absl::StrCat("no snapshot at revision ", revision));
+  ObjectTree tree = later->tree();
+  for (auto event = undo.rbegin(); event != undo.rend(); ++event) {
+    tree = event->previous == nullptr ? tree.Without(event->key)
+                                      : tree.With(event->key, event->previous);
   }
-  return it->second;
+  return std::make_shared<const TreeSnapshot>(std::move(tree), revision);
 }
 
 void History::Close(absl::Status why) {
-  *alive_ = false;
+  std::vector<WatcherPtr> watchers;
   {
     absl::MutexLock lock(&mutex_);
     closed_ = true;
+    absl::MutexLock registry_lock(&registry_->mutex);
+    for (auto& [prefix, of_prefix] : registry_->by_prefix) {
+      watchers.insert(watchers.end(), of_prefix.begin(), of_prefix.end());
+    }
+    registry_->by_prefix.clear();
+    registry_->lengths.clear();
   }
-  std::vector<std::shared_ptr<Watcher>> watchers;
-  {
-    absl::MutexLock lock(&registry_->mutex);
-    for (const auto& [resource, watcher] : registry_->by_resource) watchers.push_back(watcher);
-    registry_->by_resource.clear();
-  }
-  for (const auto& watcher : watchers) {
+  for (const WatcherPtr& watcher : watchers) {
+    Deliver(watcher, nullptr);
     {
       absl::MutexLock lock(&watcher->mutex);
-      if (watcher->closed) continue;
+      if (std::exchange(watcher->closed, true)) continue;
     }
     watcher->sink.on_end(why);
   }

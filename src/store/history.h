@@ -13,6 +13,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "store/state_machine.h"
 #include "store/store.h"
 
 namespace skiff::store {
@@ -22,9 +23,9 @@ class History {
   History(Executor* executor, int64_t max_events, absl::Duration max_age);
 
   // The past begins here: `snapshot` is the present.
-  void Begin(std::shared_ptr<const Snapshot> snapshot);
+  void Begin(std::shared_ptr<const TreeSnapshot> snapshot);
   // Events of newly applied transactions, in order, and the state after them. Delivers.
-  void Append(std::vector<Event> events, std::shared_ptr<const Snapshot> snapshot);
+  void Append(std::vector<Event> events, std::shared_ptr<const TreeSnapshot> snapshot);
   // Ends every watch with `why`.
   void Close(absl::Status why);
 
@@ -33,37 +34,44 @@ class History {
   absl::StatusOr<std::shared_ptr<const Snapshot>> SnapshotAt(uint64_t revision) const;
 
  private:
+  // Shared by all watchers of a prefix.
+  using Batch = std::shared_ptr<const std::vector<Event>>;
   struct Watcher {
     std::string prefix;
     WatchSink sink;
-    uint64_t position = 0;  // Everything up to this revision was delivered. Loop only.
+    Batch backlog;  // From before it was registered, until delivered. Then loop only.
     absl::Mutex mutex;
-    bool closed ABSL_GUARDED_BY(mutex) = false;  // By its handle.
+    bool closed ABSL_GUARDED_BY(mutex) = false;
   };
+  using WatcherPtr = std::shared_ptr<Watcher>;
   class Handle;
+  // Handles may outlive the history.
   struct Registry {
     absl::Mutex mutex;
-    std::multimap<std::string, std::shared_ptr<Watcher>> by_resource ABSL_GUARDED_BY(mutex);
+    std::map<std::string, std::vector<WatcherPtr>, std::less<>> by_prefix ABSL_GUARDED_BY(mutex);
+    // How many prefixes have each length: an event is looked up by these alone, so that its cost does
+    // not grow with the number of watchers it does not concern.
+    std::map<size_t, int> lengths ABSL_GUARDED_BY(mutex);
   };
-  // Events of one round for one prefix, made once for all watchers that want them.
-  using Round = std::map<std::string, std::shared_ptr<const std::vector<Event>>>;
 
-  static std::string ResourcePrefix(const std::string& prefix);
-  void Pump(const std::shared_ptr<Watcher>& watcher, Round* round);
-  std::shared_ptr<const std::vector<Event>> Select(const std::string& prefix, uint64_t after) const
+  std::vector<std::pair<WatcherPtr, Batch>> Route(const std::vector<Event>& events) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Batch Select(const std::string& prefix, uint64_t after) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::deque<std::pair<absl::Duration, Event>>::const_iterator After(uint64_t revision) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  static void Deliver(const WatcherPtr& watcher, const Batch& events);
   void Trim() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   Executor* const executor_;
   const int64_t max_events_;
   const absl::Duration max_age_;
   const std::shared_ptr<Registry> registry_ = std::make_shared<Registry>();
-  // Tasks on the loop check it: they may run after this object is gone.
-  const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 
+  // Taken before the registry's.
   mutable absl::Mutex mutex_;
   std::deque<std::pair<absl::Duration, Event>> events_ ABSL_GUARDED_BY(mutex_);
-  std::map<uint64_t, std::shared_ptr<const Snapshot>> snapshots_ ABSL_GUARDED_BY(mutex_);
+  std::map<uint64_t, std::shared_ptr<const TreeSnapshot>> snapshots_ ABSL_GUARDED_BY(mutex_);
   uint64_t floor_ ABSL_GUARDED_BY(mutex_) = 0;    // Events after it are all here.
   uint64_t present_ ABSL_GUARDED_BY(mutex_) = 0;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;

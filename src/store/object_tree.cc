@@ -12,58 +12,66 @@ constexpr size_t kGamma = 2;
 api::ObjectPtr ObjectTree::Get(absl::string_view key) const {
   const Node* node = root_.get();
   while (node != nullptr) {
-    const int order = key.compare(node->key);
-    if (order == 0) return node->object;
+    const int order = key.compare(node->item->key);
+    if (order == 0) return node->item->object;
     node = order < 0 ? node->left.get() : node->right.get();
   }
   return nullptr;
 }
 
-ObjectTree::Link ObjectTree::Make(const Node& as, Link left, Link right) {
+ObjectTree::Link ObjectTree::Make(const ItemPtr& item, Link left, Link right) {
   const size_t size = SizeOf(left) + SizeOf(right) + 1;
-  return std::make_shared<const Node>(
-      Node{as.key, as.object, std::move(left), std::move(right), size});
+  return std::make_shared<const Node>(Node{item, std::move(left), std::move(right), size});
 }
 
-ObjectTree::Link ObjectTree::Balance(const Node& as, Link left, Link right) {
+ObjectTree::Link ObjectTree::Balance(const ItemPtr& item, Link left, Link right) {
   const size_t l = SizeOf(left) + 1;
   const size_t r = SizeOf(right) + 1;
   if (kDelta * l < r) {
     const Node& pivot = *right;
     if (SizeOf(pivot.left) + 1 < kGamma * (SizeOf(pivot.right) + 1)) {
-      return Make(pivot, Make(as, std::move(left), pivot.left), pivot.right);
+      return Make(pivot.item, Make(item, std::move(left), pivot.left), pivot.right);
     }
     const Node& inner = *pivot.left;
-    return Make(inner, Make(as, std::move(left), inner.left),
-                Make(pivot, inner.right, pivot.right));
+    return Make(inner.item, Make(item, std::move(left), inner.left),
+                Make(pivot.item, inner.right, pivot.right));
   }
   if (kDelta * r < l) {
     const Node& pivot = *left;
     if (SizeOf(pivot.right) + 1 < kGamma * (SizeOf(pivot.left) + 1)) {
-      return Make(pivot, pivot.left, Make(as, pivot.right, std::move(right)));
+      return Make(pivot.item, pivot.left, Make(item, pivot.right, std::move(right)));
     }
     const Node& inner = *pivot.right;
-    return Make(inner, Make(pivot, pivot.left, inner.left),
-                Make(as, inner.right, std::move(right)));
+    return Make(inner.item, Make(pivot.item, pivot.left, inner.left),
+                Make(item, inner.right, std::move(right)));
   }
-  return Make(as, std::move(left), std::move(right));
+  return Make(item, std::move(left), std::move(right));
 }
 
-ObjectTree::Link ObjectTree::Insert(const Link& node, std::string& key, api::ObjectPtr& object) {
-  if (node == nullptr) {
-    return std::make_shared<const Node>(
-        Node{std::move(key), std::move(object), nullptr, nullptr, 1});
-  }
-  const int order = key.compare(node->key);
-  if (order < 0) return Balance(*node, Insert(node->left, key, object), node->right);
-  if (order > 0) return Balance(*node, node->left, Insert(node->right, key, object));
-  return std::make_shared<const Node>(
-      Node{std::move(key), std::move(object), node->left, node->right, node->size});
+ObjectTree::Link ObjectTree::Build(std::vector<std::pair<std::string, api::ObjectPtr>>& objects,
+                                   size_t begin, size_t end) {
+  if (begin == end) return nullptr;
+  const size_t middle = begin + (end - begin) / 2;
+  auto& [key, object] = objects[middle];
+  return Make(std::make_shared<const Item>(Item{std::move(key), std::move(object)}),
+              Build(objects, begin, middle), Build(objects, middle + 1, end));
+}
+
+ObjectTree ObjectTree::FromSorted(std::vector<std::pair<std::string, api::ObjectPtr>> objects) {
+  return ObjectTree(Build(objects, 0, objects.size()));
+}
+
+ObjectTree::Link ObjectTree::Insert(const Link& node, const ItemPtr& item) {
+  if (node == nullptr) return Make(item, nullptr, nullptr);
+  const int order = item->key.compare(node->item->key);
+  if (order < 0) return Balance(node->item, Insert(node->left, item), node->right);
+  if (order > 0) return Balance(node->item, node->left, Insert(node->right, item));
+  return Make(item, node->left, node->right);
 }
 
 ObjectTree::Link ObjectTree::EraseFirst(const Link& node) {
   if (node->left == nullptr) return node->right;
-  return Balance(*node, EraseFirst(node->left), node->right);
+  return Balance(node->item, EraseFirst(node->left), node->right);
 }
 
 ObjectTree::Link ObjectTree::Glue(const Link& left, const Link& right) {
@@ -71,18 +79,19 @@ ObjectTree::Link ObjectTree::Glue(const Link& left, const Link& right) {
   if (right == nullptr) return left;
   const Node* first = right.get();
   while (first->left != nullptr) first = first->left.get();
-  return Balance(*first, left, EraseFirst(right));
+  return Balance(first->item, left, EraseFirst(right));
 }
 
 ObjectTree::Link ObjectTree::Erase(const Link& node, absl::string_view key) {
-  const int order = key.compare(node->key);
-  if (order < 0) return Balance(*node, Erase(node->left, key), node->right);
-  if (order > 0) return Balance(*node, node->left, Erase(node->right, key));
+  const int order = key.compare(node->item->key);
+  if (order < 0) return Balance(node->item, Erase(node->left, key), node->right);
+  if (order > 0) return Balance(node->item, node->left, Erase(node->right, key));
   return Glue(node->left, node->right);
 }
 
 ObjectTree ObjectTree::With(std::string key, api::ObjectPtr object) const {
-  return ObjectTree(Insert(root_, key, object));
+  return ObjectTree(
+      Insert(root_, std::make_shared<const Item>(Item{std::move(key), std::move(object)})));
 }
 
 ObjectTree ObjectTree::Without(absl::string_view key) const {
@@ -93,9 +102,9 @@ ObjectTree ObjectTree::Without(absl::string_view key) const {
 bool ObjectTree::Visit(const Node* node, absl::string_view from,
                        absl::FunctionRef<bool(absl::string_view, const api::ObjectPtr&)> visit) {
   if (node == nullptr) return true;
-  const int order = from.compare(node->key);
+  const int order = from.compare(node->item->key);
   if (order < 0 && !Visit(node->left.get(), from, visit)) return false;
-  if (order <= 0 && !visit(node->key, node->object)) return false;
+  if (order <= 0 && !visit(node->item->key, node->item->object)) return false;
   return Visit(node->right.get(), from, visit);
 }
 
@@ -109,7 +118,7 @@ size_t ObjectTree::Rank(absl::string_view key) const {
   size_t rank = 0;
   const Node* node = root_.get();
   while (node != nullptr) {
-    if (key.compare(node->key) <= 0) {
+    if (key.compare(node->item->key) <= 0) {
       node = node->left.get();
     } else {
       rank += SizeOf(node->left) + 1;

@@ -8,6 +8,8 @@
 
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "absl/strings/string_view.h"
@@ -18,6 +20,10 @@ namespace skiff::store {
 class ObjectTree {
  public:
   ObjectTree() = default;
+
+  // The tree of `objects`, which are in key order without repeats. Linear, where adding them one by one is
+  // not.
+  static ObjectTree FromSorted(std::vector<std::pair<std::string, api::ObjectPtr>> objects);
 
   size_t size() const { return SizeOf(root_); }
   // Null if absent.
@@ -34,9 +40,14 @@ class ObjectTree {
  private:
   struct Node;
   using Link = std::shared_ptr<const Node>;
-  struct Node {
+  // Made once a put; the nodes that replace one another on a path share it.
+  struct Item {
     std::string key;
     api::ObjectPtr object;
+  };
+  using ItemPtr = std::shared_ptr<const Item>;
+  struct Node {
+    ItemPtr item;
     Link left;
     Link right;
     size_t size;
@@ -44,9 +55,11 @@ class ObjectTree {
 
   explicit ObjectTree(Link root) : root_(std::move(root)) {}
   static size_t SizeOf(const Link& node) { return node == nullptr ? 0 : node->size; }
-  static Link Make(const Node& as, Link left, Link right);
-  static Link Balance(const Node& as, Link left, Link right);
-  static Link Insert(const Link& node, std::string& key, api::ObjectPtr& object);
+  static Link Make(const ItemPtr& item, Link left, Link right);
+  static Link Balance(const ItemPtr& item, Link left, Link right);
+  static Link Build(std::vector<std::pair<std::string, api::ObjectPtr>>& objects, size_t begin,
+                    size_t end);
+  static Link Insert(const Link& node, const ItemPtr& item);
   static Link Erase(const Link& node, absl::string_view key);
   static Link EraseFirst(const Link& node);
   static Link Glue(const Link& left, const Link& right);

@@ -16,6 +16,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/synchronization/notification.h"
 #include "raft/core.h"
 #include "raft/log.h"
 #include "store/history.h"
@@ -52,27 +53,33 @@ class Replica final : public Store {
     std::string bytes;
     Done done;
   };
-  // A write on its way to the disk.
+  using Rows = std::map<std::string, api::ObjectPtr>;  // Null: deleted.
+  // A write on its way to the disk. The loop makes it, the writer reads it and sets `result`.
   struct Batch {
-    rocksdb::WriteBatch rows;
-    raft::Index first = 0;      // The entries in it; 0: none.
-    raft::Index last = 0;
-    raft::Term term = 0;
+    raft::Ready ready;
+    raft::Index tail = 0;        // The disk may hold entries up to this one.
+    Rows rows;
+    raft::Index applied = 0;     // With `rows`, and at this revision.
+    uint64_t revision = 0;
     raft::Index compact_to = 0;  // The log begins here afterwards; 0: as before.
+    raft::Term before_compact_term = 0;
     absl::Status result;
+    absl::Notification written;
+
+    raft::Index first() const { return ready.append.front().index; }
+    raft::Index last() const { return ready.append.back().index; }
   };
 
   absl::Status LoadObjects(raft::Index* applied);
   absl::Status WriteReady();
   void Flush();
-  std::unique_ptr<Batch> MakeBatch(const raft::Ready& ready, raft::Index last_before);
-  void OnWritten(std::unique_ptr<Batch> batch);
-  void Abandon(const Batch& batch);
+  std::shared_ptr<Batch> MakeBatch(raft::Ready ready, raft::Index last_before);
+  absl::Status WriteBatch(const Batch& batch) const;  // On the writer's thread.
+  void OnWritten();
+  void Abandon(Batch* batch);
   absl::Status ApplyCommitted();
   absl::StatusOr<Txn> TakeTxn(raft::Index index, Done* done);
-  void AddRows(const std::vector<Event>& events);
-  void CloseOnLoop(absl::AnyInvocable<void() &&> closed);
-  void FinishClose();
+  void CloseOnLoop();
 
   const StoreOptions options_;
   Executor* const executor_;
@@ -80,7 +87,9 @@ class Replica final : public Store {
   const Logger logger_;
   prometheus::Counter& commits_;
   prometheus::Counter& syncs_;
+  prometheus::Counter& synced_entries_;
   prometheus::Gauge& revision_gauge_;
+  prometheus::Gauge& objects_gauge_;
 
   std::unique_ptr<raft::Log> log_;   // Null: in memory.
   std::unique_ptr<raft::Core> core_;
@@ -90,9 +99,13 @@ class Replica final : public Store {
 
   raft::Index applied_ = 0;
   std::map<raft::Index, Proposal> proposals_;     // Not yet applied, by index.
-  std::map<std::string, std::string> rows_;       // Applied, not yet on disk; "": deleted.
-  bool writing_ = false;
-  absl::AnyInvocable<void() &&> closed_;          // Set while closing.
+  Rows rows_;                                     // Applied, not yet on disk.
+  std::shared_ptr<Batch> in_flight_;              // At the writer.
+  raft::Index abandoned_to_ = 0;  // Up to here the disk may hold entries that were given up; 0: none.
+  uint64_t log_bytes_ = 0;        // Appended since the log was cut.
+  bool closed_ = false;
+  // Tasks on the loop check it: they may run after this object is gone.
+  const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 
   absl::Mutex mutex_;
   std::vector<Proposal> inbox_ ABSL_GUARDED_BY(mutex_);

@@ -22,6 +22,7 @@ class TreeSnapshot final : public Snapshot {
             absl::FunctionRef<bool(absl::string_view, const api::ObjectPtr&)> visit)
       const override;
   size_t Count(absl::string_view prefix) const override;
+  const ObjectTree& tree() const { return tree_; }
 
  private:
   const ObjectTree tree_;
@@ -38,10 +39,9 @@ class StateMachine {
   TxnResult Apply(Txn txn, std::vector<Event>* events);
 
   uint64_t revision() const { return revision_; }
-  std::shared_ptr<const Snapshot> snapshot() const {
-    return std::make_shared<TreeSnapshot>(tree_, revision_);
+  std::shared_ptr<const TreeSnapshot> snapshot() const {
+    return std::make_shared<const TreeSnapshot>(tree_, revision_);
   }
-  const ObjectTree& tree() const { return tree_; }
 
  private:
   bool Holds(const Precondition& precondition) const;

@@ -121,12 +121,14 @@ class Store {
                                                      Logger logger, Metrics* metrics);
   virtual ~Store() = default;
 
-  // Ends watches, fails what is in flight with kUnavailable, closes files. Blocks.
+  // Ends watches, fails what is not yet being written with kUnavailable, closes files. Blocks. Idempotent;
+  // the destructor does it where it was not done. Not to be destroyed from its own callbacks.
   virtual void Close() = 0;
 
   // `done` is called once: when the transaction is durable and applied, or refused by a precondition
-  // (applied == false), or could not be written (kResourceExhausted when the disk is full, kUnavailable
-  // when closing).
+  // (applied == false), or could not be written (kResourceExhausted when the disk is full; kUnavailable
+  // when closing, then possibly from within this call; kInvalidArgument when an object is not of the kind
+  // that its key names).
   virtual void Commit(Txn txn,
                       absl::AnyInvocable<void(absl::StatusOr<TxnResult>) &&> done) = 0;
 
