@@ -49,6 +49,12 @@ class OwnedEnv final : public rocksdb::EnvWrapper {
         jobs_.begin(), jobs_.end(), [&](const Job& job) { return job.priority == priority; }));
   }
 
+  // Without it RocksDB does not poll a full disk for space on a thread of its own, during which nobody
+  // else may tell it that there is some; the next write does.
+  rocksdb::Status GetFreeSpace(const std::string&, uint64_t*) override {
+    return rocksdb::Status::NotSupported();
+  }
+
   void SetBackgroundThreads(int, Priority) override {}
   int GetBackgroundThreads(Priority) override { return 1; }
   void IncBackgroundThreadsIfNeeded(int, Priority) override {}

@@ -85,17 +85,17 @@ std::vector<std::pair<History::WatcherPtr, History::Batch>> History::Route(
 }
 
 void History::Append(std::vector<Event> events, std::shared_ptr<const TreeSnapshot> snapshot) {
-  std::vector<std::pair<WatcherPtr, Batch>> deliveries;
-  {
-    absl::MutexLock lock(&mutex_);
-    deliveries = Route(events);
-    const absl::Duration now = executor_->clock().Monotonic();
-    for (Event& event : events) events_.emplace_back(now, std::move(event));
-    present_ = snapshot->revision();
-    snapshots_[present_] = std::move(snapshot);
-    Trim();
-  }
-  for (const auto& [watcher, batch] : deliveries) Deliver(watcher, batch);
+  absl::MutexLock lock(&mutex_);
+  routed_ = Route(events);
+  const absl::Duration now = executor_->clock().Monotonic();
+  for (Event& event : events) events_.emplace_back(now, std::move(event));
+  present_ = snapshot->revision();
+  snapshots_[present_] = std::move(snapshot);
+  Trim();
+}
+
+void History::Deliver() {
+  for (const auto& [watcher, batch] : std::exchange(routed_, {})) DeliverTo(watcher, batch);
 }
 
 std::deque<std::pair<absl::Duration, Event>>::const_iterator History::After(
@@ -115,7 +115,7 @@ History::Batch History::Select(const std::string& prefix, uint64_t after) const 
 
 // What came before it was registered goes first, be it here that its first live event meets it or in the
 // turn that StartWatch posted.
-void History::Deliver(const WatcherPtr& watcher, const Batch& events) {
+void History::DeliverTo(const WatcherPtr& watcher, const Batch& events) {
   const Batch backlog = std::exchange(watcher->backlog, nullptr);
   for (const Batch& batch : {backlog, events}) {
     if (batch == nullptr || batch->empty()) continue;
@@ -150,7 +150,7 @@ absl::StatusOr<std::unique_ptr<Watch>> History::StartWatch(std::string prefix, u
     if (watchers.empty()) ++registry_->lengths[watcher->prefix.size()];
     watchers.push_back(watcher);
   }
-  executor_->Post([watcher] { Deliver(watcher, nullptr); });
+  executor_->Post([watcher] { DeliverTo(watcher, nullptr); });
   return std::make_unique<Handle>(registry_, watcher);
 }
 
@@ -192,7 +192,7 @@ void History::Close(absl::Status why) {
     registry_->lengths.clear();
   }
   for (const WatcherPtr& watcher : watchers) {
-    Deliver(watcher, nullptr);
+    DeliverTo(watcher, nullptr);
     {
       absl::MutexLock lock(&watcher->mutex);
       if (std::exchange(watcher->closed, true)) continue;

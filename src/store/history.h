@@ -24,8 +24,11 @@ class History {
 
   // The past begins here: `snapshot` is the present.
   void Begin(std::shared_ptr<const TreeSnapshot> snapshot);
-  // Events of newly applied transactions, in order, and the state after them. Delivers.
+  // Events of newly applied transactions, in order, and the state after them. Once it returns, `snapshot`
+  // may be published: whoever sees it can watch from its revision.
   void Append(std::vector<Event> events, std::shared_ptr<const TreeSnapshot> snapshot);
+  // Hands what was appended to its watchers: whoever hears of an event can see it in the published state.
+  void Deliver();
   // Ends every watch with `why`.
   void Close(absl::Status why);
 
@@ -60,13 +63,14 @@ class History {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::deque<std::pair<absl::Duration, Event>>::const_iterator After(uint64_t revision) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  static void Deliver(const WatcherPtr& watcher, const Batch& events);
+  static void DeliverTo(const WatcherPtr& watcher, const Batch& events);
   void Trim() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   Executor* const executor_;
   const int64_t max_events_;
   const absl::Duration max_age_;
   const std::shared_ptr<Registry> registry_ = std::make_shared<Registry>();
+  std::vector<std::pair<WatcherPtr, Batch>> routed_;  // Appended, not yet delivered. Loop only.
 
   // Taken before the registry's.
   mutable absl::Mutex mutex_;

@@ -296,10 +296,11 @@ absl::Status Replica::ApplyCommitted() {
       }
     }
     const auto snapshot = machine_.snapshot();
+    history_.Append(std::move(events), snapshot);
     snapshot_.store(snapshot);
     revision_gauge_.Set(static_cast<double>(snapshot->revision()));
     objects_gauge_.Set(static_cast<double>(snapshot->tree().size()));
-    history_.Append(std::move(events), snapshot);
+    history_.Deliver();
   }
   commits_.Increment(static_cast<double>(answers.size()));
   for (auto& [done, result] : answers) std::move(done)(std::move(result));

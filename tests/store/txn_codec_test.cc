@@ -1,0 +1,87 @@
+#include "store/txn_codec.h"
+
+#include <google/protobuf/stubs/logging.h>
+
+#include "tests/store/fixture.h"
+
+namespace skiff::store {
+namespace {
+
+Txn Sample() {
+  Txn txn = PutTxn("web", "1");
+  txn.ops.push_back(Op::Delete(MapKey("old")));
+  txn.preconditions = {Precondition::Absent(MapKey("web")), Precondition::Exists(MapKey("old")),
+                       Precondition::AtRevision(MapKey("old"), uint64_t{1} << 40)};
+  return txn;
+}
+
+}  // namespace
+
+TEST_CASE("TransactionsComeBackAsTheyWere") {
+  const auto decoded = DecodeTxn(EncodeTxn(Sample()));
+  REQUIRE(decoded.ok());
+  REQUIRE(decoded->preconditions.size() == 3);
+  CHECK(decoded->preconditions[1].kind == Precondition::Kind::kExists);
+  CHECK(decoded->preconditions[2].revision == uint64_t{1} << 40);
+  REQUIRE(decoded->ops.size() == 2);
+  CHECK(decoded->ops[0].key == MapKey("web"));
+  CHECK(decoded->ops[0].object->SerializeAsString() == Map("web", "1")->SerializeAsString());
+  CHECK(decoded->ops[1].object == nullptr);
+}
+
+TEST_CASE("CutOrLengthenedTransactionsAreDamaged") {
+  const std::string bytes = EncodeTxn(Sample());
+  for (size_t size = 0; size < bytes.size(); ++size) {
+    INFO(size);
+    CHECK(DecodeTxn(absl::string_view(bytes).substr(0, size)).status().code() ==
+          absl::StatusCode::kDataLoss);
+  }
+  CHECK(DecodeTxn(bytes + "x").status().code() == absl::StatusCode::kDataLoss);
+}
+
+TEST_CASE("JunkDecodesToAnErrorOrATransactionButNeverCrashes") {
+  google::protobuf::LogSilencer silence;  // It complains of text that is no UTF-8.
+  Rng rng(3);
+  const std::string bytes = EncodeTxn(Sample());
+  for (int round = 0; round < 5000; ++round) {
+    std::string junk = bytes;
+    for (int change = 0; change < 3; ++change) {
+      junk[rng.Below(junk.size())] = static_cast<char>(rng.Below(256));
+    }
+    const auto decoded = DecodeTxn(junk);
+    if (!decoded.ok()) CHECK(decoded.status().code() == absl::StatusCode::kDataLoss);
+  }
+}
+
+TEST_CASE("RowsCarryTheRevision") {
+  auto message = Map("web", "1");
+  api::MutableMetaOf(message.get())->set_resource_version("17");
+  const api::ObjectPtr object = api::Object::Make(std::move(message));
+  const auto decoded = DecodeRow(MapKey("web"), EncodeRow(*object));
+  REQUIRE(decoded.ok());
+  CHECK((*decoded)->revision() == 17);
+  CHECK((*decoded)->message().SerializeAsString() == object->message().SerializeAsString());
+  CHECK(DecodeRow("/nonsense/a/b", EncodeRow(*object)).status().code() ==
+        absl::StatusCode::kDataLoss);
+}
+
+TEST_CASE("KeysNameTheirResource") {
+  CHECK(ResourceOfKey("/pods/default/web") == &api::ResourceOf<corev1::Pod>());
+  CHECK(ResourceOfKey("/nodes//n1") == &api::ResourceOf<corev1::Node>());
+  CHECK(ResourceOfKey("apps/deployments/default/web") == &api::ResourceOf<appsv1::Deployment>());
+  CHECK(ResourceOfKey("") == nullptr);
+  CHECK(ResourceOfKey("pods") == nullptr);
+  CHECK(ResourceOfKey("/unicorns/default/web") == nullptr);
+  CHECK(Key(api::ResourceOf<corev1::Node>(), "", "n1") == "/nodes//n1");
+  CHECK(Prefix(api::ResourceOf<appsv1::Deployment>(), "default") == "apps/deployments/default/");
+}
+
+TEST_CASE("EveryServedResourceCanBeReadBack") {
+  for (const api::ResourceInfo& resource : api::Resources()) {
+    if (api::MetaOf(*resource.prototype) == nullptr) continue;  // Answers, never stored.
+    INFO(resource.qualified());
+    CHECK(ResourceOfKey(Key(resource, "a", "b")) == &resource);
+  }
+}
+
+}  // namespace skiff::store
