@@ -1,6 +1,6 @@
 // Raft as a pure function of its inputs: no thread, no clock, no disk, no network. A shell feeds it
-// ticks, messages and proposals, takes what it wants done, does it, and tells it when entries are on
-// disk. It never holds entry data of the past: what it wants sent it names by index.
+// ticks, messages and proposals, takes what it wants done, does it, and tells it when entries are
+// on disk. It never holds entry data of the past: what it wants sent it names by index.
 //
 //   core.Propose({"x"});
 //   Ready ready = core.TakeReady();
@@ -25,25 +25,25 @@ namespace skiff::raft {
 struct CoreOptions {
   MemberId id = 1;
   std::vector<MemberId> voters = {1};
-  int election_ticks = 10;   // A follower waits this many ticks, and up to as many again, at random.
+  int election_ticks = 10;  // A follower waits this many ticks, and up to as many again, at random.
   int heartbeat_ticks = 1;
 };
 
 // What a core starts from: the state on disk.
 struct Persistent {
   HardState hard_state;
-  Index first = 1;                        // Entries before it are compacted away.
-  Term before_first_term = 0;             // The term of entry first - 1.
+  Index first = 1;             // Entries before it are compacted away.
+  Term before_first_term = 0;  // The term of entry first - 1.
   // Where each term begins in the log, in order: (first index of the term, term).
   std::vector<std::pair<Index, Term>> term_starts;
-  Index last = 0;                         // first - 1: the log is empty.
-  Index commit = 0;                       // At least this is known to be committed.
+  Index last = 0;    // first - 1: the log is empty.
+  Index commit = 0;  // At least this is known to be committed.
 };
 
 // What the shell must do, in this order: write, then send.
 struct Ready {
   std::optional<HardState> hard_state;  // To be on disk, with `append`, before `messages` leave.
-  std::vector<Entry> append;            // Replaces whatever the log has from the first one's index on.
+  std::vector<Entry> append;  // Replaces whatever the log has from the first one's index on.
   std::vector<Message> messages;
   bool empty() const { return !hard_state && append.empty() && messages.empty(); }
 };
@@ -65,8 +65,8 @@ class Core {
   Ready TakeReady();
   // Entries up to `index`, of `term`, are on disk. Stale reports (replaced since) are ignored.
   void Persisted(Index index, Term term);
-  // Entries from `index` on could not be written; a lone voter forgets them, and their numbers are given
-  // anew. Nobody else may have seen them.
+  // Entries from `index` on could not be written; a lone voter forgets them, and their numbers are
+  // given anew. Nobody else may have seen them.
   void Abandon(Index index);
   // Entries before `first` are gone from the disk; everything before it must be committed.
   void Compacted(Index first);
@@ -107,7 +107,7 @@ class Core {
   const CoreOptions options_;
   Rng rng_;
   HardState hard_state_;
-  HardState taken_;             // As the shell has it.
+  HardState taken_;  // As the shell has it.
   Role role_ = Role::kFollower;
   MemberId leader_ = 0;
   Index first_ = 1;

@@ -138,8 +138,7 @@ rocksdb::ColumnFamilyHandle* Log::family(const std::string& name) const {
 absl::StatusOr<Persistent> Log::Load(Index commit) {
   Persistent out;
   std::string value;
-  rocksdb::Status status =
-      db_->Get(rocksdb::ReadOptions(), family("state"), kHardStateKey, &value);
+  rocksdb::Status status = db_->Get(rocksdb::ReadOptions(), family("state"), kHardStateKey, &value);
   if (status.ok() && value.size() == 16) {
     out.hard_state = {FromBigEndian(value), FromBigEndian(absl::string_view(value).substr(8))};
   } else if (!status.IsNotFound()) {
@@ -189,8 +188,7 @@ absl::Status Log::Read(Index from, Index to,
       return absl::DataLossError(absl::StrCat(dir_, ": log entry ", index, " is missing"));
     }
     const absl::string_view value(it->value().data(), it->value().size());
-    SKIFF_RETURN_IF_ERROR(
-        visit({FromBigEndian(value), index, std::string(value.substr(8))}));
+    SKIFF_RETURN_IF_ERROR(visit({FromBigEndian(value), index, std::string(value.substr(8))}));
   }
   return FromRocks(it->status(), dir_);
 }

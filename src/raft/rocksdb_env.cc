@@ -20,8 +20,8 @@ class OwnedEnv final : public rocksdb::EnvWrapper {
   void Schedule(void (*function)(void*), void* argument, Priority priority, void* tag,
                 void (*unscheduled)(void*)) override {
     absl::MutexLock lock(&mutex_);
-    // A flush must not wait behind a compaction: each priority has a thread of its own, made when first
-    // needed.
+    // A flush must not wait behind a compaction: each priority has a thread of its own, made when
+    // first needed.
     auto& pool = pools_[priority];
     if (pool == nullptr) pool = std::make_unique<ThreadPool>(1);
     const uint64_t id = next_++;
@@ -33,7 +33,9 @@ class OwnedEnv final : public rocksdb::EnvWrapper {
     std::vector<Job> dropped;
     {
       absl::MutexLock lock(&mutex_);
-      const auto wanted = [&](const Job& job) { return job.tag == tag && job.priority == priority; };
+      const auto wanted = [&](const Job& job) {
+        return job.tag == tag && job.priority == priority;
+      };
       std::copy_if(jobs_.begin(), jobs_.end(), std::back_inserter(dropped), wanted);
       std::erase_if(jobs_, wanted);
     }
@@ -49,8 +51,8 @@ class OwnedEnv final : public rocksdb::EnvWrapper {
         jobs_.begin(), jobs_.end(), [&](const Job& job) { return job.priority == priority; }));
   }
 
-  // Without it RocksDB does not poll a full disk for space on a thread of its own, during which nobody
-  // else may tell it that there is some; the next write does.
+  // Without it RocksDB does not poll a full disk for space on a thread of its own, during which
+  // nobody else may tell it that there is some; the next write does.
   rocksdb::Status GetFreeSpace(const std::string&, uint64_t*) override {
     return rocksdb::Status::NotSupported();
   }

@@ -8,7 +8,8 @@
 
 namespace skiff::raft {
 
-// Flushes and compactions run on threads that end with the environment. It must outlive its databases.
+// Flushes and compactions run on threads that end with the environment. It must outlive its
+// databases.
 std::unique_ptr<rocksdb::Env> NewOwnedEnv();
 
 }  // namespace skiff::raft

@@ -8,7 +8,8 @@
 namespace skiff::store {
 namespace {
 
-// Kept at hand. The state at any other revision of the past is made from one of these by undoing events.
+// Kept at hand. The state at any other revision of the past is made from one of these by undoing
+// events.
 constexpr size_t kSnapshots = 256;
 
 }  // namespace
@@ -48,8 +49,8 @@ void History::Begin(std::shared_ptr<const TreeSnapshot> snapshot) {
 
 void History::Trim() {
   const absl::Duration oldest = executor_->clock().Monotonic() - max_age_;
-  while (!events_.empty() && (static_cast<int64_t>(events_.size()) > max_events_ ||
-                              events_.front().first < oldest)) {
+  while (!events_.empty() &&
+         (static_cast<int64_t>(events_.size()) > max_events_ || events_.front().first < oldest)) {
     // A revision goes as a whole.
     const uint64_t revision = events_.front().second.revision;
     while (!events_.empty() && events_.front().second.revision == revision) events_.pop_front();
@@ -113,8 +114,8 @@ History::Batch History::Select(const std::string& prefix, uint64_t after) const 
   return out;
 }
 
-// What came before it was registered goes first, be it here that its first live event meets it or in the
-// turn that StartWatch posted.
+// What came before it was registered goes first, be it here that its first live event meets it or
+// in the turn that StartWatch posted.
 void History::DeliverTo(const WatcherPtr& watcher, const Batch& events) {
   const Batch backlog = std::exchange(watcher->backlog, nullptr);
   for (const Batch& batch : {backlog, events}) {
@@ -140,10 +141,11 @@ absl::StatusOr<std::unique_ptr<Watch>> History::StartWatch(std::string prefix, u
           absl::StrCat("too old resource version: ", after, " (", floor_ + 1, ")"));
     }
     if (after > present_) {
-      return absl::InvalidArgumentError(absl::StrCat("Too large resource version: ", after,
-                                                     ", current: ", present_));
+      return absl::InvalidArgumentError(
+          absl::StrCat("Too large resource version: ", after, ", current: ", present_));
     }
-    // Both under the lock that Append takes: an event is in the backlog or routed, never both or neither.
+    // Both under the lock that Append takes: an event is in the backlog or routed, never both or
+    // neither.
     watcher->backlog = Select(watcher->prefix, after);
     absl::MutexLock registry_lock(&registry_->mutex);
     auto& watchers = registry_->by_prefix[watcher->prefix];

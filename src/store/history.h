@@ -1,8 +1,9 @@
-// The recent past: events by revision for watches that resume, and snapshots for lists that go on page
-// by page. And who watches: each watcher is brought from where it is to the present, without gap or
-// repeat, on the store's loop.
+// The recent past: events by revision for watches that resume, and snapshots for lists that go on
+// page by page. And who watches: each watcher is brought from where it is to the present, without
+// gap or repeat, on the store's loop.
 //
-// Threads: StartWatch, the returned Watch's destructor and SnapshotAt from any; the rest on the loop.
+// Threads: StartWatch, the returned Watch's destructor and SnapshotAt from any; the rest on the
+// loop.
 #pragma once
 
 #include <deque>
@@ -24,10 +25,11 @@ class History {
 
   // The past begins here: `snapshot` is the present.
   void Begin(std::shared_ptr<const TreeSnapshot> snapshot);
-  // Events of newly applied transactions, in order, and the state after them. Once it returns, `snapshot`
-  // may be published: whoever sees it can watch from its revision.
+  // Events of newly applied transactions, in order, and the state after them. Once it returns,
+  // `snapshot` may be published: whoever sees it can watch from its revision.
   void Append(std::vector<Event> events, std::shared_ptr<const TreeSnapshot> snapshot);
-  // Hands what was appended to its watchers: whoever hears of an event can see it in the published state.
+  // Hands what was appended to its watchers: whoever hears of an event can see it in the published
+  // state.
   void Deliver();
   // Ends every watch with `why`.
   void Close(absl::Status why);
@@ -52,8 +54,8 @@ class History {
   struct Registry {
     absl::Mutex mutex;
     std::map<std::string, std::vector<WatcherPtr>, std::less<>> by_prefix ABSL_GUARDED_BY(mutex);
-    // How many prefixes have each length: an event is looked up by these alone, so that its cost does
-    // not grow with the number of watchers it does not concern.
+    // How many prefixes have each length: an event is looked up by these alone, so that its cost
+    // does not grow with the number of watchers it does not concern.
     std::map<size_t, int> lengths ABSL_GUARDED_BY(mutex);
   };
 
@@ -76,7 +78,7 @@ class History {
   mutable absl::Mutex mutex_;
   std::deque<std::pair<absl::Duration, Event>> events_ ABSL_GUARDED_BY(mutex_);
   std::map<uint64_t, std::shared_ptr<const TreeSnapshot>> snapshots_ ABSL_GUARDED_BY(mutex_);
-  uint64_t floor_ ABSL_GUARDED_BY(mutex_) = 0;    // Events after it are all here.
+  uint64_t floor_ ABSL_GUARDED_BY(mutex_) = 0;  // Events after it are all here.
   uint64_t present_ ABSL_GUARDED_BY(mutex_) = 0;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
 };

@@ -1,7 +1,7 @@
-// A persistent ordered map from key to object: every version shares what it did not change with the one
-// before, so a version is a pointer, and taking one is free. A weight-balanced tree (Adams, "Functional
-// Pearls: Efficient sets"; Hirai & Yamamoto, "Balancing weight-balanced trees"), whose sizes also answer
-// how many keys have a prefix.
+// A persistent ordered map from key to object: every version shares what it did not change with the
+// one before, so a version is a pointer, and taking one is free. A weight-balanced tree (Adams,
+// "Functional Pearls: Efficient sets"; Hirai & Yamamoto, "Balancing weight-balanced trees"), whose
+// sizes also answer how many keys have a prefix.
 //
 // Threads: a version may be read by any number; making a new one from it changes nothing in it.
 #pragma once
@@ -21,8 +21,8 @@ class ObjectTree {
  public:
   ObjectTree() = default;
 
-  // The tree of `objects`, which are in key order without repeats. Linear, where adding them one by one is
-  // not.
+  // The tree of `objects`, which are in key order without repeats. Linear, where adding them one by
+  // one is not.
   static ObjectTree FromSorted(std::vector<std::pair<std::string, api::ObjectPtr>> objects);
 
   size_t size() const { return SizeOf(root_); }
@@ -32,8 +32,9 @@ class ObjectTree {
   // The same tree if the key is absent.
   ObjectTree Without(absl::string_view key) const;
   // Keys at or after `from`, in order, until `visit` returns false.
-  void Scan(absl::string_view from,
-            absl::FunctionRef<bool(absl::string_view key, const api::ObjectPtr& object)> visit) const;
+  void Scan(
+      absl::string_view from,
+      absl::FunctionRef<bool(absl::string_view key, const api::ObjectPtr& object)> visit) const;
   // How many keys are less than `key`.
   size_t Rank(absl::string_view key) const;
 

@@ -13,12 +13,13 @@ namespace {
 
 constexpr char kAppliedKey[] = "applied";
 constexpr char kRevisionKey[] = "revision";
-// The log keeps this many applied entries, and is cut when there are twice as many; or when it has grown by
-// this many bytes, and then to nothing.
+// The log keeps this many applied entries, and is cut when there are twice as many; or when it has
+// grown by this many bytes, and then to nothing.
 constexpr raft::Index kKeepEntries = 5000;
 constexpr uint64_t kMaxLogBytes = 64 << 20;
 
-// A log entry must be readable by whoever replays it: the message is parsed as the kind its key names.
+// A log entry must be readable by whoever replays it: the message is parsed as the kind its key
+// names.
 absl::Status CheckOps(const Txn& txn) {
   for (const Op& op : txn.ops) {
     const api::ResourceInfo* resource = ResourceOfKey(op.key);
@@ -28,8 +29,8 @@ absl::Status CheckOps(const Txn& txn) {
     }
     if (op.object != nullptr &&
         op.object->GetDescriptor() != resource->prototype->GetDescriptor()) {
-      return absl::InvalidArgumentError(absl::StrCat("the key ", op.key, " is of a ", resource->kind,
-                                                     ", not of a ",
+      return absl::InvalidArgumentError(absl::StrCat("the key ", op.key, " is of a ",
+                                                     resource->kind, ", not of a ",
                                                      op.object->GetDescriptor()->name()));
     }
   }
@@ -46,8 +47,8 @@ Replica::Replica(const StoreOptions& options, Executor* executor, WorkPool* pool
       logger_(std::move(logger)),
       commits_(metrics->Counter("skiff_store_transactions_total", "Transactions applied.")),
       syncs_(metrics->Counter("skiff_store_syncs_total", "Batches of entries synced to disk.")),
-      synced_entries_(metrics->Counter("skiff_store_synced_entries_total",
-                                       "Log entries in those batches.")),
+      synced_entries_(
+          metrics->Counter("skiff_store_synced_entries_total", "Log entries in those batches.")),
       revision_gauge_(metrics->Gauge("skiff_store_revision", "The latest revision.")),
       objects_gauge_(metrics->Gauge("skiff_store_objects", "Objects stored.")),
       history_(executor, options.history_events, options.history_time) {}
@@ -59,8 +60,7 @@ Replica::~Replica() {
 absl::StatusOr<std::unique_ptr<Store>> Store::Open(const StoreOptions& options, Executor* executor,
                                                    WorkPool* pool, Logger logger,
                                                    Metrics* metrics) {
-  auto replica =
-      std::make_unique<Replica>(options, executor, pool, std::move(logger), metrics);
+  auto replica = std::make_unique<Replica>(options, executor, pool, std::move(logger), metrics);
   SKIFF_RETURN_IF_ERROR(replica->Recover());
   return replica;
 }
@@ -314,8 +314,8 @@ void Replica::Close() {
     closing_ = true;
   }
   if (executor_->InLoop()) return CloseOnLoop();
-  // A loop that has stopped destroys the task without running it: then nothing else runs there, and this
-  // thread may do it.
+  // A loop that has stopped destroys the task without running it: then nothing else runs there, and
+  // this thread may do it.
   bool done = false;
   absl::Notification over;
   executor_->Post([this, &done, notify = absl::MakeCleanup([&over] { over.Notify(); })] {

@@ -1,9 +1,9 @@
-// Store over one Raft member: proposals in, log entries to disk, committed entries through the state
-// machine, results and events out. While one batch is being synced the next gathers: a batch is as large
-// as the load makes it, and an idle store adds no wait.
+// Store over one Raft member: proposals in, log entries to disk, committed entries through the
+// state machine, results and events out. While one batch is being synced the next gathers: a batch
+// is as large as the load makes it, and an idle store adds no wait.
 //
-// Objects reach their own rows on disk with the next batch (the log is what makes them durable), together
-// with the index up to which they are applied; a start replays the log from there.
+// Objects reach their own rows on disk with the next batch (the log is what makes them durable),
+// together with the index up to which they are applied; a start replays the log from there.
 //
 // Threads: as Store; private methods on the loop.
 #pragma once
@@ -57,9 +57,9 @@ class Replica final : public Store {
   // A write on its way to the disk. The loop makes it, the writer reads it and sets `result`.
   struct Batch {
     raft::Ready ready;
-    raft::Index tail = 0;        // The disk may hold entries up to this one.
+    raft::Index tail = 0;  // The disk may hold entries up to this one.
     Rows rows;
-    raft::Index applied = 0;     // With `rows`, and at this revision.
+    raft::Index applied = 0;  // With `rows`, and at this revision.
     uint64_t revision = 0;
     raft::Index compact_to = 0;  // The log begins here afterwards; 0: as before.
     raft::Term before_compact_term = 0;
@@ -91,18 +91,19 @@ class Replica final : public Store {
   prometheus::Gauge& revision_gauge_;
   prometheus::Gauge& objects_gauge_;
 
-  std::unique_ptr<raft::Log> log_;   // Null: in memory.
+  std::unique_ptr<raft::Log> log_;  // Null: in memory.
   std::unique_ptr<raft::Core> core_;
   StateMachine machine_;
   History history_;
   std::atomic<std::shared_ptr<const Snapshot>> snapshot_;
 
   raft::Index applied_ = 0;
-  std::map<raft::Index, Proposal> proposals_;     // Not yet applied, by index.
-  Rows rows_;                                     // Applied, not yet on disk.
-  std::shared_ptr<Batch> in_flight_;              // At the writer.
-  raft::Index abandoned_to_ = 0;  // Up to here the disk may hold entries that were given up; 0: none.
-  uint64_t log_bytes_ = 0;        // Appended since the log was cut.
+  std::map<raft::Index, Proposal> proposals_;  // Not yet applied, by index.
+  Rows rows_;                                  // Applied, not yet on disk.
+  std::shared_ptr<Batch> in_flight_;           // At the writer.
+  raft::Index abandoned_to_ =
+      0;                    // Up to here the disk may hold entries that were given up; 0: none.
+  uint64_t log_bytes_ = 0;  // Appended since the log was cut.
   bool closed_ = false;
   // Tasks on the loop check it: they may run after this object is gone.
   const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

@@ -1,5 +1,5 @@
-// What the log means: transactions, one after the other, over the tree of objects. Deterministic: the
-// same log gives the same objects at the same revisions on every member.
+// What the log means: transactions, one after the other, over the tree of objects. Deterministic:
+// the same log gives the same objects at the same revisions on every member.
 //
 // Threads: one at a time.
 #pragma once
@@ -19,8 +19,7 @@ class TreeSnapshot final : public Snapshot {
   uint64_t revision() const override { return revision_; }
   api::ObjectPtr Get(absl::string_view key) const override { return tree_.Get(key); }
   void Scan(absl::string_view prefix, absl::string_view after,
-            absl::FunctionRef<bool(absl::string_view, const api::ObjectPtr&)> visit)
-      const override;
+            absl::FunctionRef<bool(absl::string_view, const api::ObjectPtr&)> visit) const override;
   size_t Count(absl::string_view prefix) const override;
   const ObjectTree& tree() const { return tree_; }
 

@@ -10,8 +10,8 @@
 // Keys are "<group>/<resource>/<namespace>/<name>" with empty parts kept ("/pods/default/web",
 // "/nodes//n1", "apps/deployments/default/web"); they order by group, resource, namespace, name.
 //
-// Threads: every method from any thread. Commit's callback and watch sinks run on the store's loop and
-// must not block it.
+// Threads: every method from any thread. Commit's callback and watch sinks run on the store's loop
+// and must not block it.
 #pragma once
 
 #include <cstdint>
@@ -63,10 +63,11 @@ struct Txn {
 
 struct TxnResult {
   bool applied = false;
-  size_t failed_precondition = 0;        // Index of the first that did not hold, if not applied.
-  uint64_t revision = 0;                 // Of this transaction; of the store if not applied.
-  std::vector<api::ObjectPtr> objects;   // By op: the new object, or the deleted one's last state
-                                         // (with the revision of its deletion); null if it was absent.
+  size_t failed_precondition = 0;  // Index of the first that did not hold, if not applied.
+  uint64_t revision = 0;           // Of this transaction; of the store if not applied.
+  std::vector<api::ObjectPtr>
+      objects;  // By op: the new object, or the deleted one's last state
+                // (with the revision of its deletion); null if it was absent.
 };
 
 // The state at one revision. Holding it keeps its objects alive; nothing in it changes.
@@ -77,9 +78,9 @@ class Snapshot {
   virtual api::ObjectPtr Get(absl::string_view key) const = 0;  // Null if absent.
   // Calls `visit(key, object)` in key order for keys that start with `prefix` and are greater than
   // `after` (if not empty), until it returns false.
-  virtual void Scan(absl::string_view prefix, absl::string_view after,
-                    absl::FunctionRef<bool(absl::string_view key, const api::ObjectPtr& object)> visit)
-      const = 0;
+  virtual void Scan(
+      absl::string_view prefix, absl::string_view after,
+      absl::FunctionRef<bool(absl::string_view key, const api::ObjectPtr& object)> visit) const = 0;
   // How many keys start with `prefix`, in O(log n).
   virtual size_t Count(absl::string_view prefix) const = 0;
 };
@@ -89,8 +90,8 @@ struct Event {
   Type type;
   std::string key;
   uint64_t revision;
-  api::ObjectPtr object;     // kDelete: the last state, with resourceVersion = revision.
-  api::ObjectPtr previous;   // Null when it was created.
+  api::ObjectPtr object;    // kDelete: the last state, with resourceVersion = revision.
+  api::ObjectPtr previous;  // Null when it was created.
 };
 
 struct WatchSink {
@@ -106,40 +107,42 @@ class Watch {
 };
 
 struct StoreOptions {
-  std::string data_dir;              // Empty: in memory, nothing survives.
+  std::string data_dir;             // Empty: in memory, nothing survives.
   int64_t history_events = 10'000;  // How many events a watch may resume over.
   absl::Duration history_time = absl::Minutes(10);
 };
 
 class Store {
  public:
-  // Opens or creates. Blocks on disk. kFailedPrecondition: the directory is in use by another process
-  // or written by another format; kPermissionDenied, kResourceExhausted (disk full), kDataLoss: as
-  // they say, naming the path.
+  // Opens or creates. Blocks on disk. kFailedPrecondition: the directory is in use by another
+  // process or written by another format; kPermissionDenied, kResourceExhausted (disk full),
+  // kDataLoss: as they say, naming the path.
   static absl::StatusOr<std::unique_ptr<Store>> Open(const StoreOptions& options,
                                                      Executor* executor, WorkPool* pool,
                                                      Logger logger, Metrics* metrics);
   virtual ~Store() = default;
 
-  // Ends watches, fails what is not yet being written with kUnavailable, closes files. Blocks. Idempotent;
-  // the destructor does it where it was not done. Not to be destroyed from its own callbacks.
+  // Ends watches, fails what is not yet being written with kUnavailable, closes files. Blocks.
+  // Idempotent; the destructor does it where it was not done. Not to be destroyed from its own
+  // callbacks.
   virtual void Close() = 0;
 
-  // `done` is called once: when the transaction is durable and applied, or refused by a precondition
-  // (applied == false), or could not be written (kResourceExhausted when the disk is full; kUnavailable
-  // when closing, then possibly from within this call; kInvalidArgument when an object is not of the kind
-  // that its key names).
-  virtual void Commit(Txn txn,
-                      absl::AnyInvocable<void(absl::StatusOr<TxnResult>) &&> done) = 0;
+  // `done` is called once: when the transaction is durable and applied, or refused by a
+  // precondition (applied == false), or could not be written (kResourceExhausted when the disk is
+  // full; kUnavailable when closing, then possibly from within this call; kInvalidArgument when an
+  // object is not of the kind that its key names).
+  virtual void Commit(Txn txn, absl::AnyInvocable<void(absl::StatusOr<TxnResult>) &&> done) = 0;
 
   // The latest applied state. Lock-free.
   virtual std::shared_ptr<const Snapshot> snapshot() const = 0;
 
-  // The state at a revision that is still within history: for paginated lists. kOutOfRange otherwise.
+  // The state at a revision that is still within history: for paginated lists. kOutOfRange
+  // otherwise.
   virtual absl::StatusOr<std::shared_ptr<const Snapshot>> SnapshotAt(uint64_t revision) const = 0;
 
   // Every event under `prefix` with a revision greater than `after`, without gap or repeat.
-  // kOutOfRange (Expired) if history no longer reaches back to it; kInvalidArgument if it is in the future.
+  // kOutOfRange (Expired) if history no longer reaches back to it; kInvalidArgument if it is in the
+  // future.
   virtual absl::StatusOr<std::unique_ptr<Watch>> StartWatch(std::string prefix, uint64_t after,
                                                             WatchSink sink) = 0;
 };

@@ -78,8 +78,7 @@ const api::ResourceInfo* ResourceOfKey(absl::string_view key) {
   const size_t second = key.find('/', first + 1);
   if (second == absl::string_view::npos) return nullptr;
   // Every served resource has one version.
-  return api::FindResource(key.substr(0, first), "v1",
-                           key.substr(first + 1, second - first - 1));
+  return api::FindResource(key.substr(0, first), "v1", key.substr(first + 1, second - first - 1));
 }
 
 std::string EncodeTxn(const Txn& txn) {

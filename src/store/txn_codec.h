@@ -1,8 +1,8 @@
 // Transactions and objects as bytes: what a log entry and an object's row hold.
 //
-// A transaction is: count of preconditions, each (kind byte, key, revision); count of ops, each (key,
-// 1 and the message's protobuf bytes, or 0 for a deletion). An object's row is its revision and its
-// protobuf bytes. Numbers are base-128 varints, strings carry their length before them.
+// A transaction is: count of preconditions, each (kind byte, key, revision); count of ops, each
+// (key, 1 and the message's protobuf bytes, or 0 for a deletion). An object's row is its revision
+// and its protobuf bytes. Numbers are base-128 varints, strings carry their length before them.
 #pragma once
 
 #include <string>

@@ -1,5 +1,5 @@
-// Cores that talk through a network which loses, repeats and reorders messages, on disks that keep what
-// was written and processes that do not. The rules of figure 3 are checked after every step.
+// Cores that talk through a network which loses, repeats and reorders messages, on disks that keep
+// what was written and processes that do not. The rules of figure 3 are checked after every step.
 #include <catch2/catch.hpp>
 #include <deque>
 #include <optional>

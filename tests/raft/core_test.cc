@@ -144,14 +144,13 @@ TEST_CASE("VotesGoToCandidatesWhoseLogIsNoOlder") {
     Term log_term;
     bool granted;
   };
-  for (const Case& c : std::vector<Case>{
-           {{}, 4, 0, 0, true},
-           {{1, 2}, 4, 2, 2, true},     // The same.
-           {{1, 2}, 4, 3, 2, true},     // Longer.
-           {{1, 2}, 4, 1, 3, true},     // Shorter, of a later term.
-           {{1, 2}, 4, 1, 2, false},    // Shorter.
-           {{1, 2}, 4, 9, 1, false},    // Longer, of an earlier term.
-           {{1, 2}, 2, 9, 9, false}}) {  // A term that is over.
+  for (const Case& c : std::vector<Case>{{{}, 4, 0, 0, true},
+                                         {{1, 2}, 4, 2, 2, true},   // The same.
+                                         {{1, 2}, 4, 3, 2, true},   // Longer.
+                                         {{1, 2}, 4, 1, 3, true},   // Shorter, of a later term.
+                                         {{1, 2}, 4, 1, 2, false},  // Shorter.
+                                         {{1, 2}, 4, 9, 1, false},  // Longer, of an earlier term.
+                                         {{1, 2}, 2, 9, 9, false}}) {  // A term that is over.
     Core core = OneOfThree(LogOf(c.log, 3));
     Message request{MessageType::kRequestVote, 2, 1, c.candidate_term};
     request.log_index = c.log_index;
@@ -284,7 +283,7 @@ TEST_CASE("ReportsOfReplacedWritesCountForNothing") {
   REQUIRE(core.Propose({"x"}).ok());
   core.TakeReady();
   core.Step(Append(2, 0, 0, {{2, 1, ""}, {2, 2, "y"}}));
-  MakeLeader(&core);   // Term 3.
+  MakeLeader(&core);     // Term 3.
   core.Persisted(2, 1);  // The write of the old entry 2.
   Message appended{MessageType::kAppended, 3, 1, 3};
   appended.match = 3;

@@ -44,10 +44,12 @@ void Write(Log* log, const std::vector<Entry>& entries, Index last_before) {
 
 std::vector<std::string> DataOf(Log* log, Index from, Index to) {
   std::vector<std::string> out;
-  REQUIRE(log->Read(from, to, [&](Entry entry) {
-                 out.push_back(entry.data);
-                 return absl::OkStatus();
-               }).ok());
+  REQUIRE(log->Read(from, to,
+                    [&](Entry entry) {
+                      out.push_back(entry.data);
+                      return absl::OkStatus();
+                    })
+              .ok());
   return out;
 }
 
@@ -183,7 +185,8 @@ TEST_CASE("DamagedFilesAreDataLossAndNameTheDirectory") {
 TEST_CASE("NoThreadOutlivesALog") {
   const auto threads = [] {
     size_t count = 0;
-    for ([[maybe_unused]] const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+    for ([[maybe_unused]] const auto& task :
+         std::filesystem::directory_iterator("/proc/self/task")) {
       ++count;
     }
     return count;

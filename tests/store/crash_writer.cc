@@ -1,4 +1,5 @@
-// The child of crash_test.cc: writes until it is killed, and says on descriptor 3 what was acknowledged.
+// The child of crash_test.cc: writes until it is killed, and says on descriptor 3 what was
+// acknowledged.
 #include "tests/store/fixture.h"
 
 namespace skiff::store {

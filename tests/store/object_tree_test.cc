@@ -102,8 +102,8 @@ TEST_CASE("AScanEndsWhenTheVisitorSaysSo") {
 TEST_CASE("SnapshotsScanAndCountByPrefix") {
   const api::ObjectPtr object = api::Object::Make(Map("a", "1"));
   ObjectTree tree;
-  for (const char* key : {"/configmaps/a/x", "/configmaps/b/x", "/configmaps/b/y", "/configmaps/bb/x",
-                          "/pods/b/x", "apps/deployments/b/x"}) {
+  for (const char* key : {"/configmaps/a/x", "/configmaps/b/x", "/configmaps/b/y",
+                          "/configmaps/bb/x", "/pods/b/x", "apps/deployments/b/x"}) {
     tree = tree.With(key, object);
   }
   const TreeSnapshot snapshot(tree, 7);

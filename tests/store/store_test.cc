@@ -61,13 +61,14 @@ TEST_CASE("PreconditionsDecideWholeTransactions") {
     Precondition precondition;
     bool applied;
   };
-  for (const Case& c : std::vector<Case>{{Precondition::Absent(MapKey("a")), false},
-                                         {Precondition::Absent(MapKey("b")), true},
-                                         {Precondition::Exists(MapKey("a")), true},
-                                         {Precondition::Exists(MapKey("b")), false},
-                                         {Precondition::AtRevision(MapKey("a"), revision), true},
-                                         {Precondition::AtRevision(MapKey("a"), 0), false},
-                                         {Precondition::AtRevision(MapKey("b"), revision), false}}) {
+  for (const Case& c :
+       std::vector<Case>{{Precondition::Absent(MapKey("a")), false},
+                         {Precondition::Absent(MapKey("b")), true},
+                         {Precondition::Exists(MapKey("a")), true},
+                         {Precondition::Exists(MapKey("b")), false},
+                         {Precondition::AtRevision(MapKey("a"), revision), true},
+                         {Precondition::AtRevision(MapKey("a"), 0), false},
+                         {Precondition::AtRevision(MapKey("b"), revision), false}}) {
     const uint64_t before = store.store->snapshot()->revision();
     Txn txn = PutTxn("c", "1");
     txn.preconditions = {Precondition::Exists(MapKey("a")), c.precondition};
@@ -234,9 +235,8 @@ TEST_CASE("AClosedStoreRefusesAndEndsWatches") {
   const auto watch = store.store->StartWatch("", store.store->snapshot()->revision(), seen.Sink());
   REQUIRE(watch.ok());
   absl::Status waiting;
-  store.store->Commit(PutTxn("a", "1"), [&](absl::StatusOr<TxnResult> result) {
-    waiting = result.status();
-  });
+  store.store->Commit(PutTxn("a", "1"),
+                      [&](absl::StatusOr<TxnResult> result) { waiting = result.status(); });
   store.store->Close();
   CHECK(waiting.code() == absl::StatusCode::kUnavailable);
   REQUIRE(seen.ends.size() == 1);
@@ -274,8 +274,8 @@ TEST_CASE("MetricsCountWhatHappened") {
   const std::string text = store.metrics.Text();
   CHECK(absl::StrContains(text, "skiff_store_transactions_total 2"));
   CHECK(absl::StrContains(text, "skiff_store_objects 2"));
-  CHECK(absl::StrContains(text, absl::StrCat("skiff_store_revision ",
-                                             store.store->snapshot()->revision())));
+  CHECK(absl::StrContains(
+      text, absl::StrCat("skiff_store_revision ", store.store->snapshot()->revision())));
 }
 
 }  // namespace skiff::store

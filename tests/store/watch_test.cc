@@ -200,13 +200,12 @@ TEST_CASE("AWatchMayEndItselfAndItsNeighboursFromItsSink") {
   std::vector<std::unique_ptr<Watch>> watches(3);
   int calls = 0;
   for (auto& watch : watches) {
-    auto started = store.store->StartWatch(
-        kMaps, start,
-        {[&](std::shared_ptr<const std::vector<Event>>) {
-           ++calls;
-           watches.clear();
-         },
-         [](absl::Status) {}});
+    auto started = store.store->StartWatch(kMaps, start,
+                                           {[&](std::shared_ptr<const std::vector<Event>>) {
+                                              ++calls;
+                                              watches.clear();
+                                            },
+                                            [](absl::Status) {}});
     REQUIRE(started.ok());
     watch = *std::move(started);
   }
