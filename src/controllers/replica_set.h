@@ -1,0 +1,18 @@
+// ReplicaSets: as many pods as asked for, no more and no fewer.
+#pragma once
+
+#include <vector>
+
+#include "controllers/plan.h"
+
+namespace skiff::controllers {
+
+struct ReplicaSetObserved {
+  api::ObjectPtr replica_set;
+  std::vector<api::ObjectPtr> pods;  // Those it controls, in key order.
+  absl::Time now;
+};
+
+Plan ReconcileReplicaSet(const ReplicaSetObserved& observed);
+
+}  // namespace skiff::controllers
