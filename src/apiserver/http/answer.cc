@@ -59,8 +59,8 @@ void SendDocument(Exchange& exchange, const Document& document) {
 void AddWarnings(const std::vector<std::string>& warnings, Response* response) {
   for (const std::string& warning : warnings) {
     // A quoted-string (RFC 9110 section 5.6.4): quotes and backslashes escaped, no line ends.
-    const std::string quoted = absl::StrReplaceAll(
-        warning, {{"\\", "\\\\"}, {"\"", "\\\""}, {"\n", " "}, {"\r", " "}});
+    const std::string quoted =
+        absl::StrReplaceAll(warning, {{"\\", "\\\\"}, {"\"", "\\\""}, {"\n", " "}, {"\r", " "}});
     response->headers.emplace_back("Warning", absl::StrCat("299 - \"", quoted, "\""));
   }
 }

@@ -34,7 +34,7 @@ void AddWarnings(const std::vector<std::string>& warnings, Response* response);
 struct Document {
   std::shared_ptr<const std::string> body;
   std::string content_type;
-  std::string tag;   // Quoted, as in ETag.
+  std::string tag;  // Quoted, as in ETag.
 };
 Document MakeDocument(std::shared_ptr<const std::string> body, std::string content_type);
 void SendDocument(Exchange& exchange, const Document& document);

@@ -38,13 +38,10 @@ absl::Status NoSuchMethod() {
   return api::FromMetaStatus(status);
 }
 
-constexpr char kPaths[] =
-    R"({"paths":["/api","/api/v1","/apis","/healthz","/livez","/metrics",)"
-    R"("/openapi/v2","/openapi/v3","/readyz","/version"]})";
+constexpr char kPaths[] = R"({"paths":["/api","/api/v1","/apis","/healthz","/livez","/metrics",)"
+                          R"("/openapi/v2","/openapi/v3","/readyz","/version"]})";
 
-bool IsRead(const Request& request) {
-  return request.method == "GET" || request.method == "HEAD";
-}
+bool IsRead(const Request& request) { return request.method == "GET" || request.method == "HEAD"; }
 
 bool IsApi(absl::string_view path) {
   return path == "/api" || path == "/apis" || absl::StartsWith(path, "/api/") ||
@@ -68,7 +65,8 @@ bool HandleHealth(Exchange& exchange, absl::string_view path) {
     if (!rest.empty() && rest[0] != '/') continue;
     absl::ConsumePrefix(&rest, "/");
     if (!rest.empty()) {
-      if (std::find(std::begin(kChecks), std::end(kChecks), rest) == std::end(kChecks)) return false;
+      if (std::find(std::begin(kChecks), std::end(kChecks), rest) == std::end(kChecks))
+        return false;
       SendText(exchange, 200, "ok");
     } else if (!exchange.request().HasQuery("verbose")) {
       SendText(exchange, 200, "ok");
@@ -150,8 +148,8 @@ bool ApiHandler::HandleMeta(const ExchangePtr& exchange) {
   return true;
 }
 
-// A document of openapi_, empty if there is none. It has no protobuf form, and who asks for nothing else
-// is told so.
+// A document of openapi_, empty if there is none. It has no protobuf form, and who asks for nothing
+// else is told so.
 void ApiHandler::SendOpenApi(const ExchangePtr& exchange, const std::string& document) {
   Offer offer;
   offer.yaml = offer.protobuf = false;
@@ -159,13 +157,12 @@ void ApiHandler::SendOpenApi(const ExchangePtr& exchange, const std::string& doc
   if (document.empty()) return SendError(*exchange, NoSuchPath());
   if (!format.ok()) return SendError(*exchange, format.status());
   SendDocument(*exchange, Cached(exchange->request().path, "application/json", [&] {
-                 return std::shared_ptr<const std::string>(openapi_, &document);
-               }));
+    return std::shared_ptr<const std::string>(openapi_, &document);
+  }));
 }
 
-const Document& ApiHandler::Cached(
-    const std::string& key, const std::string& content_type,
-    absl::FunctionRef<std::shared_ptr<const std::string>()> make) {
+const Document& ApiHandler::Cached(const std::string& key, const std::string& content_type,
+                                   absl::FunctionRef<std::shared_ptr<const std::string>()> make) {
   auto it = documents_.find(key);
   if (it == documents_.end()) {
     it = documents_.emplace(key, MakeDocument(make(), content_type)).first;
@@ -208,8 +205,8 @@ void ApiHandler::SendGroups(const ExchangePtr& exchange, bool core, std::string 
   const auto format = Negotiate(exchange->request().Header("accept"), offer);
   if (!format.ok()) return SendError(*exchange, format.status());
   if (format->as.empty()) return SendJson(*exchange, 200, std::move(plain));
-  const std::string type = absl::StrCat("application/json;g=apidiscovery.k8s.io;v=",
-                                        format->version, ";as=APIGroupDiscoveryList");
+  const std::string type = absl::StrCat(
+      "application/json;g=apidiscovery.k8s.io;v=", format->version, ";as=APIGroupDiscoveryList");
   SendDocument(*exchange,
                Cached(absl::StrCat(exchange->request().path, " ", format->version), type, [&] {
                  return std::make_shared<const std::string>(AggregatedJson(core, format->version));
@@ -255,7 +252,8 @@ void ApiHandler::HandleResource(const ExchangePtr& exchange, const Target& targe
     if (verbs.empty()) return SendError(*exchange, NoSuchPath());
   }
   const bool named_watch = verb == "watch" && target.subresource.empty();
-  if (!Contains(verbs, verb) && !named_watch) {
+  const bool nameless = target.name.empty() && (verb == "update" || verb == "patch");
+  if (nameless || (!Contains(verbs, verb) && !named_watch)) {
     return SendError(*exchange, api::MethodNotSupported(*target.resource, verb));
   }
   if (verb == "watch") return Watch(exchange, target);
@@ -288,15 +286,14 @@ void ApiHandler::GetOne(const ExchangePtr& exchange, const Target& target) {
 
 namespace {
 
-// A list in protobuf: the list message of the kind, made through the descriptor (its metadata is field 1,
-// its items field 2).
+// A list in protobuf: the list message of the kind, made through the descriptor (its metadata is
+// field 1, its items field 2).
 std::string ProtobufList(const api::ResourceInfo& resource, const client::ListResult& result) {
   const auto* type = resource.prototype->GetDescriptor();
   const auto* list_type =
       type->file()->FindMessageTypeByName(absl::StrCat(std::string(type->name()), "List"));
-  const api::MessagePtr list(google::protobuf::MessageFactory::generated_factory()
-                                 ->GetPrototype(list_type)
-                                 ->New());
+  const api::MessagePtr list(
+      google::protobuf::MessageFactory::generated_factory()->GetPrototype(list_type)->New());
   const auto& reflection = *list->GetReflection();
   auto* meta = static_cast<metav1::ListMeta*>(
       reflection.MutableMessage(list.get(), list_type->FindFieldByNumber(1)));
@@ -306,8 +303,7 @@ std::string ProtobufList(const api::ResourceInfo& resource, const client::ListRe
   for (const api::ObjectPtr& item : result.items) {
     reflection.AddMessage(list.get(), list_type->FindFieldByNumber(2))->CopyFrom(item->message());
   }
-  return api::EncodeProtobuf(*list, resource.api_version(),
-                             absl::StrCat(resource.kind, "List"));
+  return api::EncodeProtobuf(*list, resource.api_version(), absl::StrCat(resource.kind, "List"));
 }
 
 absl::Status ReadListOptions(const Request& request, client::ListOptions* options, bool* exact) {
@@ -382,8 +378,9 @@ void ApiHandler::List(const ExchangePtr& exchange, const Target& target) {
       partial ? "PartialObjectMetadataList" : absl::StrCat(target.resource->kind, "List");
   const std::string head = absl::StrCat(
       "{\"kind\":\"", kind, "\",\"apiVersion\":\"",
-      partial ? "meta.k8s.io/v1" : target.resource->api_version(), "\",\"metadata\":",
-      ListMetaJson(revision, result->continue_token, result->remaining), ",\"items\":[");
+      partial ? "meta.k8s.io/v1" : target.resource->api_version(),
+      "\",\"metadata\":", ListMetaJson(revision, result->continue_token, result->remaining),
+      ",\"items\":[");
   response.body.push_back(shared(head));
   const auto comma = shared(",");
   for (size_t i = 0; i < result->items.size(); ++i) {

@@ -1,5 +1,5 @@
-// The Kubernetes API on HTTP: paths to resources and verbs, bodies to messages, answers to bytes. What the
-// verbs mean is rest/server.h's business.
+// The Kubernetes API on HTTP: paths to resources and verbs, bodies to messages, answers to bytes.
+// What the verbs mean is rest/server.h's business.
 //
 // Threads: Handle runs on the loop that it was made for; so do its answers.
 #pragma once
@@ -67,7 +67,7 @@ class ApiHandler {
   Metrics* const metrics_;
   std::string address_;
   const std::shared_ptr<OpenApi> openapi_ = std::make_shared<OpenApi>();
-  std::map<std::string, Document> documents_;   // By path and version; there are few.
+  std::map<std::string, Document> documents_;  // By path and version; there are few.
   // Answers that come after this object is gone find it so.
   const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

@@ -81,8 +81,8 @@ absl::StatusOr<WatchQuery> ReadWatchQuery(const Request& request) {
   return out;
 }
 
-// A watch on the wire. Owned by its Exchange's OnClose, its timer and its own watch callbacks, all on the
-// loop; ended once.
+// A watch on the wire. Owned by its Exchange's OnClose, its timer and its own watch callbacks, all
+// on the loop; ended once.
 class WatchStream : public std::enable_shared_from_this<WatchStream> {
  public:
   WatchStream(std::shared_ptr<Exchange> exchange, const api::ResourceInfo& resource,
@@ -116,7 +116,7 @@ class WatchStream : public std::enable_shared_from_this<WatchStream> {
 
   void OnEvents(const std::vector<client::WatchEvent>& events) {
     if (exchange_ == nullptr) return;
-    const auto exchange = exchange_;   // A slow reader ends the stream within Write.
+    const auto exchange = exchange_;  // A slow reader ends the stream within Write.
     Head();
     Pieces pieces;
     for (const client::WatchEvent& event : events) {
@@ -159,7 +159,8 @@ class WatchStream : public std::enable_shared_from_this<WatchStream> {
     return absl::StrCat("{\"type\":\"", type, "\",\"object\":", object, "}\n");
   }
 
-  // A length of four bytes, big endian, and a WatchEvent (the protobuf stream of the Kubernetes API).
+  // A length of four bytes, big endian, and a WatchEvent (the protobuf stream of the Kubernetes
+  // API).
   static std::string Frame(absl::string_view type, const std::string& object) {
     metav1::WatchEvent event;
     event.set_type(std::string(type));
@@ -254,11 +255,10 @@ void ApiHandler::Watch(const ExchangePtr& exchange, const Target& target) {
   query->options.name_space = target.name_space;
   if (!target.name.empty()) {
     absl::StrAppend(&query->options.field_selector,
-                    query->options.field_selector.empty() ? "" : ",", "metadata.name=",
-                    target.name);
+                    query->options.field_selector.empty() ? "" : ",",
+                    "metadata.name=", target.name);
   }
-  auto stream =
-      std::make_shared<WatchStream>(exchange, *target.resource, *std::move(query), loop_);
+  auto stream = std::make_shared<WatchStream>(exchange, *target.resource, *std::move(query), loop_);
   stream->Begin(server_);
   stream->HeadSoon();
 }
@@ -312,20 +312,19 @@ absl::StatusOr<client::LogOptions> ReadLogOptions(const Request& request, const 
     } else if (pod.spec().containers_size() == 1) {
       out.container = pod.spec().containers(0).name();
     } else {
-      return api::BadRequest(absl::StrCat("a container name must be specified for pod ",
-                                          pod.metadata().name(), ", choose one of: [",
-                                          absl::StrJoin(names, " "), "]",
-                                          init_names.empty()
-                                              ? ""
-                                              : absl::StrCat(" or one of the init containers: [",
-                                                             absl::StrJoin(init_names, " "), "]")));
+      return api::BadRequest(
+          absl::StrCat("a container name must be specified for pod ", pod.metadata().name(),
+                       ", choose one of: [", absl::StrJoin(names, " "), "]",
+                       init_names.empty() ? ""
+                                          : absl::StrCat(" or one of the init containers: [",
+                                                         absl::StrJoin(init_names, " "), "]")));
     }
   }
   if (std::count(names.begin(), names.end(), out.container) +
           std::count(init_names.begin(), init_names.end(), out.container) ==
       0) {
-    return api::BadRequest(absl::StrCat("container ", out.container,
-                                        " is not valid for pod ", pod.metadata().name()));
+    return api::BadRequest(
+        absl::StrCat("container ", out.container, " is not valid for pod ", pod.metadata().name()));
   }
   return out;
 }
@@ -384,19 +383,19 @@ void ApiHandler::Logs(const ExchangePtr& exchange, const Target& target) {
     exchange->Finish();
   };
   const bool follow = options->follow;
-  node->StreamLogs(target.name_space, target.name, *std::move(options), loop_, std::move(sink),
-                   [exchange, state, follow](
-                       absl::StatusOr<std::unique_ptr<client::LogStream>> stream) {
-                     if (!stream.ok()) {
-                       if (!std::exchange(state->ended, true)) {
-                         SendError(*exchange, stream.status());
-                       }
-                       return;
-                     }
-                     if (state->ended) return;
-                     state->stream = *std::move(stream);
-                     if (follow) state->Head(*exchange);
-                   });
+  node->StreamLogs(
+      target.name_space, target.name, *std::move(options), loop_, std::move(sink),
+      [exchange, state, follow](absl::StatusOr<std::unique_ptr<client::LogStream>> stream) {
+        if (!stream.ok()) {
+          if (!std::exchange(state->ended, true)) {
+            SendError(*exchange, stream.status());
+          }
+          return;
+        }
+        if (state->ended) return;
+        state->stream = *std::move(stream);
+        if (follow) state->Head(*exchange);
+      });
 }
 
 }  // namespace skiff::apiserver::http

@@ -19,9 +19,8 @@ absl::StatusOr<FieldValidation> ReadValidation(const Request& request) {
   if (value.empty() || value == "Warn") return FieldValidation::kWarn;
   if (value == "Strict") return FieldValidation::kStrict;
   if (value == "Ignore") return FieldValidation::kIgnore;
-  return api::BadRequest(
-      absl::StrCat("fieldValidation: Unsupported value: \"", value,
-                   "\": supported values: \"Ignore\", \"Strict\", \"Warn\""));
+  return api::BadRequest(absl::StrCat("fieldValidation: Unsupported value: \"", value,
+                                      "\": supported values: \"Ignore\", \"Strict\", \"Warn\""));
 }
 
 absl::StatusOr<bool> ReadDryRun(const Request& request) {
@@ -29,8 +28,8 @@ absl::StatusOr<bool> ReadDryRun(const Request& request) {
   for (const auto& [name, value] : request.query) {
     if (name != "dryRun") continue;
     if (value != "All") {
-      return api::BadRequest(absl::StrCat("dryRun: Unsupported value: \"", value,
-                                          "\": supported values: \"All\""));
+      return api::BadRequest(
+          absl::StrCat("dryRun: Unsupported value: \"", value, "\": supported values: \"All\""));
     }
     dry_run = true;
   }
@@ -70,8 +69,8 @@ absl::Status CheckType(absl::string_view api_version, absl::string_view kind,
   // Options come under the version of any group.
   if (!want_version.empty() && !api_version.empty() && api_version != want_version) {
     return api::BadRequest(absl::StrCat("the API version in the data (", api_version,
-                                        ") does not match the expected API version (",
-                                        want_version, ")"));
+                                        ") does not match the expected API version (", want_version,
+                                        ")"));
   }
   return absl::OkStatus();
 }
@@ -103,10 +102,9 @@ absl::StatusOr<api::MessagePtr> DecodeBody(const Request& request,
                                         decoded.message()));
   }
   if (validation == FieldValidation::kStrict && !notes.unknown_or_duplicate.empty()) {
-    return api::BadRequest(absl::StrCat(kind, " in version \"", api_version,
-                                        "\" cannot be handled as a ", kind,
-                                        ": strict decoding error: ",
-                                        absl::StrJoin(notes.unknown_or_duplicate, ", ")));
+    return api::BadRequest(
+        absl::StrCat(kind, " in version \"", api_version, "\" cannot be handled as a ", kind,
+                     ": strict decoding error: ", absl::StrJoin(notes.unknown_or_duplicate, ", ")));
   }
   if (validation == FieldValidation::kWarn) *warnings = std::move(notes.unknown_or_duplicate);
   return message;
@@ -171,20 +169,20 @@ void ApiHandler::Create(const ExchangePtr& exchange, const Target& target) {
   if (target.subresource == "binding") write.uid = api::MetaOf(*write.object)->uid();
   std::vector<client::Write> writes;
   writes.push_back(std::move(write));
-  server_->Write(std::move(writes), {query->dry_run}, loop_,
-                 [exchange, format = query->format, warnings = std::move(warnings), this,
-                  alive = alive_, binding = target.subresource == "binding"](
-                     absl::StatusOr<Written> written) {
-                   if (!*alive) return;
-                   if (!written.ok()) return SendError(*exchange, written.status());
-                   const api::ObjectPtr& object = written->items[0].object;
-                   if (binding) {
-                     metav1::Status done = SuccessStatus(*object);
-                     done.set_code(201);
-                     return SendMessage(*exchange, 201, done, "v1", "Status", format);
-                   }
-                   SendObject(*exchange, 201, object, format, loop_->clock().Now(), warnings);
-                 });
+  server_->Write(
+      std::move(writes), {query->dry_run}, loop_,
+      [exchange, format = query->format, warnings = std::move(warnings), this, alive = alive_,
+       binding = target.subresource == "binding"](absl::StatusOr<Written> written) {
+        if (!*alive) return;
+        if (!written.ok()) return SendError(*exchange, written.status());
+        const api::ObjectPtr& object = written->items[0].object;
+        if (binding) {
+          metav1::Status done = SuccessStatus(*object);
+          done.set_code(201);
+          return SendMessage(*exchange, 201, done, "v1", "Status", format);
+        }
+        SendObject(*exchange, 201, object, format, loop_->clock().Now(), warnings);
+      });
 }
 
 void ApiHandler::Update(const ExchangePtr& exchange, const Target& target) {
@@ -205,19 +203,18 @@ void ApiHandler::Update(const ExchangePtr& exchange, const Target& target) {
   write.object = *std::move(message);
   std::vector<client::Write> writes;
   writes.push_back(std::move(write));
-  server_->Write(std::move(writes), {query->dry_run}, loop_,
-                 [exchange, format = query->format, warnings = std::move(warnings), this,
-                  alive = alive_, scale = target.subresource == "scale"](
-                     absl::StatusOr<Written> written) {
-                   if (!*alive) return;
-                   if (!written.ok()) return SendError(*exchange, written.status());
-                   const api::ObjectPtr& object = written->items[0].object;
-                   if (scale) {
-                     return SendMessage(*exchange, 200, ScaleOf(*object), "autoscaling/v1",
-                                        "Scale", format);
-                   }
-                   SendObject(*exchange, 200, object, format, loop_->clock().Now(), warnings);
-                 });
+  server_->Write(
+      std::move(writes), {query->dry_run}, loop_,
+      [exchange, format = query->format, warnings = std::move(warnings), this, alive = alive_,
+       scale = target.subresource == "scale"](absl::StatusOr<Written> written) {
+        if (!*alive) return;
+        if (!written.ok()) return SendError(*exchange, written.status());
+        const api::ObjectPtr& object = written->items[0].object;
+        if (scale) {
+          return SendMessage(*exchange, 200, ScaleOf(*object), "autoscaling/v1", "Scale", format);
+        }
+        SendObject(*exchange, 200, object, format, loop_->clock().Now(), warnings);
+      });
 }
 
 void ApiHandler::Patch(const ExchangePtr& exchange, const Target& target) {
@@ -233,12 +230,11 @@ void ApiHandler::Patch(const ExchangePtr& exchange, const Target& target) {
   } else if (type == "application/strategic-merge-patch+json") {
     patch.type = PatchType::kStrategic;
   } else {
-    return SendError(
-        *exchange,
-        api::UnsupportedMediaType(absl::StrCat(
-            "the body of the request was in an unknown format (", type,
-            ") - accepted media types include: application/json-patch+json, "
-            "application/merge-patch+json, application/strategic-merge-patch+json")));
+    return SendError(*exchange,
+                     api::UnsupportedMediaType(absl::StrCat(
+                         "the body of the request was in an unknown format (", type,
+                         ") - accepted media types include: application/json-patch+json, "
+                         "application/merge-patch+json, application/strategic-merge-patch+json")));
   }
   patch.resource = target.resource;
   patch.name_space = target.name_space;
@@ -253,8 +249,8 @@ void ApiHandler::Patch(const ExchangePtr& exchange, const Target& target) {
                    if (!*alive) return;
                    if (!patched.ok()) return SendError(*exchange, patched.status());
                    if (scale) {
-                     return SendMessage(*exchange, 200, ScaleOf(*patched->object),
-                                        "autoscaling/v1", "Scale", format);
+                     return SendMessage(*exchange, 200, ScaleOf(*patched->object), "autoscaling/v1",
+                                        "Scale", format);
                    }
                    SendObject(*exchange, 200, patched->object, format, loop_->clock().Now(),
                               patched->warnings);
@@ -322,19 +318,18 @@ void ApiHandler::Delete(const ExchangePtr& exchange, const Target& target) {
   std::vector<client::Write> writes;
   writes.push_back(*std::move(write));
   const bool dry_run = query->dry_run || !options->dry_run().empty();
-  server_->Write(std::move(writes), {dry_run}, loop_,
-                 [exchange, format = query->format, this,
-                  alive = alive_](absl::StatusOr<Written> written) {
-                   if (!*alive) return;
-                   if (!written.ok()) return SendError(*exchange, written.status());
-                   const Written::Item& item = written->items[0];
-                   const bool pod = &item.object->resource() == &api::ResourceOf<corev1::Pod>();
-                   if (item.removed && !pod) {
-                     return SendMessage(*exchange, 200, SuccessStatus(*item.object), "v1",
-                                        "Status", format);
-                   }
-                   SendObject(*exchange, 200, item.object, format, loop_->clock().Now());
-                 });
+  server_->Write(
+      std::move(writes), {dry_run}, loop_,
+      [exchange, format = query->format, this, alive = alive_](absl::StatusOr<Written> written) {
+        if (!*alive) return;
+        if (!written.ok()) return SendError(*exchange, written.status());
+        const Written::Item& item = written->items[0];
+        const bool pod = &item.object->resource() == &api::ResourceOf<corev1::Pod>();
+        if (item.removed && !pod) {
+          return SendMessage(*exchange, 200, SuccessStatus(*item.object), "v1", "Status", format);
+        }
+        SendObject(*exchange, 200, item.object, format, loop_->clock().Now());
+      });
 }
 
 void ApiHandler::DeleteCollection(const ExchangePtr& exchange, const Target& target) {
@@ -351,8 +346,8 @@ void ApiHandler::DeleteCollection(const ExchangePtr& exchange, const Target& tar
   if (!found.ok()) return SendError(*exchange, found.status());
   std::vector<client::Write> writes;
   for (const api::ObjectPtr& object : found->items) {
-    auto write = DeletionOf(*target.resource, object->meta().namespace_(), object->meta().name(),
-                            *options);
+    auto write =
+        DeletionOf(*target.resource, object->meta().namespace_(), object->meta().name(), *options);
     if (!write.ok()) return SendError(*exchange, write.status());
     write->uid = object->meta().uid();
     writes.push_back(*std::move(write));

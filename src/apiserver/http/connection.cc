@@ -14,28 +14,50 @@ constexpr size_t kMaxDiscarded = 64 << 20;
 
 const char* Phrase(int status) {
   switch (status) {
-    case 200: return "OK";
-    case 201: return "Created";
-    case 202: return "Accepted";
-    case 304: return "Not Modified";
-    case 400: return "Bad Request";
-    case 401: return "Unauthorized";
-    case 403: return "Forbidden";
-    case 404: return "Not Found";
-    case 405: return "Method Not Allowed";
-    case 406: return "Not Acceptable";
-    case 409: return "Conflict";
-    case 410: return "Gone";
-    case 413: return "Request Entity Too Large";
-    case 415: return "Unsupported Media Type";
-    case 422: return "Unprocessable Entity";
-    case 429: return "Too Many Requests";
-    case 431: return "Request Header Fields Too Large";
-    case 500: return "Internal Server Error";
-    case 501: return "Not Implemented";
-    case 503: return "Service Unavailable";
-    case 504: return "Gateway Timeout";
-    default: return "Status";
+    case 200:
+      return "OK";
+    case 201:
+      return "Created";
+    case 202:
+      return "Accepted";
+    case 304:
+      return "Not Modified";
+    case 400:
+      return "Bad Request";
+    case 401:
+      return "Unauthorized";
+    case 403:
+      return "Forbidden";
+    case 404:
+      return "Not Found";
+    case 405:
+      return "Method Not Allowed";
+    case 406:
+      return "Not Acceptable";
+    case 409:
+      return "Conflict";
+    case 410:
+      return "Gone";
+    case 413:
+      return "Request Entity Too Large";
+    case 415:
+      return "Unsupported Media Type";
+    case 422:
+      return "Unprocessable Entity";
+    case 429:
+      return "Too Many Requests";
+    case 431:
+      return "Request Header Fields Too Large";
+    case 500:
+      return "Internal Server Error";
+    case 501:
+      return "Not Implemented";
+    case 503:
+      return "Service Unavailable";
+    case 504:
+      return "Gateway Timeout";
+    default:
+      return "Status";
   }
 }
 
@@ -82,8 +104,7 @@ class Connection::Reply final : public Exchange {
   void Start(Response head) override {
     if (done_ || gone_) return;
     started_ = true;
-    queued_limit_ =
-        head.queued_bytes != 0 ? head.queued_bytes : connection_->limits_.queued_bytes;
+    queued_limit_ = head.queued_bytes != 0 ? head.queued_bytes : connection_->limits_.queued_bytes;
     // HTTP/1.0 knows no chunks: the end of the connection is the end of the answer.
     chunked_ = request_.version >= 11;
     if (!chunked_) connection_->keep_alive_ = false;
@@ -214,7 +235,8 @@ void Connection::OnTimer() {
   }
   // A large answer on a slow line is no silence.
   const size_t unwritten = uv_stream_get_write_queue_size(stream());
-  if (unwritten != 0 && unwritten < unwritten_at_deadline_set_) return SetDeadline(deadline_length_);
+  if (unwritten != 0 && unwritten < unwritten_at_deadline_set_)
+    return SetDeadline(deadline_length_);
   Close();
 }
 
@@ -245,8 +267,7 @@ void Connection::OnInputEnd() {
 }
 
 bool Connection::MayParse() const {
-  return !answering_ && !closing_ && !close_after_writes_ &&
-         queued_bytes_ <= limits_.queued_bytes;
+  return !answering_ && !closing_ && !close_after_writes_ && queued_bytes_ <= limits_.queued_bytes;
 }
 
 void Connection::Parse() {
@@ -275,8 +296,7 @@ RequestParser::State Connection::ParseOne() {
   const bool was_started = parser_.started();
   const bool was_in_body = parser_.in_body();
   size_t used = 0;
-  const RequestParser::State state =
-      parser_.Feed(absl::string_view(input_).substr(parsed_), &used);
+  const RequestParser::State state = parser_.Feed(absl::string_view(input_).substr(parsed_), &used);
   parsed_ += used;
   if (state == RequestParser::State::kFailed) {
     Fail(parser_.error_status(), parser_.error_text());
@@ -351,18 +371,18 @@ void Connection::Push(Pieces pieces) {
   buffers.reserve(pieces.size());
   for (const auto& piece : pieces) {
     output->bytes += piece->size();
-    buffers.push_back(uv_buf_init(const_cast<char*>(piece->data()),
-                                  static_cast<unsigned int>(piece->size())));
+    buffers.push_back(
+        uv_buf_init(const_cast<char*>(piece->data()), static_cast<unsigned int>(piece->size())));
   }
   output->pieces = std::move(pieces);
   output->request.data = output.get();
   queued_bytes_ += output->bytes;
-  const int result = uv_write(
-      &output->request, stream(), buffers.data(), static_cast<unsigned int>(buffers.size()),
-      [](uv_write_t* request, int status) {
-        const std::unique_ptr<Output> done(static_cast<Output*>(request->data));
-        done->connection->OnWritten(done->bytes, status < 0);
-      });
+  const int result =
+      uv_write(&output->request, stream(), buffers.data(),
+               static_cast<unsigned int>(buffers.size()), [](uv_write_t* request, int status) {
+                 const std::unique_ptr<Output> done(static_cast<Output*>(request->data));
+                 done->connection->OnWritten(done->bytes, status < 0);
+               });
   if (result == 0) {
     output.release();
   } else {

@@ -1,5 +1,6 @@
-// One TCP connection: requests are answered one after the other, in order, however many the client sends
-// ahead. Lives until its socket is closed; ends itself when the client is silent, slow or wrong.
+// One TCP connection: requests are answered one after the other, in order, however many the client
+// sends ahead. Lives until its socket is closed; ends itself when the client is silent, slow or
+// wrong.
 //
 // Threads: the loop's.
 #pragma once
@@ -24,8 +25,8 @@ struct ConnectionLimits {
   absl::Duration body_time = absl::Seconds(60);    // For its body, after them.
   absl::Duration idle_time = absl::Seconds(90);    // Between requests, and for a stalled reader.
   absl::Duration linger_time = absl::Seconds(5);   // For the client to close after the last answer.
-  // What may wait for a reader. A streamed answer beyond it ends the connection; requests that were sent
-  // ahead wait until there is less.
+  // What may wait for a reader. A streamed answer beyond it ends the connection; requests that were
+  // sent ahead wait until there is less.
   size_t queued_bytes = 16 << 20;
 };
 
@@ -71,15 +72,15 @@ class Connection : public std::enable_shared_from_this<Connection> {
   const ConnectionLimits limits_;
   const Handler handler_;
   std::function<void(Connection*)> closed_;
-  std::shared_ptr<Connection> self_;   // Until the socket is closed.
+  std::shared_ptr<Connection> self_;  // Until the socket is closed.
   RequestParser parser_;
-  std::string input_;                  // From parsed_ on it is not yet parsed.
+  std::string input_;  // From parsed_ on it is not yet parsed.
   size_t parsed_ = 0;
   char read_buffer_[16 << 10];
-  std::weak_ptr<Reply> reply_;         // The answer under way.
+  std::weak_ptr<Reply> reply_;  // The answer under way.
   bool answering_ = false;
   bool keep_alive_ = true;
-  int version_ = 11;                   // Of the request being answered.
+  int version_ = 11;  // Of the request being answered.
   bool closing_ = false;
   bool close_after_writes_ = false;
   bool input_ended_ = false;

@@ -40,9 +40,9 @@ std::string GroupBody(absl::string_view group, absl::string_view version) {
 
 void AppendLegacy(const api::ResourceInfo& resource, std::string* out) {
   absl::StrAppend(out, out->back() == '[' ? "" : ",", "{\"name\":", JsonString(resource.resource),
-                  ",\"singularName\":", JsonString(resource.singular), ",\"namespaced\":",
-                  resource.namespaced ? "true" : "false", ",\"kind\":", JsonString(resource.kind),
-                  ",\"verbs\":", List(resource.verbs));
+                  ",\"singularName\":", JsonString(resource.singular),
+                  ",\"namespaced\":", resource.namespaced ? "true" : "false",
+                  ",\"kind\":", JsonString(resource.kind), ",\"verbs\":", List(resource.verbs));
   if (!resource.short_names.empty()) {
     absl::StrAppend(out, ",\"shortNames\":", List(resource.short_names));
   }
@@ -51,9 +51,9 @@ void AppendLegacy(const api::ResourceInfo& resource, std::string* out) {
   }
   *out += "}";
   for (const auto& sub : resource.subresources) {
-    absl::StrAppend(out, ",{\"name\":", JsonString(absl::StrCat(resource.resource, "/", sub.name)),
-                    ",\"singularName\":\"\",\"namespaced\":",
-                    resource.namespaced ? "true" : "false");
+    absl::StrAppend(
+        out, ",{\"name\":", JsonString(absl::StrCat(resource.resource, "/", sub.name)),
+        ",\"singularName\":\"\",\"namespaced\":", resource.namespaced ? "true" : "false");
     if (sub.group != resource.group) {
       absl::StrAppend(out, ",\"group\":", JsonString(sub.group),
                       ",\"version\":", JsonString(sub.version));
@@ -70,11 +70,11 @@ std::string ResponseKind(absl::string_view group, absl::string_view version,
 
 void AppendAggregated(const api::ResourceInfo& resource, std::string* out) {
   const char* scope = resource.namespaced ? "Namespaced" : "Cluster";
-  absl::StrAppend(out, out->back() == '[' ? "" : ",",
-                  "{\"resource\":", JsonString(resource.resource), ",\"responseKind\":",
-                  ResponseKind(resource.group, resource.version, resource.kind), ",\"scope\":\"",
-                  scope, "\",\"singularResource\":", JsonString(resource.singular),
-                  ",\"verbs\":", List(resource.verbs));
+  absl::StrAppend(
+      out, out->back() == '[' ? "" : ",", "{\"resource\":", JsonString(resource.resource),
+      ",\"responseKind\":", ResponseKind(resource.group, resource.version, resource.kind),
+      ",\"scope\":\"", scope, "\",\"singularResource\":", JsonString(resource.singular),
+      ",\"verbs\":", List(resource.verbs));
   if (!resource.short_names.empty()) {
     absl::StrAppend(out, ",\"shortNames\":", List(resource.short_names));
   }
@@ -84,9 +84,8 @@ void AppendAggregated(const api::ResourceInfo& resource, std::string* out) {
   if (!resource.subresources.empty()) {
     *out += ",\"subresources\":[";
     for (const auto& sub : resource.subresources) {
-      absl::StrAppend(out, out->back() == '[' ? "" : ",",
-                      "{\"subresource\":", JsonString(sub.name), ",\"responseKind\":",
-                      ResponseKind(sub.group, sub.version, sub.kind),
+      absl::StrAppend(out, out->back() == '[' ? "" : ",", "{\"subresource\":", JsonString(sub.name),
+                      ",\"responseKind\":", ResponseKind(sub.group, sub.version, sub.kind),
                       ",\"verbs\":", List(sub.verbs), "}");
     }
     *out += "]";
@@ -97,9 +96,9 @@ void AppendAggregated(const api::ResourceInfo& resource, std::string* out) {
 }  // namespace
 
 std::string ApiVersionsJson(absl::string_view server_address) {
-  return absl::StrCat(
-      R"({"kind":"APIVersions","versions":["v1"],"serverAddressByClientCIDRs":[{"clientCIDR":"0.0.0.0/0","serverAddress":)",
-      JsonString(server_address), "}]}");
+  return absl::StrCat(R"({"kind":"APIVersions","versions":["v1"],)"
+                      R"("serverAddressByClientCIDRs":[{"clientCIDR":"0.0.0.0/0","serverAddress":)",
+                      JsonString(server_address), "}]}");
 }
 
 std::string ApiGroupListJson() {
@@ -135,9 +134,9 @@ std::string ApiResourceListJson(absl::string_view group, absl::string_view versi
 }
 
 std::string AggregatedJson(bool core, absl::string_view version) {
-  std::string out = absl::StrCat(
-      R"({"kind":"APIGroupDiscoveryList","apiVersion":"apidiscovery.k8s.io/)", version,
-      R"(","metadata":{},"items":[)");
+  std::string out =
+      absl::StrCat(R"({"kind":"APIGroupDiscoveryList","apiVersion":"apidiscovery.k8s.io/)", version,
+                   R"(","metadata":{},"items":[)");
   for (const auto& [group, group_version] : Groups()) {
     if (group.empty() != core) continue;
     absl::StrAppend(&out, out.back() == '[' ? "" : ",", "{\"metadata\":{");
@@ -153,7 +152,9 @@ std::string AggregatedJson(bool core, absl::string_view version) {
 }
 
 std::string VersionJson() {
-  return R"({"major":"1","minor":"35","gitVersion":"v1.35.0","gitCommit":"skiff","gitTreeState":"clean","buildDate":"2026-01-01T00:00:00Z","goVersion":"none","compiler":"gcc","platform":"linux/amd64"})";
+  return R"({"major":"1","minor":"35","gitVersion":"v1.35.0","gitCommit":"skiff",)"
+         R"("gitTreeState":"clean","buildDate":"2026-01-01T00:00:00Z","goVersion":"none",)"
+         R"("compiler":"gcc","platform":"linux/amd64"})";
 }
 
 }  // namespace skiff::apiserver::http

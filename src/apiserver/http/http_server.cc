@@ -23,8 +23,8 @@ absl::StatusOr<HostPort> Split(const std::string& address) {
   uint32_t port = 0;
   if (colon == std::string::npos || !absl::SimpleAtoi(address.substr(colon + 1), &port) ||
       port > 65535) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "listen address \"", address, "\": want HOST:PORT, such as 127.0.0.1:6443"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("listen address \"", address, "\": want HOST:PORT, such as 127.0.0.1:6443"));
   }
   out.host = address.substr(0, colon);
   out.port = static_cast<int>(port);
@@ -72,8 +72,9 @@ absl::StatusOr<std::string> HttpServer::ListenOnLoop(const std::string& address)
   SKIFF_ASSIGN_OR_RETURN(const HostPort where, Split(address));
   sockaddr_storage storage{};
   const int parsed =
-      where.v6 ? uv_ip6_addr(where.host.c_str(), where.port, reinterpret_cast<sockaddr_in6*>(&storage))
-               : uv_ip4_addr(where.host.c_str(), where.port, reinterpret_cast<sockaddr_in*>(&storage));
+      where.v6
+          ? uv_ip6_addr(where.host.c_str(), where.port, reinterpret_cast<sockaddr_in6*>(&storage))
+          : uv_ip4_addr(where.host.c_str(), where.port, reinterpret_cast<sockaddr_in*>(&storage));
   if (parsed != 0) {
     return absl::InvalidArgumentError(
         absl::StrCat("listen address \"", address, "\": the host must be an IP address"));

@@ -1,7 +1,7 @@
 // Listens, accepts, and hands every request to one handler.
 //
-// Threads: Listen and Close from any but the loop's; they block until the loop has done it. The handler
-// runs on the loop. Close before the loop is stopped.
+// Threads: Listen and Close from any but the loop's; they block until the loop has done it. The
+// handler runs on the loop. Close before the loop is stopped.
 #pragma once
 
 #include <memory>

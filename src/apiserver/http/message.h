@@ -13,13 +13,13 @@
 namespace skiff::apiserver::http {
 
 struct Request {
-  std::string method;                          // "GET"
-  std::string path;                            // Percent-decoded.
+  std::string method;                                      // "GET"
+  std::string path;                                        // Percent-decoded.
   std::vector<std::pair<std::string, std::string>> query;  // Decoded, in order.
   std::map<std::string, std::string> headers;  // By lower-case name; repeats joined by ", ".
   std::string body;
   bool keep_alive = true;
-  int version = 11;                            // 10 for HTTP/1.0.
+  int version = 11;  // 10 for HTTP/1.0.
 
   // Empty if absent; of repeats, the first.
   std::string Query(absl::string_view name) const;
@@ -40,8 +40,8 @@ struct Response {
                        std::string content_type = "text/plain; charset=utf-8");
 };
 
-// One request and the way to answer it, exactly once: with Send, or with Start, Writes and Finish. Lives
-// as long as somebody holds it; if its connection closes first, answering does nothing.
+// One request and the way to answer it, exactly once: with Send, or with Start, Writes and Finish.
+// Lives as long as somebody holds it; if its connection closes first, answering does nothing.
 //
 // Threads: the server's loop.
 class Exchange {
@@ -52,8 +52,8 @@ class Exchange {
 
   // A streamed answer: chunked, or up to the end of the connection for HTTP/1.0.
   virtual void Start(Response head) = 0;
-  // Sends the pieces one after the other without copying them. False if the connection is gone or its
-  // reader too slow (it is closed then, and OnClose's callback has run).
+  // Sends the pieces one after the other without copying them. False if the connection is gone or
+  // its reader too slow (it is closed then, and OnClose's callback has run).
   virtual bool Write(std::vector<std::shared_ptr<const std::string>> pieces) = 0;
   virtual void Finish() = 0;
   // Called once if the client goes away before the answer is complete.

@@ -12,8 +12,8 @@ enum class Encoding { kJson, kYaml, kProtobuf };
 
 struct Format {
   Encoding encoding = Encoding::kJson;
-  // The transformation asked for: "", "Table", "PartialObjectMetadata", "PartialObjectMetadataList",
-  // "APIGroupDiscoveryList"; with its version.
+  // The transformation asked for: "", "Table", "PartialObjectMetadata",
+  // "PartialObjectMetadataList", "APIGroupDiscoveryList"; with its version.
   std::string as;
   std::string version;
 };

@@ -128,9 +128,8 @@ std::string RequestParser::error_text() const {
     case 413:
       return absl::StrCat("limit is ", limits_.body_bytes, " bytes");
     default:
-      return absl::StrCat("malformed HTTP request: ", beast_->no_host
-                                                          ? "it has no Host header"
-                                                          : beast_->failure.message());
+      return absl::StrCat("malformed HTTP request: ",
+                          beast_->no_host ? "it has no Host header" : beast_->failure.message());
   }
 }
 

@@ -13,7 +13,7 @@ enum class IncludeObject { kNone, kMetadata, kObject };
 
 struct TableOptions {
   IncludeObject include = IncludeObject::kMetadata;
-  bool columns = true;          // Later tables of a watch leave the definitions out.
+  bool columns = true;  // Later tables of a watch leave the definitions out.
   std::string resource_version;
   std::string continue_token;
   int64_t remaining = 0;
