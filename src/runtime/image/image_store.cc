@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <simdjson.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -54,6 +55,13 @@ absl::Status WriteFile(const std::string& path, absl::string_view content) {
   return absl::OkStatus();
 }
 
+// Held while the directory is changed: another process may load an image into the same store.
+absl::StatusOr<UniqueFd> LockStore(const std::string& dir) {
+  UniqueFd fd(open((dir + "/lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!fd.valid() || flock(fd.get(), LOCK_EX) != 0) return ErrnoStatus(errno, dir + "/lock");
+  return fd;
+}
+
 std::vector<std::string> Strings(simdjson::simdjson_result<dom::element> list) {
   std::vector<std::string> out;
   dom::array items;
@@ -79,6 +87,7 @@ absl::StatusOr<std::unique_ptr<ImageStore>> ImageStore::Open(std::string dir) {
   }
   std::unique_ptr<ImageStore> store(new ImageStore(std::move(dir)));
   absl::MutexLock lock(&store->mutex_);
+  SKIFF_ASSIGN_OR_RETURN(const UniqueFd held, LockStore(store->dir_));
   // What a crash left half-made.
   RemoveTree(absl::StrCat(store->dir_, "/staging"));
   SKIFF_RETURN_IF_ERROR(MakeDirectory(absl::StrCat(store->dir_, "/staging")));
@@ -87,7 +96,7 @@ absl::StatusOr<std::unique_ptr<ImageStore>> ImageStore::Open(std::string dir) {
 }
 
 // One "reference<space>id" a line: both are free of spaces.
-absl::Status ImageStore::ReadIndex() {
+absl::Status ImageStore::ReadIndex() const {
   index_.clear();
   auto text = ReadWholeFile(absl::StrCat(dir_, "/images"));
   if (absl::IsNotFound(text.status())) return absl::OkStatus();
@@ -172,6 +181,8 @@ absl::StatusOr<Image> ImageStore::LoadOne(const ImageManifest& manifest) {
 
 absl::StatusOr<std::vector<Image>> ImageStore::Load(const std::string& path) {
   absl::MutexLock lock(&mutex_);
+  SKIFF_ASSIGN_OR_RETURN(const UniqueFd held, LockStore(dir_));
+  SKIFF_RETURN_IF_ERROR(ReadIndex());
   const std::string staging = absl::StrCat(dir_, "/staging/archive");
   RemoveTree(staging);
   SKIFF_RETURN_IF_ERROR(MakeDirectory(staging));
@@ -234,6 +245,7 @@ absl::StatusOr<Image> ImageStore::ReadImage(const std::string& id) const {
 
 absl::StatusOr<Image> ImageStore::Find(absl::string_view reference) const {
   absl::MutexLock lock(&mutex_);
+  SKIFF_RETURN_IF_ERROR(ReadIndex());
   if (const auto it = index_.find(std::string(reference)); it != index_.end()) {
     return ReadImage(it->second);
   }
@@ -253,6 +265,7 @@ absl::StatusOr<Image> ImageStore::Find(absl::string_view reference) const {
 
 std::vector<Image> ImageStore::List() const {
   absl::MutexLock lock(&mutex_);
+  if (!ReadIndex().ok()) return {};
   std::set<std::string> ids;
   for (const auto& [reference, id] : index_) ids.insert(id);
   std::vector<Image> out;
@@ -264,6 +277,8 @@ std::vector<Image> ImageStore::List() const {
 
 absl::Status ImageStore::Remove(absl::string_view reference) {
   absl::MutexLock lock(&mutex_);
+  SKIFF_ASSIGN_OR_RETURN(const UniqueFd held, LockStore(dir_));
+  SKIFF_RETURN_IF_ERROR(ReadIndex());
   std::string name(reference);
   if (!index_.contains(name)) {
     SKIFF_ASSIGN_OR_RETURN(name, NormalizeReference(reference));

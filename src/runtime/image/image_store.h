@@ -5,7 +5,7 @@
 // layer unpacked once, by its diff id), images (a line a reference: "reference id"). A layer appears under its
 // final name only when it is whole, so a crash leaves nothing half-made that is used.
 //
-// Threads: any; loads are serialised. Everything blocks on disk.
+// Threads: any; loads are serialised, between processes as well. Everything blocks on disk.
 #pragma once
 
 #include <map>
@@ -60,7 +60,7 @@ class ImageStore {
 
  private:
   explicit ImageStore(std::string dir) : dir_(std::move(dir)) {}
-  absl::Status ReadIndex() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status ReadIndex() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status WriteIndex() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<Image> LoadOne(const ImageManifest& manifest)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -72,7 +72,8 @@ class ImageStore {
 
   const std::string dir_;
   mutable absl::Mutex mutex_;
-  std::map<std::string, std::string> index_ ABSL_GUARDED_BY(mutex_);  // reference -> id
+  // Read anew for each call: another process may have changed it.
+  mutable std::map<std::string, std::string> index_ ABSL_GUARDED_BY(mutex_);  // reference -> id
 };
 
 }  // namespace skiff::runtime
