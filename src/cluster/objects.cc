@@ -42,20 +42,6 @@ absl::Status Name(absl::Status status, const google::protobuf::Message& message)
                                                   "\""));
 }
 
-// `applied` with the annotation that remembers it, as kubectl writes it.
-JsonValue WithAnnotation(const JsonValue& applied) {
-  JsonValue out = applied;
-  JsonValue& meta = out.Member("metadata");
-  if (!meta.is_object()) meta = JsonValue::Object();
-  JsonValue& annotations = meta.Member("annotations");
-  if (!annotations.is_object()) annotations = JsonValue::Object();
-  annotations.Erase(kLastApplied);
-  const std::string remembered = absl::StrCat(out.ToString(), "\n");
-  out.Member("metadata").Member("annotations").Member(kLastApplied) =
-      JsonValue::String(remembered);
-  return out;
-}
-
 }  // namespace
 
 absl::StatusOr<client::WriteResult> Objects::Commit(client::Write write) {
@@ -77,14 +63,9 @@ absl::StatusOr<api::ObjectPtr> Objects::Find(const api::ResourceInfo& resource,
 absl::StatusOr<Applied::Outcome> Objects::Bring(const api::ObjectPtr& live,
                                                 const std::string& applied) {
   SKIFF_ASSIGN_OR_RETURN(const JsonValue wanted, JsonValue::Parse(applied));
-  JsonValue last = JsonValue::Object();
-  const auto& annotations = live->meta().annotations();
-  if (const auto it = annotations.find(std::string(kLastApplied)); it != annotations.end()) {
-    // Whatever is there that does not parse was not written by an apply.
-    if (auto parsed = JsonValue::Parse(it->second); parsed.ok()) last = *std::move(parsed);
-  }
+  SKIFF_ASSIGN_OR_RETURN(const JsonValue current, JsonValue::Parse(*live->Json()));
   const google::protobuf::Descriptor* type = live->message().GetDescriptor();
-  const JsonValue patch = ThreeWayPatch(last, WithAnnotation(wanted), type);
+  const JsonValue patch = ThreeWayPatch(LastAppliedOf(current), WithLastApplied(wanted), type);
   SKIFF_ASSIGN_OR_RETURN(const std::string patched,
                          api::StrategicMergePatch(*live->Json(), patch.ToString(), type));
   api::MessagePtr message(live->message().New());
@@ -118,7 +99,7 @@ absl::StatusOr<Applied> Objects::ApplyOne(const std::string& json, const std::st
       if (outcome.ok()) applied.outcome = *outcome;
     } else if (absl::IsNotFound(live.status())) {
       SKIFF_ASSIGN_OR_RETURN(const JsonValue wanted, JsonValue::Parse(json));
-      SKIFF_ASSIGN_OR_RETURN(api::MessagePtr fresh, Read(WithAnnotation(wanted).ToString()));
+      SKIFF_ASSIGN_OR_RETURN(api::MessagePtr fresh, Read(WithLastApplied(wanted).ToString()));
       if (resource.namespaced) {
         api::MutableMetaOf(fresh.get())->set_namespace_(applied.object.name_space);
       }

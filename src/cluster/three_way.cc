@@ -69,4 +69,27 @@ JsonValue ThreeWayPatch(const JsonValue& last, const JsonValue& applied,
   return out;
 }
 
+JsonValue WithLastApplied(const JsonValue& applied) {
+  JsonValue out = applied;
+  JsonValue& meta = out.Member("metadata");
+  if (!meta.is_object()) meta = JsonValue::Object();
+  JsonValue& annotations = meta.Member("annotations");
+  if (!annotations.is_object()) annotations = JsonValue::Object();
+  annotations.Erase(kLastApplied);
+  const std::string remembered = out.ToString() + "\n";
+  out.Member("metadata").Member("annotations").Member(kLastApplied) =
+      JsonValue::String(remembered);
+  return out;
+}
+
+JsonValue LastAppliedOf(const JsonValue& live) {
+  const JsonValue* meta = live.Find("metadata");
+  const JsonValue* annotations = meta == nullptr ? nullptr : meta->Find("annotations");
+  const JsonValue* text = annotations == nullptr ? nullptr : annotations->Find(kLastApplied);
+  // Whatever is there that does not parse was not written by an apply.
+  absl::StatusOr<JsonValue> parsed = JsonValue::Object();
+  if (text != nullptr) parsed = JsonValue::Parse(text->text());
+  return parsed.ok() && parsed->is_object() ? *std::move(parsed) : JsonValue::Object();
+}
+
 }  // namespace skiff::cluster

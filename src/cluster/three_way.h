@@ -19,4 +19,9 @@ inline constexpr absl::string_view kLastApplied =
 api::JsonValue ThreeWayPatch(const api::JsonValue& last, const api::JsonValue& applied,
                              const google::protobuf::Descriptor* type);
 
+// `applied` with the annotation that remembers it, as kubectl writes it.
+api::JsonValue WithLastApplied(const api::JsonValue& applied);
+// What the annotation of a live object remembers; an empty object if nothing, or nothing readable.
+api::JsonValue LastAppliedOf(const api::JsonValue& live);
+
 }  // namespace skiff::cluster

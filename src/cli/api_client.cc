@@ -1,0 +1,162 @@
+#include "cli/api_client.h"
+
+#include <curl/curl.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <memory>
+#include <sstream>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "api/codec.h"
+#include "api/errors.h"
+#include "api/json_value.h"
+#include "base/status.h"
+
+namespace skiff::cli {
+namespace {
+
+struct FreeCurl {
+  void operator()(CURL* curl) const { curl_easy_cleanup(curl); }
+};
+using CurlPtr = std::unique_ptr<CURL, FreeCurl>;
+
+std::string Text(const api::JsonValue* value) {
+  return value != nullptr && value->is_string() ? value->text() : "";
+}
+
+// The member `name` of the item of that name in a kubeconfig's list.
+const api::JsonValue* Named(const api::JsonValue& config, const char* list, const std::string& name,
+                            const char* member) {
+  const api::JsonValue* items = config.Find(list);
+  if (items == nullptr) return nullptr;
+  for (const api::JsonValue& item : items->items()) {
+    if (Text(item.Find("name")) == name) return item.Find(member);
+  }
+  return nullptr;
+}
+
+absl::Status ErrorOf(const ApiClient::Reply& reply) {
+  metav1::Status status;
+  if (api::DecodeJson(reply.body, &status).ok() && !status.message().empty()) {
+    return api::FromMetaStatus(status);
+  }
+  return absl::UnknownError(absl::StrCat("the server answered ", reply.status, ": ",
+                                         absl::StripAsciiWhitespace(reply.body)));
+}
+
+size_t Append(char* data, size_t size, size_t count, void* into) {
+  static_cast<std::string*>(into)->append(data, size * count);
+  return size * count;
+}
+
+}  // namespace
+
+std::string Escape(const std::string& text) {
+  char* escaped = curl_easy_escape(nullptr, text.c_str(), static_cast<int>(text.size()));
+  std::string out = escaped;
+  curl_free(escaped);
+  return out;
+}
+
+absl::StatusOr<ApiClient> ApiClient::FromKubeconfig(const std::string& kubeconfig) {
+  std::string path = kubeconfig;
+  if (path.empty() && std::getenv("KUBECONFIG") != nullptr) path = std::getenv("KUBECONFIG");
+  if (path.empty() && std::getenv("HOME") != nullptr) {
+    path = absl::StrCat(std::getenv("HOME"), "/.kube/config");
+  }
+  std::ifstream file(path);
+  if (!file) {
+    return absl::NotFoundError(absl::StrCat("kubeconfig ", path,
+                                            " cannot be read: start a cluster with `skiff dev`, or "
+                                            "name the file with --kubeconfig"));
+  }
+  std::ostringstream text;
+  text << file.rdbuf();
+  const auto documents = api::YamlToJson(text.str());
+  if (!documents.ok() || documents->empty()) {
+    return absl::InvalidArgumentError(absl::StrCat("kubeconfig ", path, ": ",
+                                                   documents.ok() ? "it is empty"
+                                                                  : documents.status().message()));
+  }
+  SKIFF_ASSIGN_OR_RETURN(const api::JsonValue config, api::JsonValue::Parse(documents->front()));
+  const api::JsonValue* context =
+      Named(config, "contexts", Text(config.Find("current-context")), "context");
+  const api::JsonValue* cluster =
+      context == nullptr ? nullptr
+                         : Named(config, "clusters", Text(context->Find("cluster")), "cluster");
+  const std::string server = cluster == nullptr ? "" : Text(cluster->Find("server"));
+  if (server.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("kubeconfig ", path, ": its current context names no server"));
+  }
+  return ApiClient(server);
+}
+
+absl::StatusOr<ApiClient::Reply> ApiClient::Call(const std::string& method,
+                                                 const std::string& path, const std::string& body,
+                                                 const std::string& content_type,
+                                                 const std::string& accept) {
+  const CurlPtr curl(curl_easy_init());
+  Reply reply;
+  const std::string url = server_ + path;
+  curl_slist* headers = curl_slist_append(nullptr, absl::StrCat("Accept: ", accept).c_str());
+  headers = curl_slist_append(headers, absl::StrCat("Content-Type: ", content_type).c_str());
+  headers = curl_slist_append(headers, "Expect:");
+  curl_easy_setopt(curl.get(), CURLOPT_URL, url.c_str());
+  curl_easy_setopt(curl.get(), CURLOPT_CUSTOMREQUEST, method.c_str());
+  curl_easy_setopt(curl.get(), CURLOPT_HTTPHEADER, headers);
+  curl_easy_setopt(curl.get(), CURLOPT_NOSIGNAL, 1L);
+  if (!body.empty()) {
+    curl_easy_setopt(curl.get(), CURLOPT_POSTFIELDS, body.data());
+    curl_easy_setopt(curl.get(), CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
+  }
+  curl_easy_setopt(curl.get(), CURLOPT_WRITEFUNCTION, &Append);
+  curl_easy_setopt(curl.get(), CURLOPT_WRITEDATA, &reply.body);
+  const CURLcode code = curl_easy_perform(curl.get());
+  curl_slist_free_all(headers);
+  if (code != CURLE_OK) {
+    return absl::UnavailableError(absl::StrCat("the server ", server_, " cannot be reached: ",
+                                               curl_easy_strerror(code)));
+  }
+  long status = 0;
+  curl_easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &status);
+  reply.status = static_cast<int>(status);
+  if (reply.status >= 400) return ErrorOf(reply);
+  return reply;
+}
+
+absl::Status ApiClient::Stream(const std::string& path,
+                               std::function<bool(absl::string_view)> take) {
+  const CurlPtr curl(curl_easy_init());
+  struct Sink {
+    CURL* curl;
+    std::function<bool(absl::string_view)> take;
+    std::string error;
+  } sink{curl.get(), std::move(take), ""};
+  const std::string url = server_ + path;
+  curl_easy_setopt(curl.get(), CURLOPT_URL, url.c_str());
+  curl_easy_setopt(curl.get(), CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(curl.get(), CURLOPT_WRITEDATA, &sink);
+  curl_easy_setopt(curl.get(), CURLOPT_WRITEFUNCTION,
+                   +[](char* data, size_t size, size_t count, void* into) -> size_t {
+                     auto* to = static_cast<Sink*>(into);
+                     long status = 0;
+                     curl_easy_getinfo(to->curl, CURLINFO_RESPONSE_CODE, &status);
+                     if (status >= 400) {
+                       to->error.append(data, size * count);
+                       return size * count;
+                     }
+                     return to->take({data, size * count}) ? size * count : 0;
+                   });
+  const CURLcode code = curl_easy_perform(curl.get());
+  long status = 0;
+  curl_easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &status);
+  if (status >= 400) return ErrorOf({static_cast<int>(status), sink.error});
+  if (code == CURLE_OK || code == CURLE_WRITE_ERROR) return absl::OkStatus();
+  return absl::UnavailableError(
+      absl::StrCat("the stream from ", server_, " broke: ", curl_easy_strerror(code)));
+}
+
+}  // namespace skiff::cli

@@ -1,0 +1,39 @@
+// A cluster's API over HTTP, as the command line speaks it.
+//
+// Threads: one at a time.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "absl/status/statusor.h"
+
+namespace skiff::cli {
+
+class ApiClient {
+ public:
+  // Reads `kubeconfig` (empty: $KUBECONFIG, or ~/.kube/config) for the server of its current context.
+  // kNotFound, kInvalidArgument: naming the file.
+  static absl::StatusOr<ApiClient> FromKubeconfig(const std::string& kubeconfig);
+
+  struct Reply {
+    int status = 0;
+    std::string body;
+  };
+  // `path` begins with a slash. An answer of 400 and above is an error with the server's own words.
+  absl::StatusOr<Reply> Call(const std::string& method, const std::string& path,
+                             const std::string& body = "",
+                             const std::string& content_type = "application/json",
+                             const std::string& accept = "application/json");
+  // Hands on the body as it comes, until it ends or `take` returns false.
+  absl::Status Stream(const std::string& path, std::function<bool(absl::string_view)> take);
+
+ private:
+  explicit ApiClient(std::string server) : server_(std::move(server)) {}
+  std::string server_;
+};
+
+// For a URL's path or query (RFC 3986).
+std::string Escape(const std::string& text);
+
+}  // namespace skiff::cli
