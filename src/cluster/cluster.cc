@@ -117,8 +117,9 @@ class LocalCluster final : public Cluster {
                                                      sink_, &metrics_));
     SKIFF_RETURN_IF_ERROR(Listen());
     for (const std::string& name : nodes_->names()) {
-      SKIFF_RETURN_IF_ERROR(
-          objects_->Wait({"nodes", "", name}, "condition=Ready", absl::Seconds(30)));
+      for (const char* condition : {"create", "condition=Ready"}) {
+        SKIFF_RETURN_IF_ERROR(objects_->Wait({"nodes", "", name}, condition, absl::Seconds(30)));
+      }
     }
     return absl::OkStatus();
   }

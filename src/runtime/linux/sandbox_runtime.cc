@@ -41,9 +41,12 @@ absl::Status MakeDirs(const std::string& path) {
   return error ? ErrnoStatus(error.value(), path) : absl::OkStatus();
 }
 
-// Starts the head binary with our standard error and output going to `out`.
+// Starts the head binary with our standard error and output going to `out`. Descriptors of the host that
+// are not close-on-exec go along, and the head closes them first thing: here they cannot be, for the
+// binary's own is among them.
 absl::StatusOr<pid_t> SpawnHead(int binary, const std::vector<std::string>& words, int out) {
-  const std::string path = absl::StrCat("/proc/self/fd/", binary);
+  // Where the child has it, once its descriptors are in place.
+  const std::string path = "/proc/self/fd/3";
   std::vector<char*> argv;
   for (const std::string& word : words) argv.push_back(const_cast<char*>(word.c_str()));
   argv.push_back(nullptr);
@@ -59,7 +62,8 @@ absl::StatusOr<pid_t> SpawnHead(int binary, const std::vector<std::string>& word
   posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
   posix_spawn_file_actions_adddup2(&actions, out, 1);
   posix_spawn_file_actions_adddup2(&actions, out, 2);
-  posix_spawn_file_actions_addclosefrom_np(&actions, 3);
+  posix_spawn_file_actions_adddup2(&actions, binary, 3);
+  posix_spawn_file_actions_addclosefrom_np(&actions, 4);
   // The host's signal mask and dispositions are its own: the head begins afresh.
   sigset_t none, all;
   sigemptyset(&none);

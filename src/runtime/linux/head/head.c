@@ -382,6 +382,7 @@ static int boot(const char *dir, unsigned long flags, const char *hostname) {
 }
 
 int main(int argc, char **argv) {
+  close_range(3, ~0U, 0); /* What the host left open is not a pod's business. */
   if (argc == 5 && strcmp(argv[1], "pod") == 0) {
     return boot(argv[2], strtoul(argv[3], NULL, 10), argv[4]);
   }
