@@ -110,6 +110,12 @@ ApiHandler::ApiHandler(Server* server, Executor* loop, client::NodeDirectory* no
 
 ApiHandler::~ApiHandler() { *alive_ = false; }
 
+void ApiHandler::SetAddress(std::string address) {
+  loop_->Post([this, alive = alive_, address = std::move(address)]() mutable {
+    if (*alive) address_ = std::move(address);
+  });
+}
+
 void ApiHandler::Handle(std::shared_ptr<Exchange> exchange) {
   metrics_
       ->Counter("apiserver_request_total", "Requests by method.",

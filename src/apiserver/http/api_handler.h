@@ -28,8 +28,8 @@ class ApiHandler {
 
   void Handle(std::shared_ptr<Exchange> exchange);
 
-  // The address that discovery names.
-  void SetAddress(std::string address) { address_ = std::move(address); }
+  // The address that discovery names. Any thread.
+  void SetAddress(std::string address);
 
  private:
   // Where a path leads.
