@@ -60,7 +60,6 @@ constexpr Refused kRefused[] = {
     {"open_by_handle_at", CAP_DAC_READ_SEARCH},
     {"open_tree", CAP_SYS_ADMIN},
     {"perf_event_open", CAP_PERFMON},
-    {"personality", -2},  // Only some values; see below.
     {"pidfd_getfd", CAP_SYS_PTRACE},
     {"pivot_root", CAP_SYS_ADMIN},
     {"process_vm_readv", CAP_SYS_PTRACE},
@@ -104,7 +103,7 @@ bool Has(uint64_t capabilities, int capability) {
 
 absl::Status AddRules(scmp_filter_ctx context, uint64_t capabilities) {
   for (const Refused& refused : kRefused) {
-    if (refused.capability == -2 || Has(capabilities, refused.capability)) continue;
+    if (Has(capabilities, refused.capability)) continue;
     const int number = seccomp_syscall_resolve_name(refused.name);
     if (number == __NR_SCMP_ERROR || number < 0) continue;  // Not on this architecture.
     if (const int error = seccomp_rule_add(context, SCMP_ACT_ERRNO(EPERM), number, 0)) {

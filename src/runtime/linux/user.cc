@@ -5,6 +5,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
@@ -47,6 +49,23 @@ absl::Status NoSuch(absl::string_view what, absl::string_view name) {
       absl::StrCat("unable to find ", what, " ", name, ": no matching entries in the image"));
 }
 
+void AddOnce(int64_t group, std::vector<int64_t>* groups) {
+  if (std::find(groups->begin(), groups->end(), group) == groups->end()) groups->push_back(group);
+}
+
+// The groups of /etc/group whose member lists name the user.
+void AddMemberships(const std::string& table, const std::string& name,
+                    std::vector<int64_t>* groups) {
+  for (const absl::string_view line : absl::StrSplit(table, '\n')) {
+    const std::vector<std::string> fields = absl::StrSplit(line, ':');
+    int64_t gid = 0;
+    if (fields.size() < 4 || !absl::SimpleAtoi(fields[2], &gid)) continue;
+    for (const absl::string_view member : absl::StrSplit(fields[3], ',')) {
+      if (member == name) AddOnce(gid, groups);
+    }
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<User> ResolveUser(const ContainerSpec& container, const Image& image) {
@@ -87,8 +106,10 @@ absl::StatusOr<User> ResolveUser(const ContainerSpec& container, const Image& im
   if (user.uid < 0 || user.gid < 0) {
     return absl::InvalidArgumentError("user and group numbers must not be negative");
   }
-  user.groups = container.supplemental_groups;
-  if (user.groups.empty()) user.groups.push_back(user.gid);
+  // Its own group, those that the image puts it into, and those that the pod adds.
+  user.groups.push_back(user.gid);
+  if (!row.empty()) AddMemberships(group, row[0], &user.groups);
+  for (const int64_t extra : container.supplemental_groups) AddOnce(extra, &user.groups);
   return user;
 }
 

@@ -235,6 +235,18 @@ static int do_fork(void) {
   _exit(WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
 }
 
+/* Errors of exec are worded as every container runtime words them. */
+static const char *exec_error(void) {
+  switch (errno) {
+    case ENOENT: return "no such file or directory";
+    case EACCES: return "permission denied";
+    case ENOEXEC: return "exec format error";
+    case ENOTDIR: return "not a directory";
+    case E2BIG: return "argument list too long";
+    default: return strerror(errno);
+  }
+}
+
 static const char *env_value(const char *name) {
   size_t size = strlen(name);
   for (int i = 0; i < env_count; ++i) {
@@ -253,7 +265,7 @@ static int do_exec(void) {
   const char *program = argv_words[0];
   if (strchr(program, '/') != NULL) {
     execve(program, argv_words, env_words);
-    snprintf(problem, sizeof problem, "exec: \"%s\": %s", program, strerror(errno));
+    snprintf(problem, sizeof problem, "exec: \"%s\": %s", program, exec_error());
     return -1;
   }
   const char *path = env_value("PATH");
