@@ -85,8 +85,9 @@ class ContainerChecker {
         errors_->Duplicate(path / "name", container.name());
       }
     }
+    // A program of this machine comes without an image.
     if (container.image().empty()) {
-      errors_->Required(path / "image");
+      if (spec_.runtime_class_name() != "process") errors_->Required(path / "image");
     } else if (absl::StripAsciiWhitespace(container.image()).size() != container.image().size()) {
       errors_->Invalid(path / "image", container.image(),
                        "must not have leading or trailing whitespace");

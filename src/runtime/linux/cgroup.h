@@ -28,6 +28,9 @@ class Cgroups {
   // The files to write "0" to in order to join: one a hierarchy.
   std::vector<std::string> ProcsFiles(const std::string& group) const;
 
+  // Where the group is in the v2 hierarchy.
+  std::string V2(const std::string& group) const;
+
   // SIGKILL to every process in the group and below it.
   absl::Status Kill(const std::string& group) const;
   // Kills, and removes the group and those below it. Blocks until its processes are gone, at most 5 s.
@@ -46,7 +49,6 @@ class Cgroups {
  private:
   bool HasV2(const std::string& controller) const;
   std::string V1(const std::string& controller, const std::string& group) const;
-  std::string V2(const std::string& group) const;
   absl::Status EnableControllers(const std::string& group) const;
   absl::Status LimitV1(const std::string& group, const Resources& limits) const;
   absl::Status LimitV2(const std::string& group, const Resources& limits) const;

@@ -160,9 +160,11 @@ std::vector<std::pair<std::string, std::string>> Environment(const PodSpec& pod,
 
 }  // namespace
 
-void AddProgram(const std::vector<std::pair<std::string, std::string>>& env,
-                const std::vector<std::string>& argv, Script* script) {
+void AddEnvironment(const std::vector<std::pair<std::string, std::string>>& env, Script* script) {
   for (const auto& [name, value] : env) script->Step({"env", absl::StrCat(name, "=", value)});
+}
+
+void AddArguments(const std::vector<std::string>& argv, Script* script) {
   for (const std::string& word : argv) script->Step({"arg", word});
   script->Step({"exec"});
 }
@@ -199,8 +201,11 @@ absl::StatusOr<Launch> LinuxLaunch(const PodSpec& pod, const ContainerSpec& cont
                                                          : "/";
   script.Step({"cwd", cwd});
   if (container.read_only_root) script.Step({"remount-ro", "/"});
-  SKIFF_RETURN_IF_ERROR(AddRights(container, user, &script));
-  AddProgram(Environment(pod, container, image), Argv(container, image), &script);
+  launch.program.Step({"cwd", cwd});
+  SKIFF_RETURN_IF_ERROR(AddRights(container, user, &launch.program));
+  AddEnvironment(Environment(pod, container, image), &launch.program);
+  script.Append(launch.program.bytes());
+  AddArguments(Argv(container, image), &script);
   return launch;
 }
 

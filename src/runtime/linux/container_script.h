@@ -20,6 +20,9 @@ struct ContainerPlace {
 
 struct Launch {
   Script script;
+  // The part of it that every further program in the container begins with as well: directory, rights and
+  // environment.
+  Script program;
   unsigned long namespaces = 0;  // CLONE_NEW… of the container's own.
   std::string image_id;
 };
@@ -33,8 +36,9 @@ absl::StatusOr<Launch> LinuxLaunch(const PodSpec& pod, const ContainerSpec& cont
 absl::StatusOr<Launch> ProcessLaunch(const PodSpec& pod, const ContainerSpec& container,
                                      const ContainerPlace& place);
 
-// The environment and arguments, and execve: the end of every script.
-void AddProgram(const std::vector<std::pair<std::string, std::string>>& env,
-                const std::vector<std::string>& argv, Script* script);
+void AddEnvironment(const std::vector<std::pair<std::string, std::string>>& env, Script* script);
+
+// The arguments, and execve: the end of every script.
+void AddArguments(const std::vector<std::string>& argv, Script* script);
 
 }  // namespace skiff::runtime

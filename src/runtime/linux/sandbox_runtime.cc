@@ -13,14 +13,17 @@
 
 #include <cerrno>
 #include <filesystem>
+#include <set>
 
 #include "absl/cleanup/cleanup.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "base/status.h"
 #include "base/unique_fd.h"
+#include "runtime/image/digest.h"
 #include "runtime/linux/records.h"
 #include "runtime/linux/sandbox_watch.h"
 
@@ -85,6 +88,38 @@ int WaitFor(pid_t pid) {
   return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
+// What names a directory and a cgroup must not be a path.
+absl::Status CheckName(absl::string_view what, absl::string_view name) {
+  bool good = !name.empty() && name.size() <= 200;
+  for (const char c : name) good = good && (absl::ascii_isalnum(c) || c == '-' || c == '_');
+  if (good) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("\"", name, "\" is no ", what, ": use letters, digits and dashes"));
+}
+
+std::string FormatPod(const PodSpec& pod) {
+  std::map<std::string, std::string> fields = {{"log_dir", pod.log_dir},
+                                               {"hostname", pod.hostname},
+                                               {"host_pid", pod.host_pid ? "1" : "0"},
+                                               {"host_network", pod.host_network ? "1" : "0"}};
+  for (const auto& [name, value] : pod.sysctls) fields["sysctl." + name] = value;
+  return FormatFields(fields);
+}
+
+// What StartPod wrote down; empty fields if it is damaged.
+PodSpec ReadPod(const std::string& dir, const std::string& uid) {
+  PodSpec pod;
+  pod.uid = uid;
+  for (const auto& [key, value] : ParseFields(ReadRecord(dir + "/pod"))) {
+    if (key == "log_dir") pod.log_dir = value;
+    if (key == "hostname") pod.hostname = value;
+    if (key == "host_pid") pod.host_pid = value == "1";
+    if (key == "host_network") pod.host_network = value == "1";
+    if (absl::StartsWith(key, "sysctl.")) pod.sysctls[key.substr(7)] = value;
+  }
+  return pod;
+}
+
 absl::Time FromNanos(int64_t nanos) { return absl::FromUnixNanos(nanos); }
 
 }  // namespace
@@ -121,7 +156,19 @@ absl::Status SandboxRuntime::Init() {
     Tell(uid);
   });
   SKIFF_ASSIGN_OR_RETURN(const std::vector<PodState> pods, List());
-  for (const PodState& pod : pods) Watch(pod.uid, pod.head_pid);
+  for (const PodState& pod : pods) {
+    Watch(pod.uid, pod.head_pid);
+    // A head that was killed takes its containers along, except what shares the host's pids.
+    if (!pod.alive) SKIFF_RETURN_IF_ERROR(cgroups_.Kill(Group(pod.uid)));
+  }
+  if (options_.images == nullptr) return absl::OkStatus();
+  auto devices = DeviceFilter::Load();
+  if (devices.ok()) {
+    devices_ = *std::move(devices);
+  } else {
+    options_.logger.Warning("root in a container may open any device of this machine: %s",
+                            std::string(devices.status().message()));
+  }
   return absl::OkStatus();
 }
 
@@ -163,8 +210,10 @@ absl::StatusOr<std::vector<PodState>> SandboxRuntime::List() {
   std::vector<PodState> out;
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(options_.state_dir, error)) {
-    SKIFF_ASSIGN_OR_RETURN(PodState pod, State(entry.path().filename()));
-    out.push_back(std::move(pod));
+    auto pod = State(entry.path().filename());
+    if (absl::IsNotFound(pod.status())) continue;  // Removed since.
+    SKIFF_RETURN_IF_ERROR(pod.status());
+    out.push_back(*std::move(pod));
   }
   if (error) return ErrnoStatus(error.value(), options_.state_dir);
   return out;
@@ -175,17 +224,13 @@ absl::StatusOr<PodState> SandboxRuntime::StartPod(const PodSpec& pod) {
     return absl::UnimplementedError(
         "shareProcessNamespace is not supported: leave it out or set it to false");
   }
+  SKIFF_RETURN_IF_ERROR(CheckName("pod uid", pod.uid));
   const std::string dir = Dir(pod.uid);
   if (LivingHead(dir) != 0) return State(pod.uid);
-  SKIFF_RETURN_IF_ERROR(RemovePod(pod.uid));  // What a dead sandbox left.
+  SKIFF_RETURN_IF_ERROR(RemoveSandbox(pod.uid, /*with_logs=*/false));  // What a dead one left.
   SKIFF_RETURN_IF_ERROR(MakeDirs(dir));
   SKIFF_RETURN_IF_ERROR(MakeDirs(pod.log_dir));
-  SKIFF_RETURN_IF_ERROR(WriteRecord(dir + "/pod", FormatFields({
-                                                      {"log_dir", pod.log_dir},
-                                                      {"hostname", pod.hostname},
-                                                      {"host_pid", pod.host_pid ? "1" : "0"},
-                                                      {"host_network", pod.host_network ? "1" : "0"},
-                                                  })));
+  SKIFF_RETURN_IF_ERROR(WriteRecord(dir + "/pod", FormatPod(pod)));
   SKIFF_RETURN_IF_ERROR(cgroups_.Make(Group(pod.uid), pod.resources));
   const absl::Status spawned = Spawn(pod, dir);
   if (!spawned.ok()) {
@@ -251,6 +296,8 @@ absl::StatusOr<std::string> SandboxRuntime::Order(const std::string& dir,
 
 absl::StatusOr<ContainerState> SandboxRuntime::StartContainer(const std::string& pod_uid,
                                                               const ContainerSpec& container) {
+  SKIFF_RETURN_IF_ERROR(CheckName("pod uid", pod_uid));
+  SKIFF_RETURN_IF_ERROR(CheckName("container name", container.name));
   const std::string dir = Dir(pod_uid);
   if (LivingHead(dir) == 0) {
     return absl::NotFoundError(absl::StrCat("pod ", pod_uid, " has no living sandbox"));
@@ -260,14 +307,53 @@ absl::StatusOr<ContainerState> SandboxRuntime::StartContainer(const std::string&
       it != attempts.end() && it->second >= container.attempt) {
     return ReadContainer(pod_uid, container.name, it->second, /*pod_alive=*/true);
   }
-  const auto fields = ParseFields(ReadRecord(dir + "/pod"));
-  PodSpec pod;
-  pod.uid = pod_uid;
-  pod.log_dir = fields.at("log_dir");
-  pod.hostname = fields.at("hostname");
-  pod.host_pid = fields.at("host_pid") == "1";
-  pod.host_network = fields.at("host_network") == "1";
+  const PodSpec pod = ReadPod(dir, pod_uid);
+  auto started = StartAttempt(pod, container);
+  if (!started.ok()) {
+    // Nothing of the try stays: it may be made again.
+    const std::string leaf = absl::StrCat(container.name, ".", container.attempt);
+    cgroups_.Remove(Group(pod_uid, leaf)).IgnoreError();
+    std::error_code ignored;
+    fs::remove_all(absl::StrCat(dir, "/", leaf), ignored);
+    unlink(absl::StrCat(dir, "/", leaf, ".script").c_str());
+    return started;
+  }
+  if (container.attempt > 0) ForgetAttempts(pod, container.name, container.attempt);
+  return started;
+}
 
+// Of attempts before the latest only the last one's log is kept, as `kubectl logs --previous` reads it.
+void SandboxRuntime::ForgetAttempts(const PodSpec& pod, const std::string& name, int before) {
+  const std::string dir = Dir(pod.uid);
+  std::vector<fs::path> old;
+  std::set<int> attempts;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(dir, error)) {
+    const std::string file = entry.path().filename();
+    const std::vector<std::string> parts = absl::StrSplit(file, '.');
+    int attempt = 0;
+    if (parts.size() < 2 || parts[0] != name || !absl::SimpleAtoi(parts[1], &attempt)) continue;
+    if (attempt >= before) continue;
+    old.push_back(entry.path());
+    attempts.insert(attempt);
+  }
+  for (const int attempt : attempts) {
+    cgroups_.Remove(Group(pod.uid, absl::StrCat(name, ".", attempt))).IgnoreError();
+  }
+  for (const fs::path& path : old) fs::remove_all(path, error);
+  for (const auto& entry : fs::directory_iterator(absl::StrCat(pod.log_dir, "/", name), error)) {
+    int attempt = 0;
+    const std::vector<std::string> parts = absl::StrSplit(entry.path().filename().string(), '.');
+    if (absl::SimpleAtoi(parts[0], &attempt) && attempt < before - 1) {
+      fs::remove(entry.path(), error);
+    }
+  }
+}
+
+absl::StatusOr<ContainerState> SandboxRuntime::StartAttempt(const PodSpec& pod,
+                                                            const ContainerSpec& container) {
+  const std::string& pod_uid = pod.uid;
+  const std::string dir = Dir(pod_uid);
   const std::string leaf = absl::StrCat(container.name, ".", container.attempt);
   ContainerPlace place;
   place.dir = absl::StrCat(dir, "/", leaf);
@@ -275,6 +361,9 @@ absl::StatusOr<ContainerState> SandboxRuntime::StartContainer(const std::string&
   SKIFF_RETURN_IF_ERROR(MakeDirs(place.dir));
   SKIFF_RETURN_IF_ERROR(MakeDirs(absl::StrCat(pod.log_dir, "/", container.name)));
   SKIFF_RETURN_IF_ERROR(cgroups_.Make(Group(pod_uid, leaf), container.resources));
+  if (devices_ && !container.privileged) {
+    SKIFF_RETURN_IF_ERROR(devices_->Attach(cgroups_.V2(Group(pod_uid, leaf))));
+  }
   ContainerSpec spec = container;
   const std::string termination = absl::StrCat(place.dir, "/termination");
   SKIFF_RETURN_IF_ERROR(WriteRecord(termination, ""));
@@ -287,6 +376,7 @@ absl::StatusOr<ContainerState> SandboxRuntime::StartContainer(const std::string&
                              ? LinuxLaunch(pod, spec, place, *options_.images)
                              : ProcessLaunch(pod, spec, place));
   SKIFF_RETURN_IF_ERROR(WriteRecord(place.dir + "/image", launch.image_id));
+  SKIFF_RETURN_IF_ERROR(WriteRecord(place.dir + "/program", launch.program.bytes()));
   SKIFF_RETURN_IF_ERROR(WriteRecord(absl::StrCat(dir, "/", leaf, ".script"), launch.script.bytes()));
   SKIFF_ASSIGN_OR_RETURN(
       const std::string answer,
@@ -294,7 +384,6 @@ absl::StatusOr<ContainerState> SandboxRuntime::StartContainer(const std::string&
                   absl::StrCat(pod.log_dir, "/", container.name, "/", container.attempt, ".log"),
                   absl::StrCat(launch.namespaces)}));
   if (!absl::StartsWith(answer, "ok ")) {
-    cgroups_.Remove(Group(pod_uid, leaf)).IgnoreError();
     return absl::FailedPreconditionError(answer.substr(std::min<size_t>(4, answer.size())));
   }
   return ReadContainer(pod_uid, container.name, container.attempt, /*pod_alive=*/true);
@@ -309,7 +398,9 @@ ContainerState SandboxRuntime::ReadContainer(const std::string& pod_uid, const s
   state.name = name;
   state.attempt = attempt;
   state.image_id = ReadRecord(base + "/image");
-  state.id = absl::StrCat(this->name(), "://", pod_uid, "-", name, "-", attempt);
+  // Digits, as of other runtimes, but the same ones whoever asks: 64 without "sha256:".
+  state.id = absl::StrCat(this->name(), "://",
+                          DigestOf(absl::StrCat(pod_uid, "/", name, "/", attempt)).substr(7));
   int64_t nanos = 0;
   if (sscanf(ReadRecord(base + ".run").c_str(), "%ld %ld", &state.pid, &nanos) == 2) {
     state.started_at = FromNanos(nanos);
@@ -398,15 +489,15 @@ absl::StatusOr<Runtime::ExecResult> SandboxRuntime::Exec(const std::string& pod_
   for (const char* space : {"ipc", "uts", "net", "cgroup", "pid", "mnt"}) {
     script.Step({"setns", absl::StrCat("/proc/", target->pid, "/ns/", space)});
   }
-  script.Step({"cwd", "/"});
   script.Step({"fork"});
-  std::vector<std::pair<std::string, std::string>> env;
-  const std::string environ = ReadRecord(absl::StrCat("/proc/", target->pid, "/environ"));
-  for (const absl::string_view variable :
-       absl::StrSplit(environ, '\0', absl::SkipEmpty())) {
-    env.push_back(absl::StrSplit(variable, absl::MaxSplits('=', 1)));
+  const std::string program = ReadRecord(
+      absl::StrCat(Dir(pod_uid), "/", container, ".", target->attempt, "/program"));
+  if (program.empty()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the record of how container ", container, " was started is gone"));
   }
-  AddProgram(env, argv, &script);
+  script.Append(program);
+  AddArguments(argv, &script);
   const UniqueFd script_fd(memfd_create("exec", 0));
   if (write(script_fd.get(), script.bytes().data(), script.bytes().size()) < 0) {
     return ErrnoStatus(errno, "memfd");
@@ -424,24 +515,23 @@ absl::StatusOr<Runtime::ExecResult> SandboxRuntime::Exec(const std::string& pod_
 }
 
 absl::Status SandboxRuntime::RemovePod(const std::string& pod_uid) {
-  if (pod_uid.empty() || absl::StrContains(pod_uid, "/")) {
-    return absl::InvalidArgumentError(absl::StrCat("\"", pod_uid, "\" is no pod uid"));
-  }
+  SKIFF_RETURN_IF_ERROR(CheckName("pod uid", pod_uid));
+  return RemoveSandbox(pod_uid, /*with_logs=*/true);
+}
+
+// A cgroup may be left where the directory is gone already, so each is looked for by itself.
+absl::Status SandboxRuntime::RemoveSandbox(const std::string& pod_uid, bool with_logs) {
   const std::string dir = Dir(pod_uid);
-  if (watching_ != nullptr) Unwatch(pod_uid);
-  struct stat info;
-  if (stat(dir.c_str(), &info) != 0) return absl::OkStatus();
+  Unwatch(pod_uid);
   SKIFF_RETURN_IF_ERROR(cgroups_.Kill(Group(pod_uid)));
   if (const int64_t head = LivingHead(dir); head != 0) {
     kill(static_cast<pid_t>(head), SIGKILL);
     AwaitExit(static_cast<pid_t>(head));
   }
   SKIFF_RETURN_IF_ERROR(cgroups_.Remove(Group(pod_uid)));
-  const auto fields = ParseFields(ReadRecord(dir + "/pod"));
   std::error_code error;
-  if (const auto logs = fields.find("log_dir"); logs != fields.end() && !logs->second.empty()) {
-    fs::remove_all(logs->second, error);
-  }
+  const std::string logs = ReadPod(dir, pod_uid).log_dir;
+  if (with_logs && !logs.empty()) fs::remove_all(logs, error);
   fs::remove_all(dir, error);
   if (error) return ErrnoStatus(error.value(), dir);
   return absl::OkStatus();

@@ -10,6 +10,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/base/thread_annotations.h"
@@ -20,6 +21,7 @@
 #include "runtime/image/image_store.h"
 #include "runtime/linux/cgroup.h"
 #include "runtime/linux/container_script.h"
+#include "runtime/linux/devices.h"
 #include "runtime/runtime.h"
 
 namespace skiff::runtime {
@@ -64,6 +66,9 @@ class SandboxRuntime final : public Runtime {
   absl::Status Init();
   std::string Dir(const std::string& pod_uid) const;
   std::string Group(const std::string& pod_uid, const std::string& leaf = "") const;
+  absl::Status RemoveSandbox(const std::string& pod_uid, bool with_logs);
+  absl::StatusOr<ContainerState> StartAttempt(const PodSpec& pod, const ContainerSpec& container);
+  void ForgetAttempts(const PodSpec& pod, const std::string& name, int before);
   absl::Status Spawn(const PodSpec& pod, const std::string& dir);
   absl::StatusOr<std::string> Order(const std::string& dir, const std::vector<std::string>& words);
   void Watch(const std::string& pod_uid, int64_t head_pid);
@@ -76,6 +81,7 @@ class SandboxRuntime final : public Runtime {
   const SandboxOptions options_;
   const Cgroups cgroups_;
   UniqueFd head_binary_;
+  std::optional<DeviceFilter> devices_;  // None: the kernel has none.
   std::unique_ptr<Watching> watching_;   // Loop only.
   absl::Mutex mutex_;
   PodChanged listener_ ABSL_GUARDED_BY(mutex_);

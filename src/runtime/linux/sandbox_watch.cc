@@ -172,11 +172,12 @@ absl::StatusOr<Runtime::ExecResult> CollectExec(pid_t pid, int reader, absl::Dur
     timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     const absl::Duration left = end - absl::DurationFromTimespec(now);
-    pollfd wait{reader, POLLIN, 0};
+    // What it started may hold the pipe after it has ended, and it may close the pipe and go on.
+    pollfd wait[] = {{reader, POLLIN, 0}, {pidfd.get(), POLLIN, 0}};
     const int ready =
         left <= absl::ZeroDuration()
             ? 0
-            : poll(&wait, 1, static_cast<int>(std::min<int64_t>(
+            : poll(wait, 2, static_cast<int>(std::min<int64_t>(
                                  absl::ToInt64Milliseconds(left) + 1, 3600 * 1000)));
     if (ready < 0 && errno == EINTR) continue;
     if (ready == 0) {
@@ -185,9 +186,14 @@ absl::StatusOr<Runtime::ExecResult> CollectExec(pid_t pid, int reader, absl::Dur
       return absl::DeadlineExceededError(
           absl::StrCat("command timed out after ", absl::FormatDuration(timeout)));
     }
+    if (wait[0].revents == 0) break;
     char buffer[4096];
     const ssize_t n = read(reader, buffer, sizeof buffer);
-    if (n <= 0) break;
+    if (n <= 0) {
+      reader = -1;  // poll(2) passes over it.
+      if (!pidfd.valid()) break;
+      continue;
+    }
     if (result.output.size() < limit) {
       result.output.append(buffer, std::min<size_t>(static_cast<size_t>(n),
                                                     limit - result.output.size()));

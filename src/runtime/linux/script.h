@@ -21,6 +21,11 @@ class Script {
     const std::vector<absl::string_view> views(words.begin(), words.end());
     return Add(views.data(), views.size());
   }
+  // The steps of another script, as bytes() gave them.
+  Script& Append(absl::string_view steps) {
+    bytes_.append(steps.data(), steps.size());
+    return *this;
+  }
   const std::string& bytes() const { return bytes_; }
 
  private:

@@ -43,31 +43,46 @@ absl::StatusOr<Launch> ProcessLaunch(const PodSpec& pod, const ContainerSpec& co
   script.Step({"slave"});
   for (size_t i = 0; i < container.mounts.size(); ++i) {
     const Mount& mount = container.mounts[i];
-    if (mount.source.empty()) continue;
+    if (access(mount.target.c_str(), F_OK) != 0) {
+      // Made, it would stay behind on the machine.
+      return absl::FailedPreconditionError(absl::StrCat(
+          "mountPath ", mount.target, " does not exist on this machine, where containers of ",
+          "runtimeClassName process run: mount onto a path that does"));
+    }
+    if (mount.source.empty()) {
+      const std::string size =
+          mount.size_bytes > 0 ? absl::StrCat(",size=", mount.size_bytes) : "";
+      script.Step({"mount", "tmpfs", mount.target, "tmpfs", absl::StrCat(MS_NOSUID | MS_NODEV),
+                   absl::StrCat("mode=1777", size)});
+      continue;
+    }
     script.Step({"tree", absl::StrCat(i), mount.source, "1"});
     script.Step({"attach", absl::StrCat(i), mount.target, mount.read_only ? "1" : "0", "0"});
   }
   // The machine's /proc would show every process of the machine.
   script.Step({"mount", "proc", "/proc", "proc",
                absl::StrCat(MS_NOSUID | MS_NODEV | MS_NOEXEC), ""});
-  script.Step({"cwd", container.working_dir.empty() ? work : container.working_dir});
+  Script& program = launch.program;
+  program.Step({"cwd", container.working_dir.empty() ? work : container.working_dir});
   uint64_t mask = 0;
   if (uid == 0) {
     SKIFF_ASSIGN_OR_RETURN(
         mask, CapabilityMask(container.add_capabilities, container.drop_capabilities));
   }
-  script.Step({"nonewprivs"});
-  script.Step({"bounding", absl::StrCat(mask)});
+  program.Step({"nonewprivs"});
+  program.Step({"bounding", absl::StrCat(mask)});
   std::vector<std::string> user = {"user", absl::StrCat(uid), absl::StrCat(gid)};
   for (const int64_t group : container.supplemental_groups) user.push_back(absl::StrCat(group));
-  script.Step(user);
-  script.Step({"caps", absl::StrCat(mask)});
-  script.Step({"deathsig"});
+  program.Step(user);
+  program.Step({"caps", absl::StrCat(mask)});
+  program.Step({"deathsig"});
   std::vector<std::pair<std::string, std::string>> env = {{"PATH", kPath}, {"HOME", work}};
   env.insert(env.end(), container.env.begin(), container.env.end());
   std::vector<std::string> argv = container.command;
   argv.insert(argv.end(), container.args.begin(), container.args.end());
-  AddProgram(env, argv, &script);
+  AddEnvironment(env, &program);
+  script.Append(program.bytes());
+  AddArguments(argv, &script);
   return launch;
 }
 
