@@ -1,0 +1,285 @@
+// A machine for tests of real pods: an image made of busybox, a SandboxRuntime, and a check at the end
+// that nothing of it is left: no process, cgroup, mount or file.
+#pragma once
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <catch2/catch.hpp>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "absl/synchronization/mutex.h"
+#include "base/uv_executor.h"
+#include "runtime/image/digest.h"
+#include "runtime/image/image_store.h"
+#include "runtime/linux/sandbox_runtime.h"
+
+namespace skiff::runtime {
+
+inline std::string ReadText(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return std::string(std::istreambuf_iterator<char>(file), {});
+}
+
+struct TarEntry {
+  std::string name;
+  std::string content;
+  std::string symlink = {};
+  int mode = 0755;
+};
+
+inline std::string MakeTar(const std::vector<TarEntry>& entries) {
+  std::vector<char> buffer(8 << 20);
+  size_t used = 0;
+  archive* a = archive_write_new();
+  archive_write_set_format_pax_restricted(a);
+  archive_write_set_bytes_in_last_block(a, 1);
+  archive_write_open_memory(a, buffer.data(), buffer.size(), &used);
+  for (const TarEntry& item : entries) {
+    archive_entry* entry = archive_entry_new();
+    archive_entry_set_pathname(entry, item.name.c_str());
+    archive_entry_set_perm(entry, static_cast<mode_t>(item.mode));
+    const bool directory = item.name.back() == '/';
+    archive_entry_set_filetype(entry, !item.symlink.empty() ? AE_IFLNK
+                                      : directory           ? AE_IFDIR
+                                                            : AE_IFREG);
+    if (!item.symlink.empty()) archive_entry_set_symlink(entry, item.symlink.c_str());
+    archive_entry_set_size(entry, static_cast<la_int64_t>(item.content.size()));
+    archive_write_header(a, entry);
+    if (!item.content.empty()) archive_write_data(a, item.content.data(), item.content.size());
+    archive_entry_free(entry);
+  }
+  archive_write_close(a);
+  archive_write_free(a);
+  return std::string(buffer.data(), used);
+}
+
+inline std::vector<TarEntry> BusyboxFiles() {
+  std::vector<TarEntry> files = {
+      {"bin/", ""},
+      {"etc/", ""},
+      {"tmp/", "", "", 01777},
+      {"bin/busybox", ReadText("/bin/busybox")},
+      {"etc/passwd", "root:x:0:0:root:/root:/bin/sh\nweb:x:1234:77:web:/srv:/bin/sh\n", "", 0644},
+      {"etc/group", "root:x:0:\nweb:x:77:\nextra:x:99:web\n", "", 0644}};
+  for (const char* name : {"sh", "cat", "echo", "sleep", "mount", "unshare", "id", "ls", "dd", "tail",
+                           "mknod", "hostname", "true", "kill", "chmod", "cp", "ip", "readlink",
+                           "pwd", "env", "touch", "mkdir", "ps", "grep", "head", "umount", "printf",
+                           "sysctl", "stat"}) {
+    files.push_back({absl::StrCat("bin/", name), "", "busybox"});
+  }
+  return files;
+}
+
+// A `docker save` archive of one layer.
+inline std::string MakeArchive(const std::string& reference, const std::vector<TarEntry>& files,
+                               const std::string& config = "") {
+  const std::string layer = MakeTar(files);
+  const std::string whole = absl::StrCat(
+      R"({"config":{)", config, R"(},"rootfs":{"type":"layers","diff_ids":[")", DigestOf(layer),
+      R"("]}})");
+  return MakeTar({{"0/layer.tar", layer},
+                  {"config.json", whole},
+                  {"manifest.json", absl::StrCat(R"([{"Config":"config.json","RepoTags":[")",
+                                                 reference, R"("],"Layers":["0/layer.tar"]}])")}});
+}
+
+inline bool IsRoot() {
+  if (geteuid() == 0 && access("/bin/busybox", X_OK) == 0) return true;
+  WARN("SKIPPED: tests of real pods need root and /bin/busybox (apt install busybox-static)");
+  return false;
+}
+
+// Every place of the machine where a pod could leave something.
+inline std::string Leftovers(const std::string& word) {
+  std::string out;
+  for (const std::string& line : std::vector<std::string>(
+           absl::StrSplit(ReadText("/proc/self/mountinfo"), '\n'))) {
+    if (absl::StrContains(line, word)) absl::StrAppend(&out, "mount: ", line, "\n");
+  }
+  std::error_code error;
+  for (const auto& root : std::filesystem::directory_iterator("/sys/fs/cgroup", error)) {
+    if (!root.is_directory(error)) continue;
+    const std::string group = absl::StrCat(root.path().string(), "/skiff/", word);
+    if (access(group.c_str(), F_OK) == 0) absl::StrAppend(&out, "cgroup: ", group, "\n");
+  }
+  if (access(absl::StrCat("/sys/fs/cgroup/skiff/", word).c_str(), F_OK) == 0) {
+    absl::StrAppend(&out, "cgroup: ", word, "\n");
+  }
+  for (const auto& process : std::filesystem::directory_iterator("/proc", error)) {
+    const std::string line = ReadText(process.path().string() + "/cmdline");
+    if (absl::StrContains(line, word)) absl::StrAppend(&out, "process: ", line, "\n");
+  }
+  return out;
+}
+
+class Machine {
+ public:
+  // `process`: programs of this machine rather than images.
+  explicit Machine(bool process = false)
+      : process_(process),
+        instance_(absl::StrCat("test-", getpid(), "-", NextNumber())),
+        dir_(absl::StrCat(std::filesystem::temp_directory_path().string(), "/skiff-", instance_)),
+        loop_("machine") {
+    std::filesystem::create_directories(dir_);
+    chmod(dir_.c_str(), 0711);
+    auto store = ImageStore::Open(dir_ + "/images");
+    REQUIRE(store.ok());
+    images_ = *std::move(store);
+    if (!process) AddImage("busybox:test", BusyboxFiles());
+    Open();
+  }
+
+  ~Machine() {
+    if (runtime_ == nullptr) Open();
+    if (const auto pods = runtime_->List(); pods.ok()) {
+      for (const PodState& pod : *pods) {
+        const absl::Status removed = runtime_->RemovePod(pod.uid);
+        CHECK(removed == absl::OkStatus());
+      }
+    }
+    runtime_.reset();
+    std::filesystem::remove_all(dir_);
+    CHECK(Leftovers(instance_) == "");
+  }
+
+  // Also reopens: the manager restarted.
+  void Open() {
+    runtime_.reset();
+    SandboxOptions options;
+    options.state_dir = dir_ + "/pods";
+    options.instance = instance_;
+    options.images = process_ ? nullptr : images_.get();
+    options.loop = &loop_;
+    auto opened = SandboxRuntime::Open(std::move(options));
+    INFO(opened.status().ToString());
+    REQUIRE(opened.ok());
+    runtime_ = *std::move(opened);
+    runtime_->SetListener([this](const std::string&) {
+      absl::MutexLock lock(&mutex_);
+      ++changes_;
+    });
+  }
+  void Close() { runtime_.reset(); }
+
+  void AddImage(const std::string& reference, const std::vector<TarEntry>& files,
+                const std::string& config = "") {
+    const std::string path = dir_ + "/image.tar";
+    std::ofstream(path, std::ios::binary) << MakeArchive(reference, files, config);
+    const auto loaded = images_->Load(path);
+    INFO(loaded.status().ToString());
+    REQUIRE(loaded.ok());
+    std::filesystem::remove(path);
+  }
+
+  PodSpec Pod(const std::string& uid = "pod-1") const {
+    PodSpec pod;
+    pod.uid = uid;
+    pod.name = uid;
+    pod.hostname = "box";
+    pod.log_dir = absl::StrCat(dir_, "/logs/", uid);
+    return pod;
+  }
+
+  static ContainerSpec Shell(const std::string& command, const std::string& name = "main") {
+    ContainerSpec container;
+    container.name = name;
+    container.image = "busybox:test";
+    container.command = {"/bin/sh", "-c", command};
+    return container;
+  }
+
+  ContainerState Start(const ContainerSpec& container, const std::string& uid = "pod-1") {
+    const auto state = runtime_->StartContainer(uid, container);
+    INFO(state.status().ToString());
+    REQUIRE(state.ok());
+    return *state;
+  }
+
+  ContainerState Get(const std::string& name = "main", const std::string& uid = "pod-1") {
+    const auto pod = runtime_->State(uid);
+    INFO(pod.status().ToString());
+    REQUIRE(pod.ok());
+    for (const ContainerState& container : pod->containers) {
+      if (container.name == name) return container;
+    }
+    FAIL("no container " << name);
+    return {};
+  }
+
+  // Waits for the runtime to tell, up to a bound that only a broken machine reaches.
+  ContainerState AwaitEnd(const std::string& name = "main", const std::string& uid = "pod-1") {
+    for (int i = 0; i < 300; ++i) {
+      const ContainerState state = Get(name, uid);
+      if (state.phase == ContainerPhase::kExited) return state;
+      absl::MutexLock lock(&mutex_);
+      const int seen = changes_;
+      const auto changed = [this, seen]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+        return changes_ != seen;
+      };
+      mutex_.AwaitWithTimeout(absl::Condition(&changed), absl::Milliseconds(100));
+    }
+    FAIL("container " << name << " did not end");
+    return {};
+  }
+
+  // Starts the pod if it is not there, runs the container to its end; what it wrote to the log is Log().
+  ContainerState Run(const ContainerSpec& container, const std::string& uid = "pod-1") {
+    const auto pod = runtime_->StartPod(Pod(uid));
+    INFO(pod.status().ToString());
+    REQUIRE(pod.ok());
+    Start(container, uid);
+    return AwaitEnd(container.name, uid);
+  }
+
+  std::string RawLog(const std::string& name = "main", int attempt = 0,
+                     const std::string& uid = "pod-1") const {
+    return ReadText(absl::StrCat(dir_, "/logs/", uid, "/", name, "/", attempt, ".log"));
+  }
+
+  // The text of the log, without times and streams.
+  std::string Log(const std::string& name = "main", int attempt = 0,
+                  const std::string& uid = "pod-1") const {
+    std::string out;
+    for (const absl::string_view line :
+         absl::StrSplit(RawLog(name, attempt, uid), '\n', absl::SkipEmpty())) {
+      const std::vector<absl::string_view> parts = absl::StrSplit(line, absl::MaxSplits(' ', 3));
+      if (parts.size() == 4) absl::StrAppend(&out, parts[3], parts[2] == "F" ? "\n" : "");
+    }
+    return out;
+  }
+
+  SandboxRuntime& runtime() { return *runtime_; }
+  const std::string& dir() const { return dir_; }
+  const std::string& instance() const { return instance_; }
+
+ private:
+  static int NextNumber() {
+    static std::atomic<int> next{0};
+    return ++next;
+  }
+
+  const bool process_;
+  const std::string instance_;
+  const std::string dir_;
+  UvExecutor loop_;
+  std::unique_ptr<ImageStore> images_;
+  std::unique_ptr<SandboxRuntime> runtime_;
+  absl::Mutex mutex_;
+  int changes_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace skiff::runtime
