@@ -195,7 +195,7 @@ absl::Status Objects::Wait(const ObjectRef& object, const std::string& condition
         last = wanted.Describe(*json);
         return wanted.Holds(*json) ? std::optional(absl::OkStatus()) : std::nullopt;
       },
-      [&] { return last; }, condition, timeout);
+      [&] { return last; }, condition, timeout, wanted.for_create());
 }
 
 absl::Status Objects::WaitUntil(const ObjectRef& object,
@@ -209,14 +209,15 @@ absl::Status Objects::WaitUntil(const ObjectRef& object,
         if (now.gone) return api::NotFound(*resource, object.name);
         return holds(*now.object) ? std::optional(absl::OkStatus()) : std::nullopt;
       },
-      [] { return std::string("it is not so yet"); }, what, timeout);
+      [] { return std::string("it is not so yet"); }, what, timeout, /*may_come=*/false);
 }
 
 // Looks at each state of the object until `look` has a result.
 absl::Status Objects::WatchUntil(
     const api::ResourceInfo& resource, const ObjectRef& object,
     std::function<std::optional<absl::Status>(const Watched&)> look,
-    std::function<std::string()> describe, const std::string& what, absl::Duration timeout) {
+    std::function<std::string()> describe, const std::string& what, absl::Duration timeout,
+    bool may_come) {
   struct State {
     absl::Mutex mutex;
     bool done ABSL_GUARDED_BY(mutex) = false;
@@ -225,20 +226,27 @@ absl::Status Objects::WatchUntil(
   client::ListOptions options;
   options.name_space = NamespaceFor(resource, object.name_space);
   options.field_selector = absl::StrCat("metadata.name=", object.name);
+  const auto see = [&](const Watched& now) {
+    absl::MutexLock lock(&state.mutex);
+    if (state.done) return;
+    if (auto result = look(now)) {
+      state.done = true;
+      state.result = *std::move(result);
+    }
+  };
   const auto subscription = SubscribeObjects(
       client_, loop_, resource, options,
       [&](skiff::WatchEvent::Type type, const api::ObjectPtr& now) {
-        absl::MutexLock lock(&state.mutex);
-        if (state.done) return;
-        if (auto result = look({type == skiff::WatchEvent::Type::kDeleted, now})) {
-          state.done = true;
-          state.result = *std::move(result);
-        }
+        see({type == skiff::WatchEvent::Type::kDeleted, now});
       },
       [&](absl::Status why) {
         absl::MutexLock lock(&state.mutex);
         if (!state.done) state.result = std::move(why);
         state.done = true;
+      },
+      // Gone before the first look at it.
+      [&](bool empty) {
+        if (empty && !may_come) see({true, nullptr});
       });
   absl::MutexLock lock(&state.mutex);
   if (state.mutex.AwaitWithTimeout(absl::Condition(&state.done), timeout)) return state.result;

@@ -38,7 +38,7 @@ class Objects {
   absl::Status WatchUntil(const api::ResourceInfo& resource, const ObjectRef& object,
                           std::function<std::optional<absl::Status>(const Watched&)> look,
                           std::function<std::string()> describe, const std::string& what,
-                          absl::Duration timeout);
+                          absl::Duration timeout, bool may_come);
   absl::StatusOr<api::ObjectPtr> Find(const api::ResourceInfo& resource,
                                       const std::string& name_space, const std::string& name);
   absl::StatusOr<client::WriteResult> Commit(client::Write write);

@@ -17,13 +17,14 @@ class Stream : public std::enable_shared_from_this<Stream> {
  public:
   Stream(client::Client* client, Executor* loop, const api::ResourceInfo& resource,
          client::ListOptions options, OnEvent on_event,
-         std::function<void(absl::Status)> on_end)
+         std::function<void(absl::Status)> on_end, std::function<void(bool)> on_listed)
       : client_(client),
         loop_(loop),
         resource_(resource),
         options_(std::move(options)),
         on_event_(std::move(on_event)),
-        on_end_(std::move(on_end)) {}
+        on_end_(std::move(on_end)),
+        on_listed_(std::move(on_listed)) {}
 
   void List() {
     client_->List(resource_, options_, loop_,
@@ -38,6 +39,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
     if (retry_ != 0) loop_->Cancel(retry_);
     on_event_ = nullptr;
     on_end_ = nullptr;
+    on_listed_ = nullptr;
   }
 
  private:
@@ -65,7 +67,8 @@ class Stream : public std::enable_shared_from_this<Stream> {
       Emit(skiff::WatchEvent::Type::kDeleted, gone);
       if (stopped_) return;
     }
-    StartWatch(listed->revision);
+    if (on_listed_) on_listed_(known_.empty());
+    if (!stopped_) StartWatch(listed->revision);
   }
 
   void StartWatch(uint64_t revision) {
@@ -144,6 +147,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
   const client::ListOptions options_;
   OnEvent on_event_;
   std::function<void(absl::Status)> on_end_;
+  std::function<void(bool)> on_listed_;
   std::unique_ptr<client::Watch> watch_;
   std::map<std::string, api::ObjectPtr> known_;
   absl::Duration pause_;
@@ -188,9 +192,11 @@ class StreamSubscription final : public Subscription {
 std::unique_ptr<Subscription> SubscribeObjects(client::Client* client, Executor* loop,
                                                const api::ResourceInfo& resource,
                                                client::ListOptions options, OnEvent on_event,
-                                               std::function<void(absl::Status)> on_end) {
+                                               std::function<void(absl::Status)> on_end,
+                                               std::function<void(bool)> on_listed) {
   auto stream = std::make_shared<Stream>(client, loop, resource, std::move(options),
-                                         std::move(on_event), std::move(on_end));
+                                         std::move(on_event), std::move(on_end),
+                                         std::move(on_listed));
   loop->Post([stream] { stream->List(); });
   return std::make_unique<StreamSubscription>(loop, std::move(stream));
 }

@@ -1,11 +1,9 @@
 #include "apiserver/rest/strategy.h"
 
-#include <google/protobuf/io/coded_stream.h>
-#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
-
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "api/codec.h"
 #include "api/time.h"
 #include "base/status.h"
 
@@ -19,18 +17,16 @@ const FieldDescriptor* Part(const Message& message, const char* name) {
   return message.GetDescriptor()->FindFieldByName(name);
 }
 
-std::string Bytes(const Message& message) {
+// What a client would see of it: an empty struct and an absent one are the same, as are orders of maps.
+std::string Seen(const Message& message) {
   std::string out;
-  google::protobuf::io::StringOutputStream stream(&out);
-  google::protobuf::io::CodedOutputStream coded(&stream);
-  coded.SetSerializationDeterministic(true);
-  message.SerializePartialToCodedStream(&coded);
+  api::EncodeJson(message, {}, &out);
   return out;
 }
 
 bool SamePart(const Message& a, const Message& b, const FieldDescriptor* part) {
-  return Bytes(a.GetReflection()->GetMessage(a, part)) ==
-         Bytes(b.GetReflection()->GetMessage(b, part));
+  return Seen(a.GetReflection()->GetMessage(a, part)) ==
+         Seen(b.GetReflection()->GetMessage(b, part));
 }
 
 void CopyPart(const Message& from, const FieldDescriptor* part, Message* to) {
@@ -62,7 +58,7 @@ bool SameContent(const Message& a, const Message& b) {
   right->CopyFrom(b);
   api::MutableMetaOf(left.get())->clear_resource_version();
   api::MutableMetaOf(right.get())->clear_resource_version();
-  return Bytes(*left) == Bytes(*right);
+  return Seen(*left) == Seen(*right);
 }
 
 absl::Status PrepareCreate(const Env& env, Message* object) {
