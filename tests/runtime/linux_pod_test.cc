@@ -182,6 +182,9 @@ TEST_CASE("HeadIsSmallAndDeafToTheTerminal") {
   machine.Run(Machine::Shell("true", "second"));
   CHECK(machine.runtime().State("pod-1")->head_pid == pod->head_pid);
   CHECK(getsid(static_cast<pid_t>(pod->head_pid)) != getsid(0));
+  // Nor does a service manager find it where it finds the program that started it.
+  CHECK(absl::StrContains(ReadText(absl::StrCat("/proc/", pod->head_pid, "/cgroup")),
+                          machine.instance() + "/pod-1/head\n"));
 }
 
 TEST_CASE("NamesThatArePathsAreRefused") {
@@ -253,7 +256,7 @@ TEST_CASE("PlainProgramsMakeNoDirectoriesOnTheMachine") {
 
 TEST_CASE("HostCheckNamesEachNeed") {
   const std::vector<CheckResult> results = CheckHost();
-  CHECK(results.size() >= 12);
+  CHECK(results.size() >= 17);
   for (const CheckResult& result : results) {
     INFO(result.name << ": " << result.detail);
     CHECK(!result.name.empty());

@@ -143,6 +143,11 @@ absl::Status Cgroups::Make(const std::string& group, const Resources& limits) co
   return LimitV2(group, limits);
 }
 
+absl::Status Cgroups::Keep(const std::string& group, int64_t pid) const {
+  SKIFF_RETURN_IF_ERROR(MakeDirs(V2(group)));
+  return WriteFile(V2(group) + "/cgroup.procs", absl::StrCat(pid));
+}
+
 absl::Status Cgroups::LimitV1(const std::string& group, const Resources& limits) const {
   if (const std::string cpu = V1("cpu", group); !cpu.empty()) {
     if (limits.cpu_shares > 0) {

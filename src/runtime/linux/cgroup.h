@@ -28,6 +28,10 @@ class Cgroups {
   // The files to write "0" to in order to join: one a hierarchy.
   std::vector<std::string> ProcsFiles(const std::string& group) const;
 
+  // Makes the group in the v2 hierarchy alone, without limits, and moves the process there: away from what
+  // a service manager kills together with the process that started it.
+  absl::Status Keep(const std::string& group, int64_t pid) const;
+
   // Where the group is in the v2 hierarchy.
   std::string V2(const std::string& group) const;
 

@@ -1,39 +1,87 @@
 #include "runtime/host_check.h"
 
 #include <linux/capability.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
 #include <sched.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstring>
 #include <fstream>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "runtime/linux/cgroup.h"
+#include "runtime/linux/devices.h"
 
 namespace skiff::runtime {
 namespace {
 
-// Whether a namespace of that kind can be made: tried in a child, which has nothing else to do.
-bool CanUnshare(int flag) {
+// What `attempt` returns, in a child that has namespaces of its own to try it in: nothing of it stays. It
+// shares our memory, so it makes system calls and nothing else.
+bool TryApart(int namespaces, bool (*attempt)()) {
   const pid_t pid = vfork();
-  if (pid == 0) _exit(unshare(flag) == 0 ? 0 : 1);
+  if (pid == 0) _exit(unshare(namespaces) == 0 && attempt() ? 0 : 1);
   int status = 1;
   if (pid < 0 || waitpid(pid, &status, 0) != pid) return false;
   return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-bool KernelKnows(const char* file, const std::string& word) {
+bool CanUnshare(int flag) {
+  return TryApart(flag, [] { return true; });
+}
+
+bool MountOverlay() {
+  return mount(nullptr, "/", nullptr, MS_PRIVATE | MS_REC, nullptr) == 0 &&
+         mount("tmpfs", "/tmp", "tmpfs", 0, "size=1m") == 0 && mkdir("/tmp/lower", 0755) == 0 &&
+         mkdir("/tmp/upper", 0755) == 0 && mkdir("/tmp/work", 0755) == 0 &&
+         mkdir("/tmp/root", 0755) == 0 &&
+         mount("overlay", "/tmp/root", "overlay", 0,
+               "lowerdir=/tmp/lower,upperdir=/tmp/upper,workdir=/tmp/work") == 0;
+}
+
+// Asks for a link of a kind, as rtnetlink(7) says.
+bool MakeLink(const char* kind) {
+  struct {
+    nlmsghdr header;
+    ifinfomsg info;
+    char attributes[64];
+  } request;
+  std::memset(&request, 0, sizeof request);
+  auto* outer = reinterpret_cast<rtattr*>(request.attributes);
+  auto* inner = static_cast<rtattr*>(RTA_DATA(outer));
+  inner->rta_type = IFLA_INFO_KIND;
+  inner->rta_len = static_cast<uint16_t>(RTA_LENGTH(std::strlen(kind)));
+  std::memcpy(RTA_DATA(inner), kind, std::strlen(kind));
+  outer->rta_type = IFLA_LINKINFO;
+  outer->rta_len = static_cast<uint16_t>(RTA_LENGTH(RTA_ALIGN(inner->rta_len)));
+  request.header.nlmsg_len =
+      static_cast<uint32_t>(NLMSG_LENGTH(sizeof request.info) + RTA_ALIGN(outer->rta_len));
+  request.header.nlmsg_type = RTM_NEWLINK;
+  request.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL;
+  const int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+  if (fd < 0 || send(fd, &request, request.header.nlmsg_len, 0) < 0) return false;
+  struct {
+    nlmsghdr header;
+    nlmsgerr error;
+    char rest[256];
+  } answer;
+  const ssize_t n = recv(fd, &answer, sizeof answer, 0);
+  return n >= static_cast<ssize_t>(NLMSG_LENGTH(sizeof answer.error)) &&
+         answer.header.nlmsg_type == NLMSG_ERROR && answer.error.error == 0;
+}
+
+int64_t NumberIn(const char* file) {
   std::ifstream in(file);
-  std::string line;
-  while (std::getline(in, line)) {
-    if (absl::EndsWith(line, word)) return true;
-  }
-  return false;
+  int64_t value = 0;
+  in >> value;
+  return value;
 }
 
 CheckResult Check(std::string name, bool ok, std::string detail, std::string remedy) {
@@ -69,14 +117,24 @@ std::vector<CheckResult> CheckHost() {
     out.push_back(Check("cgroups", false, std::string(cgroups.status().message()),
                         "mount a cgroup2 hierarchy"));
   }
-  out.push_back(Check("overlayfs", KernelKnows("/proc/filesystems", "overlay"),
-                      "/proc/filesystems", "load it: modprobe overlay"));
+  out.push_back(Check("overlayfs", TryApart(CLONE_NEWNS, MountOverlay), "a mount in a namespace apart",
+                      "load it (modprobe overlay), and allow mounts"));
+  out.push_back(Check("device filter", DeviceFilter::Load().ok(), "a program for a cgroup",
+                      "use a kernel with CONFIG_CGROUP_BPF: without it, root in a container may "
+                      "open any device"));
+  out.push_back(Check("veth", TryApart(CLONE_NEWNET, [] { return MakeLink("veth"); }),
+                      "a link in a namespace apart", "load it: modprobe veth"));
+  out.push_back(Check("bridge", TryApart(CLONE_NEWNET, [] { return MakeLink("bridge"); }),
+                      "a link in a namespace apart", "load it: modprobe bridge"));
   out.push_back(Check("seccomp", prctl(PR_GET_SECCOMP, 0, 0, 0, 0) >= 0, "filters",
                       "use a kernel with CONFIG_SECCOMP_FILTER"));
   rlimit files{};
   getrlimit(RLIMIT_NOFILE, &files);
   out.push_back(Check("open files", files.rlim_cur >= 1024, absl::StrCat(files.rlim_cur),
                       "raise it: ulimit -n 20000"));
+  const int64_t pids = NumberIn("/proc/sys/kernel/pid_max");
+  out.push_back(Check("process numbers", pids >= 4096, absl::StrCat("pid_max ", pids),
+                      "raise it: sysctl kernel.pid_max=32768"));
   return out;
 }
 

@@ -232,7 +232,8 @@ absl::StatusOr<PodState> SandboxRuntime::StartPod(const PodSpec& pod) {
   SKIFF_RETURN_IF_ERROR(MakeDirs(pod.log_dir));
   SKIFF_RETURN_IF_ERROR(WriteRecord(dir + "/pod", FormatPod(pod)));
   SKIFF_RETURN_IF_ERROR(cgroups_.Make(Group(pod.uid), pod.resources));
-  const absl::Status spawned = Spawn(pod, dir);
+  absl::Status spawned = Spawn(pod, dir);
+  if (spawned.ok()) spawned = cgroups_.Keep(Group(pod.uid, "head"), LivingHead(dir));
   if (!spawned.ok()) {
     RemovePod(pod.uid).IgnoreError();
     return spawned;
