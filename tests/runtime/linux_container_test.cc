@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "absl/strings/str_replace.h"
-
 #include "tests/runtime/pod_fixture.h"
 
 namespace skiff::runtime {
@@ -47,8 +46,7 @@ TEST_CASE("LogsAreInTheCriFormat") {
   if (!IsRoot()) return;
   Machine machine;
   machine.Run(Machine::Shell("echo out; echo err >&2; printf tail"));
-  const std::vector<std::string> lines =
-      absl::StrSplit(machine.RawLog(), '\n', absl::SkipEmpty());
+  const std::vector<std::string> lines = absl::StrSplit(machine.RawLog(), '\n', absl::SkipEmpty());
   REQUIRE(lines.size() == 3);
   int seen = 0;
   for (const std::string& line : lines) {
@@ -66,9 +64,10 @@ TEST_CASE("LogsAreInTheCriFormat") {
 TEST_CASE("LongLinesAreSplitIntoPartsThatJoinAgain") {
   if (!IsRoot()) return;
   Machine machine;
-  machine.Run(Machine::Shell("head -c 50000 /dev/zero | while read -r x; do :; done; "
-                             "i=0; while [ $i -lt 5000 ]; do printf 0123456789; i=$((i+1)); done; "
-                             "echo; echo after"));
+  machine.Run(
+      Machine::Shell("head -c 50000 /dev/zero | while read -r x; do :; done; "
+                     "i=0; while [ $i -lt 5000 ]; do printf 0123456789; i=$((i+1)); done; "
+                     "echo; echo after"));
   const std::string log = machine.Log();
   REQUIRE(log.size() == 50000 + 1 + 6);
   CHECK(absl::EndsWith(log, "9\nafter\n"));
@@ -78,9 +77,10 @@ TEST_CASE("LongLinesAreSplitIntoPartsThatJoinAgain") {
 TEST_CASE("ProgramSeesItsArgumentsEnvironmentAndDirectory") {
   if (!IsRoot()) return;
   Machine machine;
-  machine.AddImage("web:v1", BusyboxFiles(),
-                   R"("Entrypoint":["/bin/echo","entry"],"Cmd":["cmd"],"Env":["A=image","B=image"],)"
-                   R"("WorkingDir":"/srv/deep")");
+  machine.AddImage(
+      "web:v1", BusyboxFiles(),
+      R"("Entrypoint":["/bin/echo","entry"],"Cmd":["cmd"],"Env":["A=image","B=image"],)"
+      R"("WorkingDir":"/srv/deep")");
   ContainerSpec spec;
   spec.image = "web:v1";
   spec.name = "plain";
@@ -94,8 +94,9 @@ TEST_CASE("ProgramSeesItsArgumentsEnvironmentAndDirectory") {
   spec.image = "web:v1";
   spec.env = {{"A", "pod"}, {"C", "with space = and $X"}};
   machine.Run(spec);
-  CHECK(machine.Log("env") == "pod image with space = and $X\n/srv/deep\nbox\n"
-                              "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n");
+  CHECK(machine.Log("env") ==
+        "pod image with space = and $X\n/srv/deep\nbox\n"
+        "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n");
   spec = Machine::Shell("pwd", "cwd");
   spec.working_dir = "/tmp";
   machine.Run(spec);
@@ -224,8 +225,9 @@ TEST_CASE("HostIsNotVisible") {
   CHECK_FALSE(absl::StrContains(log, machine.dir() + "/host"));
   CHECK_FALSE(absl::StrContains(log, " /work"));
   CHECK(absl::StrContains(log, "sysro"));
-  CHECK(absl::StrContains(log, "fd\nfull\nmqueue\nnull\nptmx\npts\nrandom\nshm\nstderr\nstdin\n"
-                               "stdout\ntermination-log\ntty\nurandom\nzero\n"));
+  CHECK(absl::StrContains(log,
+                          "fd\nfull\nmqueue\nnull\nptmx\npts\nrandom\nshm\nstderr\nstdin\n"
+                          "stdout\ntermination-log\ntty\nurandom\nzero\n"));
   CHECK_FALSE(absl::StrContains(log, machine.instance() + "/pod-1"));  // A cgroup namespace.
   CHECK(absl::StrContains(log, "::/\n"));
 }
@@ -242,15 +244,15 @@ TEST_CASE("HostilePathsStayInTheImage") {
   files.push_back({"etc/passwd", "", "/proc/1/root/etc/passwd"});
   // The image has the same path as the machine: links lead there, not to the machine's.
   std::string way;
-  for (const std::string& part :
-       std::vector<std::string>(absl::StrSplit(target.substr(1), '/'))) {
+  for (const std::string& part : std::vector<std::string>(absl::StrSplit(target.substr(1), '/'))) {
     absl::StrAppend(&way, part, "/");
     files.push_back({way, ""});
   }
   files.push_back({"link", "", target});
   files.push_back({"up", "", "../../../../../.." + target});
   machine.AddImage("evil:v1", files, R"("User":"0")");
-  ContainerSpec spec = Machine::Shell("echo mine > /link/a/file; echo mine > /up/b/file; echo done");
+  ContainerSpec spec =
+      Machine::Shell("echo mine > /link/a/file; echo mine > /up/b/file; echo done");
   spec.image = "evil:v1";
   const std::string volume = machine.dir() + "/volume";
   std::filesystem::create_directories(volume);

@@ -212,8 +212,9 @@ TEST_CASE("DescriptorsOfTheManagerStayItsOwn") {
 TEST_CASE("PlainProgramsRunAsAnOrdinaryUser") {
   if (!IsRoot()) return;
   Machine machine(/*process=*/true);
-  ContainerSpec spec = Machine::Shell("id -u; id -g; pwd; echo $HOME; ls /proc | grep -c '^[0-9]'; "
-                                      "echo x > note && cat note; grep NoNewPrivs /proc/self/status");
+  ContainerSpec spec = Machine::Shell(
+      "id -u; id -g; pwd; echo $HOME; ls /proc | grep -c '^[0-9]'; "
+      "echo x > note && cat note; grep NoNewPrivs /proc/self/status");
   spec.image = "";
   const ContainerState state = machine.Run(spec);
   CHECK(state.exit_code == 0);

@@ -181,8 +181,9 @@ TEST_CASE("SysctlsOfThePodAreSet") {
   PodSpec pod = machine.Pod();
   pod.sysctls = {{"net.ipv4.ip_unprivileged_port_start", "80"}, {"kernel.shm_rmid_forced", "1"}};
   REQUIRE(machine.runtime().StartPod(pod).ok());
-  machine.Run(Machine::Shell("cat /proc/sys/net/ipv4/ip_unprivileged_port_start; "
-                             "cat /proc/sys/kernel/shm_rmid_forced"));
+  machine.Run(
+      Machine::Shell("cat /proc/sys/net/ipv4/ip_unprivileged_port_start; "
+                     "cat /proc/sys/kernel/shm_rmid_forced"));
   CHECK(machine.Log() == "80\n1\n");
   CHECK(ReadText("/proc/sys/kernel/shm_rmid_forced") == "0\n");
 }

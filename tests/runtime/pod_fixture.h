@@ -1,5 +1,5 @@
-// A machine for tests of real pods: an image made of busybox, a SandboxRuntime, and a check at the end
-// that nothing of it is left: no process, cgroup, mount or file.
+// A machine for tests of real pods: an image made of busybox, a SandboxRuntime, and a check at the
+// end that nothing of it is left: no process, cgroup, mount or file.
 #pragma once
 
 #include <archive.h>
@@ -75,10 +75,11 @@ inline std::vector<TarEntry> BusyboxFiles() {
       {"bin/busybox", ReadText("/bin/busybox")},
       {"etc/passwd", "root:x:0:0:root:/root:/bin/sh\nweb:x:1234:77:web:/srv:/bin/sh\n", "", 0644},
       {"etc/group", "root:x:0:\nweb:x:77:\nextra:x:99:web\n", "", 0644}};
-  for (const char* name : {"sh", "cat", "echo", "sleep", "mount", "unshare", "id", "ls", "dd", "tail",
-                           "mknod", "hostname", "true", "kill", "chmod", "cp", "ip", "readlink",
-                           "pwd", "env", "touch", "mkdir", "ps", "grep", "head", "umount", "printf",
-                           "sysctl", "stat"}) {
+  for (const char* name :
+       {"sh",   "cat",      "echo",   "sleep",    "mount", "unshare", "id",    "ls",
+        "dd",   "tail",     "mknod",  "hostname", "true",  "kill",    "chmod", "cp",
+        "ip",   "readlink", "pwd",    "env",      "touch", "mkdir",   "ps",    "grep",
+        "head", "umount",   "printf", "sysctl",   "stat"}) {
     files.push_back({absl::StrCat("bin/", name), "", "busybox"});
   }
   return files;
@@ -88,9 +89,9 @@ inline std::vector<TarEntry> BusyboxFiles() {
 inline std::string MakeArchive(const std::string& reference, const std::vector<TarEntry>& files,
                                const std::string& config = "") {
   const std::string layer = MakeTar(files);
-  const std::string whole = absl::StrCat(
-      R"({"config":{)", config, R"(},"rootfs":{"type":"layers","diff_ids":[")", DigestOf(layer),
-      R"("]}})");
+  const std::string whole =
+      absl::StrCat(R"({"config":{)", config, R"(},"rootfs":{"type":"layers","diff_ids":[")",
+                   DigestOf(layer), R"("]}})");
   return MakeTar({{"0/layer.tar", layer},
                   {"config.json", whole},
                   {"manifest.json", absl::StrCat(R"([{"Config":"config.json","RepoTags":[")",
@@ -106,8 +107,8 @@ inline bool IsRoot() {
 // Every place of the machine where a pod could leave something.
 inline std::string Leftovers(const std::string& word) {
   std::string out;
-  for (const std::string& line : std::vector<std::string>(
-           absl::StrSplit(ReadText("/proc/self/mountinfo"), '\n'))) {
+  for (const std::string& line :
+       std::vector<std::string>(absl::StrSplit(ReadText("/proc/self/mountinfo"), '\n'))) {
     if (absl::StrContains(line, word)) absl::StrAppend(&out, "mount: ", line, "\n");
   }
   std::error_code error;
@@ -227,16 +228,16 @@ class Machine {
       if (state.phase == ContainerPhase::kExited) return state;
       absl::MutexLock lock(&mutex_);
       const int seen = changes_;
-      const auto changed = [this, seen]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-        return changes_ != seen;
-      };
+      const auto changed = [this, seen]()
+                               ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return changes_ != seen; };
       mutex_.AwaitWithTimeout(absl::Condition(&changed), absl::Milliseconds(100));
     }
     FAIL("container " << name << " did not end");
     return {};
   }
 
-  // Starts the pod if it is not there, runs the container to its end; what it wrote to the log is Log().
+  // Starts the pod if it is not there, runs the container to its end; what it wrote to the log is
+  // Log().
   ContainerState Run(const ContainerSpec& container, const std::string& uid = "pod-1") {
     const auto pod = runtime_->StartPod(Pod(uid));
     INFO(pod.status().ToString());

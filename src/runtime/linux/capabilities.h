@@ -9,9 +9,9 @@
 
 namespace skiff::runtime {
 
-// The mask of the default set with `add` and `drop` ("NET_ADMIN", "CAP_NET_ADMIN", "ALL"): drops first,
-// then adds, as Kubernetes. Bits that this kernel does not have are left out. kInvalidArgument names an
-// unknown capability.
+// The mask of the default set with `add` and `drop` ("NET_ADMIN", "CAP_NET_ADMIN", "ALL"): drops
+// first, then adds, as Kubernetes. Bits that this kernel does not have are left out.
+// kInvalidArgument names an unknown capability.
 absl::StatusOr<uint64_t> CapabilityMask(const std::vector<std::string>& add,
                                         const std::vector<std::string>& drop);
 

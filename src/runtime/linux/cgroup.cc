@@ -84,9 +84,8 @@ absl::StatusOr<Cgroups> Cgroups::Detect() {
     return absl::FailedPreconditionError(
         "no cgroup2 hierarchy is mounted: mount -t cgroup2 none /sys/fs/cgroup");
   }
-  out.v2_controllers_ =
-      absl::StrSplit(ReadFile(out.v2_ + "/cgroup.controllers"), absl::ByAnyChar(" \n"),
-                     absl::SkipEmpty());
+  out.v2_controllers_ = absl::StrSplit(ReadFile(out.v2_ + "/cgroup.controllers"),
+                                       absl::ByAnyChar(" \n"), absl::SkipEmpty());
   return out;
 }
 
@@ -119,7 +118,8 @@ std::vector<std::string> Cgroups::Paths(const std::string& group) const {
   return out;
 }
 
-// A v2 group may limit what its parent hands down (cgroup.subtree_control), all the way from the root.
+// A v2 group may limit what its parent hands down (cgroup.subtree_control), all the way from the
+// root.
 absl::Status Cgroups::EnableControllers(const std::string& group) const {
   std::string wanted;
   for (const char* name : {"cpu", "memory", "pids"}) {
@@ -155,16 +155,15 @@ absl::Status Cgroups::LimitV1(const std::string& group, const Resources& limits)
     }
     if (limits.cpu_quota_millis > 0) {
       SKIFF_RETURN_IF_ERROR(WriteFile(cpu + "/cpu.cfs_period_us", absl::StrCat(kPeriodMicros)));
-      SKIFF_RETURN_IF_ERROR(
-          WriteFile(cpu + "/cpu.cfs_quota_us",
-                    absl::StrCat(std::max<int64_t>(
-                        1000, limits.cpu_quota_millis * kPeriodMicros / 1000))));
+      SKIFF_RETURN_IF_ERROR(WriteFile(
+          cpu + "/cpu.cfs_quota_us",
+          absl::StrCat(std::max<int64_t>(1000, limits.cpu_quota_millis * kPeriodMicros / 1000))));
     }
   }
   if (const std::string memory = V1("memory", group); !memory.empty()) {
     if (limits.memory_bytes > 0) {
-      SKIFF_RETURN_IF_ERROR(WriteFile(memory + "/memory.limit_in_bytes",
-                                      absl::StrCat(limits.memory_bytes)));
+      SKIFF_RETURN_IF_ERROR(
+          WriteFile(memory + "/memory.limit_in_bytes", absl::StrCat(limits.memory_bytes)));
     }
   }
   if (const std::string pids = V1("pids", group); !pids.empty() && limits.pids > 0) {
@@ -183,8 +182,7 @@ absl::Status Cgroups::LimitV2(const std::string& group, const Resources& limits)
   }
   if (HasV2("cpu") && limits.cpu_quota_millis > 0) {
     const int64_t quota = std::max<int64_t>(1000, limits.cpu_quota_millis * kPeriodMicros / 1000);
-    SKIFF_RETURN_IF_ERROR(
-        WriteFile(path + "/cpu.max", absl::StrCat(quota, " ", kPeriodMicros)));
+    SKIFF_RETURN_IF_ERROR(WriteFile(path + "/cpu.max", absl::StrCat(quota, " ", kPeriodMicros)));
   }
   if (HasV2("memory") && limits.memory_bytes > 0) {
     SKIFF_RETURN_IF_ERROR(WriteFile(path + "/memory.max", absl::StrCat(limits.memory_bytes)));

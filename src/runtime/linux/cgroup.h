@@ -1,5 +1,5 @@
-// Control groups, on hosts with everything in v2 and on hybrid ones (cgroups(7)): v2 for membership and
-// kill, and for limits whichever hierarchy has the controller.
+// Control groups, on hosts with everything in v2 and on hybrid ones (cgroups(7)): v2 for membership
+// and kill, and for limits whichever hierarchy has the controller.
 //
 // A group is named by a path below the root, "skiff/<instance>/<pod>/<container>".
 //
@@ -28,8 +28,8 @@ class Cgroups {
   // The files to write "0" to in order to join: one a hierarchy.
   std::vector<std::string> ProcsFiles(const std::string& group) const;
 
-  // Makes the group in the v2 hierarchy alone, without limits, and moves the process there: away from what
-  // a service manager kills together with the process that started it.
+  // Makes the group in the v2 hierarchy alone, without limits, and moves the process there: away
+  // from what a service manager kills together with the process that started it.
   absl::Status Keep(const std::string& group, int64_t pid) const;
 
   // Where the group is in the v2 hierarchy.
@@ -37,7 +37,8 @@ class Cgroups {
 
   // SIGKILL to every process in the group and below it.
   absl::Status Kill(const std::string& group) const;
-  // Kills, and removes the group and those below it. Blocks until its processes are gone, at most 5 s.
+  // Kills, and removes the group and those below it. Blocks until its processes are gone, at most 5
+  // s.
   absl::Status Remove(const std::string& group) const;
   // Removes the group if it is empty; else does nothing.
   void RemoveIfEmpty(const std::string& group) const;

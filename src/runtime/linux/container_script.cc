@@ -21,10 +21,18 @@ constexpr char kDefaultPath[] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/b
 constexpr size_t kMountDataLimit = 4095;  // One page, with its zero byte (mount(2)).
 
 // What Kubernetes hides of /proc and /sys, or shows read-only (its procMount Default).
-constexpr const char* kMasked[] = {
-    "/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys",
-    "/proc/latency_stats", "/proc/sched_debug", "/proc/scsi", "/proc/timer_list",
-    "/proc/timer_stats", "/sys/devices/virtual/powercap", "/sys/firmware"};
+constexpr const char* kMasked[] = {"/proc/acpi",
+                                   "/proc/asound",
+                                   "/proc/interrupts",
+                                   "/proc/kcore",
+                                   "/proc/keys",
+                                   "/proc/latency_stats",
+                                   "/proc/sched_debug",
+                                   "/proc/scsi",
+                                   "/proc/timer_list",
+                                   "/proc/timer_stats",
+                                   "/sys/devices/virtual/powercap",
+                                   "/sys/firmware"};
 constexpr const char* kReadOnly[] = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys",
                                      "/proc/sysrq-trigger"};
 
@@ -33,7 +41,7 @@ struct Device {
   unsigned major;
   unsigned minor;
 };
-constexpr Device kDevices[] = {{"/dev/null", 1, 3},   {"/dev/zero", 1, 5}, {"/dev/full", 1, 7},
+constexpr Device kDevices[] = {{"/dev/null", 1, 3},   {"/dev/zero", 1, 5},    {"/dev/full", 1, 7},
                                {"/dev/random", 1, 8}, {"/dev/urandom", 1, 9}, {"/dev/tty", 5, 0}};
 
 std::string Flags(unsigned long flags) { return absl::StrCat(flags); }
@@ -49,9 +57,10 @@ absl::Status AddOverlay(const Image& image, const std::string& dir, Script* scri
   const std::string data = absl::StrCat("lowerdir=", absl::StrJoin(lowers, ":"), ",upperdir=", dir,
                                         "/upper,workdir=", dir, "/work");
   if (data.size() > kMountDataLimit) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "the image has ", lowers.size(),
-        " layers, more than one overlay mount can name: squash it, or use a shorter data directory"));
+    return absl::FailedPreconditionError(
+        absl::StrCat("the image has ", lowers.size(),
+                     " layers, more than one overlay mount can name: squash it, or use a shorter "
+                     "data directory"));
   }
   script->Step({"mount", "overlay", dir + "/root", "overlay", "0", data});
   return absl::OkStatus();
@@ -63,8 +72,8 @@ void AddKernelFilesystems(const ContainerSpec& container, Script* script) {
   script->Step({"mount", "sysfs", "/sys", "sysfs",
                 Flags(MS_NOSUID | MS_NODEV | MS_NOEXEC | (container.privileged ? 0 : MS_RDONLY)),
                 ""});
-  script->Step({"mount", "tmpfs", "/dev", "tmpfs", Flags(MS_NOSUID | MS_STRICTATIME),
-                "mode=755,size=64k"});
+  script->Step(
+      {"mount", "tmpfs", "/dev", "tmpfs", Flags(MS_NOSUID | MS_STRICTATIME), "mode=755,size=64k"});
   for (const Device& device : kDevices) {
     script->Step({"device", device.path, absl::StrCat(makedev(device.major, device.minor))});
   }
@@ -91,8 +100,7 @@ void PutDownMounts(const ContainerSpec& container, Script* script) {
   for (size_t i = 0; i < container.mounts.size(); ++i) {
     const Mount& mount = container.mounts[i];
     if (mount.source.empty()) {
-      const std::string size =
-          mount.size_bytes > 0 ? absl::StrCat(",size=", mount.size_bytes) : "";
+      const std::string size = mount.size_bytes > 0 ? absl::StrCat(",size=", mount.size_bytes) : "";
       script->Step({"mount", "tmpfs", mount.target, "tmpfs", Flags(MS_NOSUID | MS_NODEV),
                     absl::StrCat("mode=1777", size)});
     } else {
@@ -108,13 +116,13 @@ void AddUser(const User& user, Script* script) {
   script->Step(words);
 }
 
-// Rights go in this order: the filter while it may still be installed without no_new_privs, then the
-// bounding set, the user, and what capabilities are left.
+// Rights go in this order: the filter while it may still be installed without no_new_privs, then
+// the bounding set, the user, and what capabilities are left.
 absl::Status AddRights(const ContainerSpec& container, const User& user, Script* script) {
   uint64_t mask = BoundingSet();
   if (!container.privileged) {
-    SKIFF_ASSIGN_OR_RETURN(
-        mask, CapabilityMask(container.add_capabilities, container.drop_capabilities));
+    SKIFF_ASSIGN_OR_RETURN(mask,
+                           CapabilityMask(container.add_capabilities, container.drop_capabilities));
   }
   if (!container.allow_privilege_escalation || user.uid != 0) script->Step({"nonewprivs"});
   if (!container.seccomp_unconfined && !container.privileged) {
@@ -131,8 +139,7 @@ absl::Status AddRights(const ContainerSpec& container, const User& user, Script*
 
 std::vector<std::string> Argv(const ContainerSpec& container, const Image& image) {
   // command replaces entrypoint and cmd; args alone replace cmd (Kubernetes, "Define a command").
-  std::vector<std::string> argv =
-      container.command.empty() ? image.entrypoint : container.command;
+  std::vector<std::string> argv = container.command.empty() ? image.entrypoint : container.command;
   const std::vector<std::string>* rest = &container.args;
   if (rest->empty() && container.command.empty()) rest = &image.cmd;
   argv.insert(argv.end(), rest->begin(), rest->end());
@@ -177,8 +184,8 @@ absl::StatusOr<Launch> LinuxLaunch(const PodSpec& pod, const ContainerSpec& cont
   launch.image_id = image.id;
   launch.namespaces = CLONE_NEWNS | (pod.host_pid ? 0 : CLONE_NEWPID);
   Script& script = launch.script;
-  script.Step({"trywrite", "/proc/self/oom_score_adj",
-               absl::StrCat(container.resources.oom_score_adj)});
+  script.Step(
+      {"trywrite", "/proc/self/oom_score_adj", absl::StrCat(container.resources.oom_score_adj)});
   for (const std::string& file : place.procs_files) script.Step({"write", file, "0"});
   script.Step({"unshare", absl::StrCat(CLONE_NEWCGROUP)});
   script.Step({"slave"});

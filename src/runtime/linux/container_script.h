@@ -20,15 +20,15 @@ struct ContainerPlace {
 
 struct Launch {
   Script script;
-  // The part of it that every further program in the container begins with as well: directory, rights and
-  // environment.
+  // The part of it that every further program in the container begins with as well: directory,
+  // rights and environment.
   Script program;
   unsigned long namespaces = 0;  // CLONE_NEW… of the container's own.
   std::string image_id;
 };
 
-// A container of an image: an overlay root, the usual mounts, dropped rights. kNotFound: no such image;
-// kFailedPrecondition, kInvalidArgument: it cannot run as asked.
+// A container of an image: an overlay root, the usual mounts, dropped rights. kNotFound: no such
+// image; kFailedPrecondition, kInvalidArgument: it cannot run as asked.
 absl::StatusOr<Launch> LinuxLaunch(const PodSpec& pod, const ContainerSpec& container,
                                    const ContainerPlace& place, const ImageStore& images);
 

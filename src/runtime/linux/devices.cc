@@ -21,12 +21,16 @@ struct Device {
   int major;
   int minor;
 };
-constexpr Device kOpen[] = {{1, 3}, {1, 5}, {1, 7}, {1, 8}, {1, 9},       // null zero full random urandom
-                            {5, 0}, {5, 2}, {136, kAnyMinor}};            // tty ptmx pts/*
+constexpr Device kOpen[] = {{1, 3}, {1, 5}, {1, 7},
+                            {1, 8}, {1, 9},                     // null zero full random urandom
+                            {5, 0}, {5, 2}, {136, kAnyMinor}};  // tty ptmx pts/*
 
 bpf_insn Load32(uint8_t to, uint8_t from, int offset) {
-  return {.code = BPF_LDX | BPF_MEM | BPF_W, .dst_reg = to, .src_reg = from,
-          .off = static_cast<int16_t>(offset), .imm = 0};
+  return {.code = BPF_LDX | BPF_MEM | BPF_W,
+          .dst_reg = to,
+          .src_reg = from,
+          .off = static_cast<int16_t>(offset),
+          .imm = 0};
 }
 bpf_insn Set(uint8_t to, int value) {
   return {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = to, .src_reg = 0, .off = 0, .imm = value};
@@ -35,13 +39,18 @@ bpf_insn And(uint8_t to, int value) {
   return {.code = BPF_ALU64 | BPF_AND | BPF_K, .dst_reg = to, .src_reg = 0, .off = 0, .imm = value};
 }
 bpf_insn SkipUnless(uint8_t value, int equals, int count) {
-  return {.code = BPF_JMP | BPF_JNE | BPF_K, .dst_reg = value, .src_reg = 0,
-          .off = static_cast<int16_t>(count), .imm = equals};
+  return {.code = BPF_JMP | BPF_JNE | BPF_K,
+          .dst_reg = value,
+          .src_reg = 0,
+          .off = static_cast<int16_t>(count),
+          .imm = equals};
 }
-bpf_insn Exit() { return {.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0}; }
+bpf_insn Exit() {
+  return {.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0};
+}
 
-// The context in r1 is struct bpf_cgroup_dev_ctx: the low half of access_type is the kind of device, the
-// high half what is wanted of it.
+// The context in r1 is struct bpf_cgroup_dev_ctx: the low half of access_type is the kind of
+// device, the high half what is wanted of it.
 std::vector<bpf_insn> Program() {
   std::vector<bpf_insn> out = {
       Load32(2, 1, offsetof(bpf_cgroup_dev_ctx, access_type)),

@@ -23,8 +23,8 @@
 namespace skiff::runtime {
 namespace {
 
-// What `attempt` returns, in a child that has namespaces of its own to try it in: nothing of it stays. It
-// shares our memory, so it makes system calls and nothing else.
+// What `attempt` returns, in a child that has namespaces of its own to try it in: nothing of it
+// stays. It shares our memory, so it makes system calls and nothing else.
 bool TryApart(int namespaces, bool (*attempt)()) {
   const pid_t pid = vfork();
   if (pid == 0) _exit(unshare(namespaces) == 0 && attempt() ? 0 : 1);
@@ -117,7 +117,8 @@ std::vector<CheckResult> CheckHost() {
     out.push_back(Check("cgroups", false, std::string(cgroups.status().message()),
                         "mount a cgroup2 hierarchy"));
   }
-  out.push_back(Check("overlayfs", TryApart(CLONE_NEWNS, MountOverlay), "a mount in a namespace apart",
+  out.push_back(Check("overlayfs", TryApart(CLONE_NEWNS, MountOverlay),
+                      "a mount in a namespace apart",
                       "load it (modprobe overlay), and allow mounts"));
   out.push_back(Check("device filter", DeviceFilter::Load().ok(), "a program for a cgroup",
                       "use a kernel with CONFIG_CGROUP_BPF: without it, root in a container may "

@@ -19,8 +19,8 @@ std::string ReadRecord(const std::string& path);
 std::string FormatFields(const std::map<std::string, std::string>& fields);
 std::map<std::string, std::string> ParseFields(const std::string& text);
 
-// The head's pid if the process of that pid started when the record says; else 0: the number may have
-// been given to another.
+// The head's pid if the process of that pid started when the record says; else 0: the number may
+// have been given to another.
 int64_t LivingHead(const std::string& dir);
 
 // NAME -> the latest attempt that was ever started or tried in this pod directory.

@@ -17,8 +17,8 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/ascii.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "base/status.h"
@@ -44,9 +44,9 @@ absl::Status MakeDirs(const std::string& path) {
   return error ? ErrnoStatus(error.value(), path) : absl::OkStatus();
 }
 
-// Starts the head binary with our standard error and output going to `out`. Descriptors of the host that
-// are not close-on-exec go along, and the head closes them first thing: here they cannot be, for the
-// binary's own is among them.
+// Starts the head binary with our standard error and output going to `out`. Descriptors of the host
+// that are not close-on-exec go along, and the head closes them first thing: here they cannot be,
+// for the binary's own is among them.
 absl::StatusOr<pid_t> SpawnHead(int binary, const std::vector<std::string>& words, int out) {
   // Where the child has it, once its descriptors are in place.
   const std::string path = "/proc/self/fd/3";
@@ -152,9 +152,8 @@ absl::Status SandboxRuntime::Init() {
       open(absl::StrCat("/proc/self/fd/", head_binary_.get()).c_str(), O_RDONLY | O_CLOEXEC);
   if (readable < 0) return ErrnoStatus(errno, "reopen the head");
   head_binary_.Reset(readable);
-  watching_ = std::make_unique<Watching>(options_.loop, [this](const std::string& uid) {
-    Tell(uid);
-  });
+  watching_ =
+      std::make_unique<Watching>(options_.loop, [this](const std::string& uid) { Tell(uid); });
   SKIFF_ASSIGN_OR_RETURN(const std::vector<PodState> pods, List());
   for (const PodState& pod : pods) {
     Watch(pod.uid, pod.head_pid);
@@ -254,12 +253,11 @@ absl::Status SandboxRuntime::Spawn(const PodSpec& pod, const std::string& dir) {
   if (pipe2(pipe_fds, O_CLOEXEC) != 0) return ErrnoStatus(errno, "pipe");
   const UniqueFd reader(pipe_fds[0]);
   UniqueFd writer(pipe_fds[1]);
-  SKIFF_ASSIGN_OR_RETURN(
-      const pid_t pid,
-      SpawnHead(head_binary_.get(),
-                {"skiff-head", "pod", dir, absl::StrCat(flags),
-                 pod.hostname.empty() ? "localhost" : pod.hostname},
-                writer.get()));
+  SKIFF_ASSIGN_OR_RETURN(const pid_t pid,
+                         SpawnHead(head_binary_.get(),
+                                   {"skiff-head", "pod", dir, absl::StrCat(flags),
+                                    pod.hostname.empty() ? "localhost" : pod.hostname},
+                                   writer.get()));
   writer.Reset();
   const int code = WaitFor(pid);
   char text[512];
@@ -323,7 +321,8 @@ absl::StatusOr<ContainerState> SandboxRuntime::StartContainer(const std::string&
   return started;
 }
 
-// Of attempts before the latest only the last one's log is kept, as `kubectl logs --previous` reads it.
+// Of attempts before the latest only the last one's log is kept, as `kubectl logs --previous` reads
+// it.
 void SandboxRuntime::ForgetAttempts(const PodSpec& pod, const std::string& name, int before) {
   const std::string dir = Dir(pod.uid);
   std::vector<fs::path> old;
@@ -372,13 +371,13 @@ absl::StatusOr<ContainerState> SandboxRuntime::StartAttempt(const PodSpec& pod,
   if (options_.images != nullptr && !container.termination_message_path.empty()) {
     spec.mounts.push_back({termination, container.termination_message_path});
   }
-  SKIFF_ASSIGN_OR_RETURN(const Launch launch,
-                         options_.images != nullptr
-                             ? LinuxLaunch(pod, spec, place, *options_.images)
-                             : ProcessLaunch(pod, spec, place));
+  SKIFF_ASSIGN_OR_RETURN(const Launch launch, options_.images != nullptr
+                                                  ? LinuxLaunch(pod, spec, place, *options_.images)
+                                                  : ProcessLaunch(pod, spec, place));
   SKIFF_RETURN_IF_ERROR(WriteRecord(place.dir + "/image", launch.image_id));
   SKIFF_RETURN_IF_ERROR(WriteRecord(place.dir + "/program", launch.program.bytes()));
-  SKIFF_RETURN_IF_ERROR(WriteRecord(absl::StrCat(dir, "/", leaf, ".script"), launch.script.bytes()));
+  SKIFF_RETURN_IF_ERROR(
+      WriteRecord(absl::StrCat(dir, "/", leaf, ".script"), launch.script.bytes()));
   SKIFF_ASSIGN_OR_RETURN(
       const std::string answer,
       Order(dir, {"start", container.name, absl::StrCat(container.attempt),
@@ -491,8 +490,8 @@ absl::StatusOr<Runtime::ExecResult> SandboxRuntime::Exec(const std::string& pod_
     script.Step({"setns", absl::StrCat("/proc/", target->pid, "/ns/", space)});
   }
   script.Step({"fork"});
-  const std::string program = ReadRecord(
-      absl::StrCat(Dir(pod_uid), "/", container, ".", target->attempt, "/program"));
+  const std::string program =
+      ReadRecord(absl::StrCat(Dir(pod_uid), "/", container, ".", target->attempt, "/program"));
   if (program.empty()) {
     return absl::FailedPreconditionError(
         absl::StrCat("the record of how container ", container, " was started is gone"));
@@ -508,9 +507,9 @@ absl::StatusOr<Runtime::ExecResult> SandboxRuntime::Exec(const std::string& pod_
   if (pipe2(pipe_fds, O_CLOEXEC) != 0) return ErrnoStatus(errno, "pipe");
   const UniqueFd reader(pipe_fds[0]);
   UniqueFd writer(pipe_fds[1]);
-  SKIFF_ASSIGN_OR_RETURN(const pid_t pid, SpawnHead(head_binary_.get(),
-                                                    {"skiff-head", "run", script_path},
-                                                    writer.get()));
+  SKIFF_ASSIGN_OR_RETURN(
+      const pid_t pid,
+      SpawnHead(head_binary_.get(), {"skiff-head", "run", script_path}, writer.get()));
   writer.Reset();
   return CollectExec(pid, reader.get(), timeout, kMaxOutput);
 }

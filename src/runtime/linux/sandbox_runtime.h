@@ -1,9 +1,9 @@
-// Runtime on this machine's kernel: pods held by their heads (head/head.c). One class for containers from
-// images and for plain programs: they differ in the script that a container's process runs, not in how
-// pods live.
+// Runtime on this machine's kernel: pods held by their heads (head/head.c). One class for
+// containers from images and for plain programs: they differ in the script that a container's
+// process runs, not in how pods live.
 //
-// On disk, <state_dir>/<pod uid>/: `pod` (what is needed of its PodSpec), the head's records, and for each
-// attempt of a container NAME.ATTEMPT.script, .run, .exit and a directory NAME.ATTEMPT.
+// On disk, <state_dir>/<pod uid>/: `pod` (what is needed of its PodSpec), the head's records, and
+// for each attempt of a container NAME.ATTEMPT.script, .run, .exit and a directory NAME.ATTEMPT.
 //
 // Threads: as Runtime. The listener is called on `loop`.
 #pragma once
@@ -27,10 +27,10 @@
 namespace skiff::runtime {
 
 struct SandboxOptions {
-  std::string state_dir;         // Made if missing; absolute.
-  std::string instance;          // Names the parent cgroup, skiff/<instance>: unique on the machine.
+  std::string state_dir;  // Made if missing; absolute.
+  std::string instance;   // Names the parent cgroup, skiff/<instance>: unique on the machine.
   const ImageStore* images = nullptr;  // Null: plain programs (`process`).
-  UvExecutor* loop = nullptr;    // Outlives the runtime.
+  UvExecutor* loop = nullptr;          // Outlives the runtime.
   Logger logger;
 };
 

@@ -29,7 +29,7 @@ struct SandboxRuntime::Watching::State : std::enable_shared_from_this<State> {
   UniqueFd inotify;
   uv_poll_t poll;
   bool open = false;
-  std::map<int, std::string> pods;                      // inotify watch -> pod uid
+  std::map<int, std::string> pods;  // inotify watch -> pod uid
   std::map<std::string, std::unique_ptr<Head>> heads;
 
   void Begin(uv_loop_t* loop) {
@@ -90,9 +90,8 @@ struct SandboxRuntime::Watching::State : std::enable_shared_from_this<State> {
     if (node.empty()) return;
     Head* head = node.mapped().release();
     uv_poll_stop(&head->poll);
-    uv_close(reinterpret_cast<uv_handle_t*>(&head->poll), [](uv_handle_t* handle) {
-      delete static_cast<Head*>(handle->data);
-    });
+    uv_close(reinterpret_cast<uv_handle_t*>(&head->poll),
+             [](uv_handle_t* handle) { delete static_cast<Head*>(handle->data); });
   }
 
   void End() {
@@ -174,11 +173,11 @@ absl::StatusOr<Runtime::ExecResult> CollectExec(pid_t pid, int reader, absl::Dur
     const absl::Duration left = end - absl::DurationFromTimespec(now);
     // What it started may hold the pipe after it has ended, and it may close the pipe and go on.
     pollfd wait[] = {{reader, POLLIN, 0}, {pidfd.get(), POLLIN, 0}};
-    const int ready =
-        left <= absl::ZeroDuration()
-            ? 0
-            : poll(wait, 2, static_cast<int>(std::min<int64_t>(
-                                 absl::ToInt64Milliseconds(left) + 1, 3600 * 1000)));
+    const int ready = left <= absl::ZeroDuration()
+                          ? 0
+                          : poll(wait, 2,
+                                 static_cast<int>(std::min<int64_t>(
+                                     absl::ToInt64Milliseconds(left) + 1, 3600 * 1000)));
     if (ready < 0 && errno == EINTR) continue;
     if (ready == 0) {
       kill(pid, SIGKILL);
@@ -195,8 +194,8 @@ absl::StatusOr<Runtime::ExecResult> CollectExec(pid_t pid, int reader, absl::Dur
       continue;
     }
     if (result.output.size() < limit) {
-      result.output.append(buffer, std::min<size_t>(static_cast<size_t>(n),
-                                                    limit - result.output.size()));
+      result.output.append(buffer,
+                           std::min<size_t>(static_cast<size_t>(n), limit - result.output.size()));
     }
   }
   const int status = wait_all();

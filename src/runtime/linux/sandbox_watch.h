@@ -1,5 +1,5 @@
-// How SandboxRuntime learns of changes without asking: inotify on the pods' directories, and a pidfd on
-// each head.
+// How SandboxRuntime learns of changes without asking: inotify on the pods' directories, and a
+// pidfd on each head.
 #pragma once
 
 #include <sys/types.h>
@@ -32,8 +32,8 @@ struct SandboxRuntime::Watching {
   const std::shared_ptr<State> state;
 };
 
-// Waits for the end of an exec'ed process and collects at most `limit` bytes of its output; kills it when
-// the time is over. kDeadlineExceeded.
+// Waits for the end of an exec'ed process and collects at most `limit` bytes of its output; kills
+// it when the time is over. kDeadlineExceeded.
 absl::StatusOr<Runtime::ExecResult> CollectExec(pid_t pid, int reader, absl::Duration timeout,
                                                 size_t limit);
 

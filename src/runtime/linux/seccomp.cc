@@ -17,9 +17,10 @@
 namespace skiff::runtime {
 namespace {
 
-// Calls that reach beyond a container, by the capability that makes them a container's business. -1: none
-// does. A list of what is refused rather than of what is allowed: it names what the kernel itself guards
-// by capability (so a refusal here is a second wall) and what it does not guard well enough.
+// Calls that reach beyond a container, by the capability that makes them a container's business.
+// -1: none does. A list of what is refused rather than of what is allowed: it names what the kernel
+// itself guards by capability (so a refusal here is a second wall) and what it does not guard well
+// enough.
 struct Refused {
   const char* name;
   int capability;
@@ -129,8 +130,8 @@ absl::Status AddRules(scmp_filter_ctx context, uint64_t capabilities) {
 absl::StatusOr<std::string> DefaultSeccompFilter(uint64_t capabilities) {
   const std::unique_ptr<void, Release> context(seccomp_init(SCMP_ACT_ALLOW));
   if (context == nullptr) return absl::ResourceExhaustedError("no memory for a seccomp filter");
-  // Another architecture's calls go by other numbers, past every rule: none may be made. 32-bit programs
-  // have rules of their own.
+  // Another architecture's calls go by other numbers, past every rule: none may be made. 32-bit
+  // programs have rules of their own.
   seccomp_attr_set(context.get(), SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ERRNO(EPERM));
 #if defined(__x86_64__)
   seccomp_arch_add(context.get(), SCMP_ARCH_X86);

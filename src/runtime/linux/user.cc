@@ -82,9 +82,9 @@ absl::StatusOr<User> ResolveUser(const ContainerSpec& container, const Image& im
     row = Row(passwd, 0, written.first);
     if (row.empty() || !absl::SimpleAtoi(row[2], &user.uid)) return NoSuch("user", written.first);
     if (container.run_as_non_root) {
-      return absl::FailedPreconditionError(absl::StrCat(
-          "container has runAsNonRoot and image has non-numeric user (", written.first,
-          "), cannot verify user is non-root: set runAsUser"));
+      return absl::FailedPreconditionError(
+          absl::StrCat("container has runAsNonRoot and image has non-numeric user (", written.first,
+                       "), cannot verify user is non-root: set runAsUser"));
     }
   } else {
     row = Row(passwd, 2, absl::StrCat(user.uid));

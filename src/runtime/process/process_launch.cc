@@ -37,8 +37,8 @@ absl::StatusOr<Launch> ProcessLaunch(const PodSpec& pod, const ContainerSpec& co
   Launch launch;
   launch.namespaces = CLONE_NEWNS | (pod.host_pid ? 0 : CLONE_NEWPID);
   Script& script = launch.script;
-  script.Step({"trywrite", "/proc/self/oom_score_adj",
-               absl::StrCat(container.resources.oom_score_adj)});
+  script.Step(
+      {"trywrite", "/proc/self/oom_score_adj", absl::StrCat(container.resources.oom_score_adj)});
   for (const std::string& file : place.procs_files) script.Step({"write", file, "0"});
   script.Step({"slave"});
   for (size_t i = 0; i < container.mounts.size(); ++i) {
@@ -50,8 +50,7 @@ absl::StatusOr<Launch> ProcessLaunch(const PodSpec& pod, const ContainerSpec& co
           "runtimeClassName process run: mount onto a path that does"));
     }
     if (mount.source.empty()) {
-      const std::string size =
-          mount.size_bytes > 0 ? absl::StrCat(",size=", mount.size_bytes) : "";
+      const std::string size = mount.size_bytes > 0 ? absl::StrCat(",size=", mount.size_bytes) : "";
       script.Step({"mount", "tmpfs", mount.target, "tmpfs", absl::StrCat(MS_NOSUID | MS_NODEV),
                    absl::StrCat("mode=1777", size)});
       continue;
@@ -60,14 +59,14 @@ absl::StatusOr<Launch> ProcessLaunch(const PodSpec& pod, const ContainerSpec& co
     script.Step({"attach", absl::StrCat(i), mount.target, mount.read_only ? "1" : "0", "0"});
   }
   // The machine's /proc would show every process of the machine.
-  script.Step({"mount", "proc", "/proc", "proc",
-               absl::StrCat(MS_NOSUID | MS_NODEV | MS_NOEXEC), ""});
+  script.Step(
+      {"mount", "proc", "/proc", "proc", absl::StrCat(MS_NOSUID | MS_NODEV | MS_NOEXEC), ""});
   Script& program = launch.program;
   program.Step({"cwd", container.working_dir.empty() ? work : container.working_dir});
   uint64_t mask = 0;
   if (uid == 0) {
-    SKIFF_ASSIGN_OR_RETURN(
-        mask, CapabilityMask(container.add_capabilities, container.drop_capabilities));
+    SKIFF_ASSIGN_OR_RETURN(mask,
+                           CapabilityMask(container.add_capabilities, container.drop_capabilities));
   }
   program.Step({"nonewprivs"});
   program.Step({"bounding", absl::StrCat(mask)});

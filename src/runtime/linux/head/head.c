@@ -1,17 +1,18 @@
 /* The head of a pod: the one small process that holds a pod's namespaces, starts and reaps its
- * containers, writes their output to log files and their ends to disk. It has no parent but init, so the
- * manager that started it may crash, be upgraded or be killed; a new one finds everything in the pod's
- * directory:
+ * containers, writes their output to log files and their ends to disk. It has no parent but init,
+ * so the manager that started it may crash, be upgraded or be killed; a new one finds everything in
+ * the pod's directory:
  *
  *   head.pid             "PID STARTTIME": this process (its start time as in /proc/PID/stat)
  *   head.sock            where it takes orders: one SOCK_SEQPACKET message each, answered by one
  *   NAME.ATTEMPT.run     "PID START_NS": a container was started
  *   NAME.ATTEMPT.exit    "CODE SIGNAL FINISH_NS": it ended
  *
- * What a container's process does before it becomes the container's program is a script of steps that the
- * manager wrote (script.c); nothing here decides anything.
+ * What a container's process does before it becomes the container's program is a script of steps
+ * that the manager wrote (script.c); nothing here decides anything.
  *
- * Modes: `head pod DIR FLAGS` becomes a head; `head run SCRIPT` runs a script in place (for exec). */
+ * Modes: `head pod DIR FLAGS` becomes a head; `head run SCRIPT` runs a script in place (for exec).
+ */
 #define _GNU_SOURCE
 #include "head.h"
 
@@ -37,8 +38,8 @@
 enum { kMaxContainers = 64, kLineMax = 16 * 1024, kMessageMax = 8192 };
 
 struct stream {
-  int fd;            /* -1: closed */
-  const char *name;  /* stdout, stderr */
+  int fd;           /* -1: closed */
+  const char* name; /* stdout, stderr */
   size_t used;
   char line[kLineMax];
 };
@@ -51,7 +52,7 @@ struct container {
   struct stream out[2];
 };
 
-static struct container *containers[kMaxContainers];
+static struct container* containers[kMaxContainers];
 static int epoll_fd;
 
 static long long now_ns(void) {
@@ -61,7 +62,7 @@ static long long now_ns(void) {
 }
 
 /* Written beside and renamed over: a reader sees all of it or nothing. */
-static int write_record(const char *path, const char *text) {
+static int write_record(const char* path, const char* text) {
   char temporary[600];
   snprintf(temporary, sizeof temporary, "%s.tmp", path);
   int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -73,7 +74,7 @@ static int write_record(const char *path, const char *text) {
 }
 
 /* One line of the CRI log format: "2026-01-02T15:04:05.123456789Z stdout F text". */
-static void log_line(struct container *c, const char *stream, char tag, const char *text,
+static void log_line(struct container* c, const char* stream, char tag, const char* text,
                      size_t size) {
   char head[80];
   struct timespec now;
@@ -91,15 +92,15 @@ static void log_line(struct container *c, const char *stream, char tag, const ch
 }
 
 /* Takes what the stream has. 0 when it has ended. */
-static int pump(struct container *c, struct stream *s) {
+static int pump(struct container* c, struct stream* s) {
   for (;;) {
     ssize_t n = read(s->fd, s->line + s->used, sizeof s->line - s->used);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return errno == EAGAIN;
     if (n == 0) return 0;
     s->used += (size_t)n;
-    char *start = s->line;
-    char *newline;
+    char* start = s->line;
+    char* newline;
     while ((newline = memchr(start, '\n', s->used - (size_t)(start - s->line))) != NULL) {
       log_line(c, s->name, 'F', start, (size_t)(newline - start));
       start = newline + 1;
@@ -113,7 +114,7 @@ static int pump(struct container *c, struct stream *s) {
   }
 }
 
-static void close_stream(struct container *c, struct stream *s) {
+static void close_stream(struct container* c, struct stream* s) {
   if (s->fd < 0) return;
   if (s->used > 0) log_line(c, s->name, 'P', s->line, s->used);
   s->used = 0;
@@ -122,7 +123,7 @@ static void close_stream(struct container *c, struct stream *s) {
   s->fd = -1;
 }
 
-static void record_exit(struct container *c, int status) {
+static void record_exit(struct container* c, int status) {
   char path[512];
   char text[96];
   int signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
@@ -148,7 +149,7 @@ static void reap(void) {
   }
 }
 
-static struct container *free_place(void) {
+static struct container* free_place(void) {
   for (int i = 0; i < kMaxContainers; ++i) {
     if (containers[i] == NULL) containers[i] = malloc(sizeof(struct container));
     if (containers[i] == NULL) return NULL;
@@ -157,8 +158,8 @@ static struct container *free_place(void) {
   return NULL;
 }
 
-static int add_stream(struct container *c, int which, int fd) {
-  struct stream *s = &c->out[which];
+static int add_stream(struct container* c, int which, int fd) {
+  struct stream* s = &c->out[which];
   s->fd = fd;
   s->name = which == 0 ? "stdout" : "stderr";
   s->used = 0;
@@ -169,7 +170,7 @@ static int add_stream(struct container *c, int which, int fd) {
 }
 
 /* In the child: standard streams, then the script, which ends in execve. */
-static void become(const char *script, int out, int err, int report) {
+static void become(const char* script, int out, int err, int report) {
   int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
   sigset_t none;
   sigemptyset(&none);
@@ -180,9 +181,10 @@ static void become(const char *script, int out, int err, int report) {
   _exit(127);
 }
 
-/* "start\0NAME\0ATTEMPT\0LOG\0FLAGS\0": FLAGS has the CLONE_NEW… bits of the container's own namespaces. */
-static void start(char **args, char *answer, size_t size) {
-  struct container *c = free_place();
+/* "start\0NAME\0ATTEMPT\0LOG\0FLAGS\0": FLAGS has the CLONE_NEW… bits of the container's own
+ * namespaces. */
+static void start(char** args, char* answer, size_t size) {
+  struct container* c = free_place();
   if (c == NULL) {
     snprintf(answer, size, "err too many containers in one pod");
     return;
@@ -252,7 +254,7 @@ static void serve(int client) {
       return;
     }
     message[n] = '\0';
-    char *args[8] = {message};
+    char* args[8] = {message};
     int count = 1;
     for (ssize_t i = 0; i + 1 < n && count < 8; ++i) {
       if (message[i] == '\0') args[count++] = message + i + 1;
@@ -281,7 +283,7 @@ static int listen_here(void) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
   strcpy(address.sun_path, "head.sock");
   unlink(address.sun_path);
-  if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) != 0 || listen(fd, 8) != 0) {
+  if (fd < 0 || bind(fd, (struct sockaddr*)&address, sizeof address) != 0 || listen(fd, 8) != 0) {
     die("head.sock");
   }
   return fd;
@@ -296,8 +298,8 @@ static void loop(int listener) {
   sigaddset(&mask, SIGIO);
   int signals = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
   epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-  /* A pod whose directory is gone has nobody who could find it: its head ends, and it with it. dnotify,
-   * for the kernel counts it against no limit, as it does inotify's instances. */
+  /* A pod whose directory is gone has nobody who could find it: its head ends, and it with it.
+   * dnotify, for the kernel counts it against no limit, as it does inotify's instances. */
   int here = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   fcntl(here, F_NOTIFY, DN_DELETE | DN_MULTISHOT);
   /* Descriptors are told from streams by their high bit, which no address has. */
@@ -312,8 +314,8 @@ static void loop(int listener) {
     for (int i = 0; i < count; ++i) {
       unsigned long long key = events[i].data.u64;
       if ((key & plain) == 0) {
-        struct container *c = (struct container *)(uintptr_t)(key >> 1);
-        struct stream *s = &c->out[key & 1];
+        struct container* c = (struct container*)(uintptr_t)(key >> 1);
+        struct stream* s = &c->out[key & 1];
         if (s->fd >= 0 && !pump(c, s)) close_stream(c, s);
         continue;
       }
@@ -336,13 +338,14 @@ static void loop(int listener) {
   }
 }
 
-void die(const char *what) {
+void die(const char* what) {
   dprintf(2, "%s: %s\n", what, strerror(errno));
   _exit(1);
 }
 
-/* The process that the manager waits for: makes the namespaces, leaves the head behind, reports it. */
-static int boot(const char *dir, unsigned long flags, const char *hostname) {
+/* The process that the manager waits for: makes the namespaces, leaves the head behind, reports it.
+ */
+static int boot(const char* dir, unsigned long flags, const char* hostname) {
   if (chdir(dir) != 0) die(dir);
   setsid();
   prctl(PR_SET_NAME, "skiff-head");
@@ -374,7 +377,7 @@ static int boot(const char *dir, unsigned long flags, const char *hostname) {
   if (n <= 0) _exit(1);
   stat[n] = '\0';
   /* Field 22, counted from after the command's name, which may hold anything. */
-  char *at = strrchr(stat, ')');
+  char* at = strrchr(stat, ')');
   for (int field = 2; at != NULL && field < 22; ++field) at = strchr(at + 1, ' ');
   char text[96];
   snprintf(text, sizeof text, "%d %llu\n", getpid(), at == NULL ? 0 : strtoull(at, NULL, 10));
@@ -387,7 +390,7 @@ static int boot(const char *dir, unsigned long flags, const char *hostname) {
   return 0;
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char** argv) {
   close_range(3, ~0U, 0); /* What the host left open is not a pod's business. */
   if (argc == 5 && strcmp(argv[1], "pod") == 0) {
     return boot(argv[2], strtoul(argv[3], NULL, 10), argv[4]);

@@ -1,7 +1,7 @@
-/* What a container's process does to itself before it becomes the container's program: steps that the
- * manager wrote down, each a few system calls. The file is a sequence of steps; a step is the count of its
- * words (u32), then each word's length (u32), bytes and a zero byte. Numbers are in host order: the file
- * never leaves the machine. */
+/* What a container's process does to itself before it becomes the container's program: steps that
+ * the manager wrote down, each a few system calls. The file is a sequence of steps; a step is the
+ * count of its words (u32), then each word's length (u32), bytes and a zero byte. Numbers are in
+ * host order: the file never leaves the machine. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -34,30 +34,30 @@
 enum { kMaxWords = 4096, kMaxTrees = 128 };
 
 struct step {
-  char *words[kMaxWords + 1];
+  char* words[kMaxWords + 1];
   uint32_t sizes[kMaxWords];
   int count;
 };
 
-static char *argv_words[kMaxWords + 1];
+static char* argv_words[kMaxWords + 1];
 static int argv_count;
-static char *env_words[kMaxWords + 1];
+static char* env_words[kMaxWords + 1];
 static int env_count;
 static int trees[kMaxTrees];
 static int is_directory[kMaxTrees];
 static char problem[1024];
 
-static int fail(const char *what) {
+static int fail(const char* what) {
   if (problem[0] == '\0') snprintf(problem, sizeof problem, "%s: %s", what, strerror(errno));
   return -1;
 }
 
-static int say(const char *text) {
+static int say(const char* text) {
   snprintf(problem, sizeof problem, "%s", text);
   return -1;
 }
 
-static int write_text(const char *path, const char *text) {
+static int write_text(const char* path, const char* text) {
   int fd = open(path, O_WRONLY | O_CLOEXEC);
   if (fd < 0) return fail(path);
   ssize_t n = write(fd, text, strlen(text));
@@ -68,11 +68,11 @@ static int write_text(const char *path, const char *text) {
 }
 
 /* Every directory on the way to `path`, as mkdir -p; `path` itself if `leaf`. */
-static int make_directories(const char *path, int leaf) {
+static int make_directories(const char* path, int leaf) {
   char copy[PATH_MAX];
   if (strlen(path) >= sizeof copy) return say("a path is too long");
   strcpy(copy, path);
-  for (char *at = copy + 1; *at != '\0'; ++at) {
+  for (char* at = copy + 1; *at != '\0'; ++at) {
     if (*at != '/') continue;
     *at = '\0';
     if (mkdir(copy, 0755) != 0 && errno != EEXIST) return fail(copy);
@@ -83,14 +83,14 @@ static int make_directories(const char *path, int leaf) {
 }
 
 /* mount SOURCE TARGET TYPE FLAGS DATA: TARGET is made if missing. */
-static int do_mount(char **w) {
+static int do_mount(char** w) {
   if (make_directories(w[1], 1) != 0) return -1;
   if (mount(w[0], w[1], w[2], strtoul(w[3], NULL, 10), w[4]) != 0) return fail(w[1]);
   return 0;
 }
 
 /* tree SLOT SOURCE RECURSIVE: remembers a copy of a mount tree from before the root changed. */
-static int do_tree(char **w) {
+static int do_tree(char** w) {
   int slot = atoi(w[0]);
   struct stat info;
   if (slot < 0 || slot >= kMaxTrees) return say("too many mounts in one container");
@@ -103,9 +103,9 @@ static int do_tree(char **w) {
   return 0;
 }
 
-/* attach SLOT TARGET READ_ONLY PROPAGATION: puts it into the new root, where every name, and every link
- * on the way, is the container's own. */
-static int do_attach(char **w) {
+/* attach SLOT TARGET READ_ONLY PROPAGATION: puts it into the new root, where every name, and every
+ * link on the way, is the container's own. */
+static int do_attach(char** w) {
   int slot = atoi(w[0]);
   if (make_directories(w[1], is_directory[slot]) != 0) return -1;
   if (!is_directory[slot]) {
@@ -129,7 +129,7 @@ static int do_attach(char **w) {
 }
 
 /* pivot ROOT: the mount at ROOT becomes /, and what was / is gone. */
-static int do_pivot(char **w) {
+static int do_pivot(char** w) {
   if (chdir(w[0]) != 0) return fail(w[0]);
   if (syscall(SYS_pivot_root, ".", ".") != 0) return fail("pivot_root");
   if (umount2(".", MNT_DETACH) != 0) return fail("umount the old root");
@@ -138,14 +138,15 @@ static int do_pivot(char **w) {
 }
 
 /* device PATH MAJOR-MINOR MODE */
-static int do_device(char **w) {
+static int do_device(char** w) {
   if (mknod(w[0], S_IFCHR | 0666, (dev_t)strtoul(w[1], NULL, 10)) != 0) return fail(w[0]);
   if (chmod(w[0], 0666) != 0) return fail(w[0]);
   return 0;
 }
 
-/* mask PATH: hides it, if it exists: a directory under an empty read-only tmpfs, a file under /dev/null. */
-static int do_mask(char **w) {
+/* mask PATH: hides it, if it exists: a directory under an empty read-only tmpfs, a file under
+ * /dev/null. */
+static int do_mask(char** w) {
   struct stat info;
   if (lstat(w[0], &info) != 0) return 0;
   int result = S_ISDIR(info.st_mode)
@@ -155,19 +156,21 @@ static int do_mask(char **w) {
 }
 
 /* readonly PATH: as it is, but read-only, if it exists. */
-static int do_readonly(char **w) {
+static int do_readonly(char** w) {
   struct stat info;
   if (lstat(w[0], &info) != 0) return 0;
   if (mount(w[0], w[0], NULL, MS_BIND | MS_REC, NULL) != 0) return fail(w[0]);
   struct mount_attr attributes = {.attr_set = MOUNT_ATTR_RDONLY};
-  if (syscall(SYS_mount_setattr, AT_FDCWD, w[0], AT_RECURSIVE, &attributes, sizeof attributes) != 0) {
+  if (syscall(SYS_mount_setattr, AT_FDCWD, w[0], AT_RECURSIVE, &attributes, sizeof attributes) !=
+      0) {
     return fail(w[0]);
   }
   return 0;
 }
 
-/* caps BOUNDING EFFECTIVE (masks): drops what is not in them from every set. Before the user changes. */
-static int do_bounding(char **w) {
+/* caps BOUNDING EFFECTIVE (masks): drops what is not in them from every set. Before the user
+ * changes. */
+static int do_bounding(char** w) {
   unsigned long long bounding = strtoull(w[0], NULL, 10);
   for (int cap = 0; cap < 64; ++cap) {
     if (prctl(PR_CAPBSET_READ, cap, 0, 0, 0) < 0) break;
@@ -178,7 +181,7 @@ static int do_bounding(char **w) {
   return 0;
 }
 
-static int do_capabilities(char **w) {
+static int do_capabilities(char** w) {
   unsigned long long mask = strtoull(w[0], NULL, 10);
   struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
   struct __user_cap_data_struct data[2];
@@ -193,7 +196,7 @@ static int do_capabilities(char **w) {
 }
 
 /* user UID GID GROUP… */
-static int do_user(char **w, int count) {
+static int do_user(char** w, int count) {
   gid_t groups[256];
   int n = 0;
   for (int i = 2; i < count && n < 256; ++i) groups[n++] = (gid_t)strtoul(w[i], NULL, 10);
@@ -208,15 +211,15 @@ static int do_user(char **w, int count) {
 }
 
 /* seccomp FILTER: an array of struct sock_filter. */
-static int do_seccomp(char *bytes, uint32_t size) {
+static int do_seccomp(char* bytes, uint32_t size) {
   struct sock_fprog program = {.len = (unsigned short)(size / sizeof(struct sock_filter)),
-                               .filter = (struct sock_filter *)(void *)bytes};
+                               .filter = (struct sock_filter*)(void*)bytes};
   if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) != 0) return fail("seccomp");
   return 0;
 }
 
 /* setns PATH */
-static int do_setns(char **w) {
+static int do_setns(char** w) {
   int fd = open(w[0], O_RDONLY | O_CLOEXEC);
   if (fd < 0) return fail(w[0]);
   int result = setns(fd, 0);
@@ -224,7 +227,8 @@ static int do_setns(char **w) {
   return result != 0 ? fail(w[0]) : 0;
 }
 
-/* fork: the child goes on; the parent waits and ends as it does. After setns into a pid namespace. */
+/* fork: the child goes on; the parent waits and ends as it does. After setns into a pid namespace.
+ */
 static int do_fork(void) {
   pid_t pid = fork();
   if (pid < 0) return fail("fork");
@@ -236,18 +240,24 @@ static int do_fork(void) {
 }
 
 /* Errors of exec are worded as every container runtime words them. */
-static const char *exec_error(void) {
+static const char* exec_error(void) {
   switch (errno) {
-    case ENOENT: return "no such file or directory";
-    case EACCES: return "permission denied";
-    case ENOEXEC: return "exec format error";
-    case ENOTDIR: return "not a directory";
-    case E2BIG: return "argument list too long";
-    default: return strerror(errno);
+    case ENOENT:
+      return "no such file or directory";
+    case EACCES:
+      return "permission denied";
+    case ENOEXEC:
+      return "exec format error";
+    case ENOTDIR:
+      return "not a directory";
+    case E2BIG:
+      return "argument list too long";
+    default:
+      return strerror(errno);
   }
 }
 
-static const char *env_value(const char *name) {
+static const char* env_value(const char* name) {
   size_t size = strlen(name);
   for (int i = 0; i < env_count; ++i) {
     if (strncmp(env_words[i], name, size) == 0 && env_words[i][size] == '=') {
@@ -262,13 +272,13 @@ static int do_exec(void) {
   argv_words[argv_count] = NULL;
   env_words[env_count] = NULL;
   if (argv_count == 0) return say("no command specified");
-  const char *program = argv_words[0];
+  const char* program = argv_words[0];
   if (strchr(program, '/') != NULL) {
     execve(program, argv_words, env_words);
     snprintf(problem, sizeof problem, "exec: \"%s\": %s", program, exec_error());
     return -1;
   }
-  const char *path = env_value("PATH");
+  const char* path = env_value("PATH");
   if (path == NULL) path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
   int denied = 0;
   while (*path != '\0') {
@@ -287,7 +297,7 @@ static int do_exec(void) {
 }
 
 /* remount-ro PATH: the mount at PATH itself, nothing below it. */
-static int do_remount_ro(char **w) {
+static int do_remount_ro(char** w) {
   struct mount_attr attributes = {.attr_set = MOUNT_ATTR_RDONLY};
   if (syscall(SYS_mount_setattr, AT_FDCWD, w[0], 0, &attributes, sizeof attributes) != 0) {
     return fail(w[0]);
@@ -296,16 +306,16 @@ static int do_remount_ro(char **w) {
 }
 
 /* limit RESOURCE SOFT HARD */
-static int do_limit(char **w) {
+static int do_limit(char** w) {
   struct rlimit limit = {strtoull(w[1], NULL, 10), strtoull(w[2], NULL, 10)};
   /* Without CAP_SYS_RESOURCE a hard limit cannot be raised: what there is must do. */
   setrlimit(atoi(w[0]), &limit);
   return 0;
 }
 
-static int execute(struct step *s) {
-  char **w = s->words + 1;
-  const char *op = s->words[0];
+static int execute(struct step* s) {
+  char** w = s->words + 1;
+  const char* op = s->words[0];
   int n = s->count - 1;
   if (strcmp(op, "arg") == 0 && n == 1) {
     if (argv_count >= kMaxWords) return say("too many arguments");
@@ -360,11 +370,11 @@ static int execute(struct step *s) {
 }
 
 /* The whole file, in memory that is never freed: execve takes care of it. */
-static char *read_all(const char *path, size_t *size) {
+static char* read_all(const char* path, size_t* size) {
   int fd = open(path, O_RDONLY | O_CLOEXEC);
   struct stat info;
   if (fd < 0 || fstat(fd, &info) != 0) return NULL;
-  char *bytes = malloc((size_t)info.st_size + 1);
+  char* bytes = malloc((size_t)info.st_size + 1);
   *size = 0;
   while (bytes != NULL && *size < (size_t)info.st_size) {
     ssize_t n = read(fd, bytes + *size, (size_t)info.st_size - *size);
@@ -375,10 +385,10 @@ static char *read_all(const char *path, size_t *size) {
   return bytes;
 }
 
-void run_script(const char *path, int report) {
+void run_script(const char* path, int report) {
   size_t size = 0;
   static struct step s;
-  char *bytes = read_all(path, &size);
+  char* bytes = read_all(path, &size);
   size_t at = 0;
   int result = bytes == NULL ? fail(path) : 0;
   while (result == 0 && at + 4 <= size) {
