@@ -92,7 +92,7 @@ Plan ReconcileNode(const NodeObserved& observed) {
   }
   auto changed = observed.node->CopyAs<corev1::Node>();
   SetTaints(status, observed.now, changed.get());
-  if (changed->SerializeAsString() != node.SerializeAsString()) {
+  if (changed->spec().SerializeAsString() != node.spec().SerializeAsString()) {
     plan.writes.push_back(client::Write::Update(std::move(changed)));
     return plan;
   }

@@ -109,15 +109,19 @@ void Runner::OnCommitted(const std::string& key, std::vector<EventNote> events,
   if (stopped_) return;
   if (result.ok()) {
     failures_.erase(key);
+    bool changed = false;
     auto& written = written_[key];
     for (const api::ObjectPtr& object : result->objects) {
       uint64_t& revision = written[&object->resource()];
       revision = std::max(revision, object->revision());
+      changed = changed || object->revision() == result->revision;
     }
     for (const EventNote& note : events) {
       events_.Record(*note.about, note.type, note.reason, note.message);
     }
-    return Enqueue(key);
+    // A plan that changed nothing would be planned again for ever.
+    if (changed || queue_.contains(key)) Enqueue(key);
+    return;
   }
   // Others got in between: the view will show it. Anything else is worth a word.
   const absl::Status& status = result.status();
