@@ -64,11 +64,12 @@ eventually() {
   exit 1
 }
 
-addresses() { "$kubectl" get pods -l app=web -o wide --no-headers | awk '$3 == "Running" { print $6 }'; }
+addresses() { "$kubectl" get pods -l app=web -o wide --no-headers | awk '$3 == "Running" { print $(NF - 3) }'; }
 answers() { for ip in $(addresses); do curl -sf --max-time 2 "http://$ip:8080/"; done; }
 three_answer() { [ "$(answers | grep -c "^$1 from")" = 3 ] && [ "$(addresses | wc -l)" = 3 ]; }
 restarted() { "$kubectl" get pods -l app=web --no-headers | awk '{ n += $4 } END { exit n < 1 }'; }
 server_pids() { pgrep -xf 'httpd -f -p 8080 -h /www' | sort -n; }
+three_servers() { [ "$(server_pids | wc -l)" = 3 ]; }
 nothing_left() { [ "$("$kubectl" get pods --no-headers 2> /dev/null | wc -l)" = 0 ]; }
 
 step "Making an image from this machine's busybox, and loading it"
@@ -102,6 +103,7 @@ sed 's/value: v1/value: v2/' examples/web.yaml > "$work/web-v2.yaml"
 "$kubectl" apply -f "$work/web-v2.yaml"
 eventually three_answer v2
 answers
+eventually three_servers
 
 step "The manager is killed with SIGKILL: the pods do not notice"
 before=$(server_pids)
