@@ -1,0 +1,14 @@
+"""Skiff: Kubernetes as a library.
+
+    from skiff import Cluster
+
+    with Cluster(runtime="process") as cluster:
+        result = cluster.run_job(manifest)
+        print(result.succeeded, cluster.logs(result.containers[0].pod))
+"""
+from ._library import lib as _lib
+from .cluster import Cluster, ContainerResult, Event, JobResult, Watch, check_host
+from .errors import *  # noqa: F401,F403: one class a code.
+from .errors import SkiffError
+
+__version__ = _lib.skiff_version().decode()
