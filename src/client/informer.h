@@ -31,6 +31,9 @@ class Informer {
 
   // Whether it has seen everything there was at its start.
   bool synced() const { return synced_; }
+  // Synced, and following. While it starts over it may lack what came in between: what is not in the
+  // view then need not be gone.
+  bool current() const { return synced_ && !starting_ && watch_ != nullptr; }
   // Everything up to this revision is in the view.
   uint64_t revision() const { return revision_; }
   const api::ResourceInfo& resource() const { return resource_; }

@@ -64,7 +64,7 @@ void ControllerManager::Stop() {
 }
 
 bool ControllerManager::Settled() const {
-  return informers_.synced() &&
+  return informers_.current() &&
          std::all_of(runners_.begin(), runners_.end(),
                      [](const auto& runner) { return runner->Settled(); });
 }

@@ -2,8 +2,13 @@
 
 #include <algorithm>
 
+#include "api/resource.h"
+
 namespace skiff::controllers {
 namespace {
+
+// One transaction deletes or frees at most so many dependents; the next round takes the next ones.
+constexpr size_t kBurst = 500;
 
 bool HasFinalizer(const metav1::ObjectMeta& meta, const char* name) {
   return std::find(meta.finalizers().begin(), meta.finalizers().end(), name) !=
@@ -33,6 +38,22 @@ bool Blocks(const api::Object& dependent, const std::string& owner_uid) {
   return false;
 }
 
+// Whether the owner may still be there. Of a kind that is not served here, or that no view holds
+// (events), nobody can tell: what it owns is left alone.
+bool MayExist(const metav1::OwnerReference& owner, const GarbageObserved& observed) {
+  if (api::FindKind(owner.api_version(), owner.kind()) == nullptr || owner.kind() == "Event") {
+    return true;
+  }
+  return observed.exists(owner.uid());
+}
+
+bool HasOtherOwner(const api::Object& dependent, const GarbageObserved& observed) {
+  for (const auto& owner : dependent.meta().owner_references()) {
+    if (owner.uid() != observed.object->meta().uid() && MayExist(owner, observed)) return true;
+  }
+  return false;
+}
+
 Plan Foreground(const GarbageObserved& observed) {
   Plan plan;
   const std::string& uid = observed.object->meta().uid();
@@ -40,6 +61,11 @@ Plan Foreground(const GarbageObserved& observed) {
   for (const api::ObjectPtr& dependent : observed.dependents) {
     blocked = blocked || Blocks(*dependent, uid);
     if (dependent->meta().has_deletion_timestamp()) continue;
+    if (plan.writes.size() == kBurst) return plan;
+    if (HasOtherOwner(*dependent, observed)) {
+      plan.writes.push_back(WithoutOwner(*dependent, uid));
+      continue;
+    }
     client::Write write = client::Write::Delete(*dependent);
     write.propagation_policy = "Foreground";
     plan.writes.push_back(std::move(write));
@@ -51,6 +77,7 @@ Plan Foreground(const GarbageObserved& observed) {
 Plan Orphan(const GarbageObserved& observed) {
   Plan plan;
   for (const api::ObjectPtr& dependent : observed.dependents) {
+    if (plan.writes.size() == kBurst) return plan;
     plan.writes.push_back(WithoutOwner(*dependent, observed.object->meta().uid()));
   }
   plan.writes.push_back(WithoutFinalizer(*observed.object, "orphan"));
@@ -69,7 +96,7 @@ Plan ReconcileGarbage(const GarbageObserved& observed) {
   Plan plan;
   if (meta.owner_references().empty()) return plan;
   for (const auto& owner : meta.owner_references()) {
-    if (observed.exists(owner.uid())) return plan;
+    if (MayExist(owner, observed)) return plan;
   }
   client::Write write = client::Write::Delete(*observed.object);
   write.propagation_policy = "Background";

@@ -21,9 +21,9 @@ void InformerSet::Stop() {
   for (const auto& informer : ordered_) informer->Stop();
 }
 
-bool InformerSet::synced() const {
+bool InformerSet::current() const {
   return std::all_of(ordered_.begin(), ordered_.end(),
-                     [](const auto& informer) { return informer->synced(); });
+                     [](const auto& informer) { return informer->current(); });
 }
 
 void InformerSet::ForEach(const std::function<void(client::Informer&)>& visit) {
@@ -73,7 +73,7 @@ bool Runner::ViewReached(const std::string& key) {
 }
 
 void Runner::Process() {
-  if (!informers_->synced()) return;
+  if (!informers_->current()) return;  // Kicked when it is.
   for (const std::string& key : std::exchange(queue_, {})) {
     if (in_flight_.contains(key)) {
       queue_.insert(key);  // Taken up again when its commit is done.

@@ -28,7 +28,8 @@ class InformerSet {
   }
   void Start();
   void Stop();
-  bool synced() const;
+  // Every view is current. No plan is made while one is not: absence would not mean gone.
+  bool current() const;
   void ForEach(const std::function<void(client::Informer&)>& visit);
 
  private:

@@ -220,13 +220,22 @@ void Log::AddCompaction(Index first, Term before_first_term, rocksdb::WriteBatch
 }
 
 absl::Status Log::Write(rocksdb::WriteBatch* batch) {
-  // A failed write leaves RocksDB read-only until it is told that the cause is gone.
-  if (failed_) SKIFF_RETURN_IF_ERROR(FromRocks(db_->Resume(), dir_));
   rocksdb::WriteOptions options;
   options.sync = true;
-  const rocksdb::Status status = db_->Write(options, batch);
-  failed_ = !status.ok();
-  return FromRocks(status, dir_);
+  absl::Status result;
+  // A failed write leaves RocksDB read-only until it is told that the cause is gone; an error of its own
+  // background work, from before there was space again, may yet come in the way of the first attempt.
+  for (int attempt = 0; attempt < 3; ++attempt) {
+    if (failed_) {
+      result = FromRocks(db_->Resume(), dir_);
+      if (!result.ok()) continue;
+    }
+    const rocksdb::Status status = db_->Write(options, batch);
+    failed_ = !status.ok();
+    result = FromRocks(status, dir_);
+    if (!absl::IsResourceExhausted(result)) break;
+  }
+  return result;
 }
 
 }  // namespace skiff::raft
