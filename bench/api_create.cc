@@ -1,0 +1,164 @@
+// Pods created over HTTP by 8 clients, durable, beside etcd putting values of the same size, both over
+// kept-alive connections with the same client code.
+#include <arpa/inet.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <fstream>
+#include <thread>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "base/unique_fd.h"
+#include "bench/bench.h"
+
+namespace skiff::bench {
+namespace {
+
+constexpr int kClients = 8;
+constexpr int kEach = 1500;
+
+// POSTs `body` and waits for the whole answer; its status.
+class Connection {
+ public:
+  explicit Connection(int port) : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(static_cast<uint16_t>(port));
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    const int on = 1;
+    setsockopt(fd_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    ok_ = connect(fd_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+  }
+  int Post(const std::string& path, const std::string& body) {
+    if (!ok_) return 0;
+    const std::string request =
+        absl::StrCat("POST ", path, " HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n",
+                     "Content-Length: ", body.size(), "\r\n\r\n", body);
+    if (send(fd_.get(), request.data(), request.size(), MSG_NOSIGNAL) < 0) return 0;
+    size_t end;
+    while ((end = buffer_.find("\r\n\r\n")) == std::string::npos) {
+      if (!Fill()) return 0;
+    }
+    const std::string head = buffer_.substr(0, end);
+    int status = 0;
+    if (!absl::SimpleAtoi(head.substr(9, 3), &status)) return 0;
+    size_t length = 0;
+    for (const char* name : {"Content-Length: ", "content-length: "}) {
+      const size_t at = head.find(name);
+      if (at != std::string::npos) length = std::strtoul(head.c_str() + at + 16, nullptr, 10);
+    }
+    while (buffer_.size() < end + 4 + length) {
+      if (!Fill()) return 0;
+    }
+    buffer_.erase(0, end + 4 + length);
+    return status;
+  }
+
+ private:
+  bool Fill() {
+    char chunk[16384];
+    const ssize_t n = recv(fd_.get(), chunk, sizeof chunk, 0);
+    if (n <= 0) return false;
+    buffer_.append(chunk, static_cast<size_t>(n));
+    return true;
+  }
+  UniqueFd fd_;
+  bool ok_ = false;
+  std::string buffer_;
+};
+
+std::string PodBody(int client, int number) {
+  return absl::StrCat(
+      R"({"apiVersion":"v1","kind":"Pod","metadata":{"name":"p-)", client, "-", number,
+      R"(","labels":{"app":"bench"}},"spec":{"containers":[{"name":"c","image":"bench:v1",)",
+      R"("resources":{"requests":{"cpu":"10m","memory":"16Mi"}}}]}})");
+}
+
+// Puts a second of `post` (client, number) by all clients at once.
+absl::StatusOr<double> Load(int port, const std::function<int(Connection&, int, int)>& post) {
+  std::atomic<int> failed = 0;
+  const double ms = Milliseconds([&] {
+    std::vector<std::thread> threads;
+    for (int c = 0; c < kClients; ++c) {
+      threads.emplace_back([&, c] {
+        Connection connection(port);
+        for (int i = 0; i < kEach; ++i) {
+          const int status = post(connection, c, i);
+          if (status < 200 || status > 299) ++failed;
+        }
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+  });
+  if (failed > 0) return absl::InternalError(absl::StrCat(failed.load(), " requests failed"));
+  return kClients * kEach * 1000.0 / ms;
+}
+
+absl::StatusOr<int> PortIn(const std::string& log) {
+  for (int i = 0; i < 100; ++i) {
+    std::ifstream file(log);
+    const std::string text((std::istreambuf_iterator<char>(file)), {});
+    const size_t at = text.find("http://127.0.0.1:");
+    if (absl::StrContains(text, "ready") && at != std::string::npos) {
+      return std::atoi(text.c_str() + at + 17);
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  return absl::UnavailableError("skiff dev did not become ready");
+}
+
+}  // namespace
+
+absl::StatusOr<Result> ApiCreate() {
+  const Scratch scratch;
+  const std::string log = scratch.path() + "/skiff.log";
+  const int skiff = Spawn({SKIFF_BINARY_DIR "/skiff", "dev", "--nodes", "0", "--data-dir",
+                           scratch.path() + "/data", "--listen", "127.0.0.1:0", "--kubeconfig",
+                           scratch.path() + "/kubeconfig"},
+                          log);
+  const auto port = PortIn(log);
+  absl::StatusOr<double> ours = port.status();
+  if (port.ok()) {
+    ours = Load(*port, [](Connection& connection, int c, int i) {
+      return connection.Post("/api/v1/namespaces/default/pods", PodBody(c, i));
+    });
+  }
+  End(skiff);
+  if (!ours.ok()) return ours.status();
+
+  constexpr int kEtcdPort = 23790;
+  const int etcd = Spawn({"etcd", "--data-dir", scratch.path() + "/etcd", "--listen-client-urls",
+                          absl::StrCat("http://127.0.0.1:", kEtcdPort), "--advertise-client-urls",
+                          absl::StrCat("http://127.0.0.1:", kEtcdPort), "--listen-peer-urls",
+                          "http://127.0.0.1:23791", "--initial-advertise-peer-urls",
+                          "http://127.0.0.1:23791", "--initial-cluster",
+                          "default=http://127.0.0.1:23791"},
+                         scratch.path() + "/etcd.log");
+  for (int i = 0; i < 100; ++i) {
+    Connection probe(kEtcdPort);
+    if (probe.Post("/v3/kv/put", R"({"key":"YQ==","value":"YQ=="})") == 200) break;
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+  // What the pod above takes when it is stored: about 1 KiB.
+  const std::string value = absl::Base64Escape(std::string(1024, 'v'));
+  const auto theirs = Load(kEtcdPort, [&](Connection& connection, int c, int i) {
+    return connection.Post("/v3/kv/put", absl::StrCat("{\"key\":\"",
+                                                      absl::Base64Escape(absl::StrCat(c, "/", i)),
+                                                      "\",\"value\":\"", value, "\"}"));
+  });
+  End(etcd);
+  if (!theirs.ok()) return theirs.status();
+  Result result;
+  result.figures["creates_per_second"] = *ours;
+  result.peer_name = "etcd";
+  result.peer["puts_per_second"] = *theirs;
+  result.ratio = *ours / *theirs;
+  return result;
+}
+
+}  // namespace skiff::bench
