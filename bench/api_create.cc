@@ -122,7 +122,7 @@ absl::StatusOr<Result> ApiCreate() {
                            scratch.path() + "/kubeconfig"},
                           log);
   const auto port = PortIn(log);
-  absl::StatusOr<double> ours = port.status();
+  absl::StatusOr<double> ours = absl::UnavailableError("skiff dev did not become ready");
   if (port.ok()) {
     ours = Load(*port, [](Connection& connection, int c, int i) {
       return connection.Post("/api/v1/namespaces/default/pods", PodBody(c, i));
