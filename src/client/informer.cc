@@ -2,9 +2,19 @@
 
 #include <algorithm>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
 namespace skiff::client {
+namespace {
+
+bool IsControlled(const api::Object& object) {
+  const auto& owners = object.meta().owner_references();
+  return std::any_of(owners.begin(), owners.end(),
+                     [](const auto& owner) { return owner.controller(); });
+}
+
+}  // namespace
 
 Informer::Informer(Client* client, Executor* executor, const api::ResourceInfo& resource,
                    WatchOptions options)
@@ -28,10 +38,10 @@ void Informer::Open() {
   starting_ = true;
   unseen_.clear();
   for (const auto& [key, object] : objects_) unseen_.insert(key);
-  watch_ = client_->StartWatch(
-      resource_, options_, executor_,
-      {[this](std::vector<WatchEvent> events) { OnEvents(std::move(events)); },
-       [this](absl::Status status) { OnEnd(std::move(status)); }});
+  watch_ =
+      client_->StartWatch(resource_, options_, executor_,
+                          {[this](std::vector<WatchEvent> events) { OnEvents(std::move(events)); },
+                           [this](absl::Status status) { OnEnd(std::move(status)); }});
 }
 
 void Informer::OnEvents(std::vector<WatchEvent> events) {
@@ -70,8 +80,14 @@ void Informer::Apply(const std::string& key, const api::ObjectPtr& now) {
   if (now != nullptr) {
     for (const auto& owner : now->meta().owner_references()) owned_[owner.uid()].insert(key);
     objects_[key] = now;
+    if (IsControlled(*now)) {
+      uncontrolled_.erase(key);
+    } else {
+      uncontrolled_.insert(key);
+    }
   } else {
     objects_.erase(it);
+    uncontrolled_.erase(key);
   }
   for (const Handler& handler : handlers_) handler(before, now);
 }
@@ -95,6 +111,26 @@ std::vector<api::ObjectPtr> Informer::OwnedBy(const std::string& uid) const {
   const auto it = owned_.find(uid);
   if (it == owned_.end()) return out;
   for (const std::string& key : it->second) out.push_back(objects_.at(key));
+  return out;
+}
+
+std::vector<api::ObjectPtr> Informer::In(const std::string& name_space) const {
+  std::vector<api::ObjectPtr> out;
+  const std::string prefix = absl::StrCat(name_space, "/");
+  for (auto it = objects_.lower_bound(prefix);
+       it != objects_.end() && absl::StartsWith(it->first, prefix); ++it) {
+    out.push_back(it->second);
+  }
+  return out;
+}
+
+std::vector<api::ObjectPtr> Informer::Uncontrolled(const std::string& name_space) const {
+  std::vector<api::ObjectPtr> out;
+  const std::string prefix = absl::StrCat(name_space, "/");
+  for (auto it = uncontrolled_.lower_bound(prefix);
+       it != uncontrolled_.end() && absl::StartsWith(*it, prefix); ++it) {
+    out.push_back(objects_.at(*it));
+  }
   return out;
 }
 

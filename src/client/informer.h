@@ -1,5 +1,5 @@
-// A view of one resource, kept by watching: what loops read instead of asking the API. When a watch ends it
-// starts again by itself and tells of the differences.
+// A view of one resource, kept by watching: what loops read instead of asking the API. When a watch
+// ends it starts again by itself and tells of the differences.
 //
 // Threads: its executor's.
 #pragma once
@@ -31,8 +31,8 @@ class Informer {
 
   // Whether it has seen everything there was at its start.
   bool synced() const { return synced_; }
-  // Synced, and following. While it starts over it may lack what came in between: what is not in the
-  // view then need not be gone.
+  // Synced, and following. While it starts over it may lack what came in between: what is not in
+  // the view then need not be gone.
   bool current() const { return synced_ && !starting_ && watch_ != nullptr; }
   // Everything up to this revision is in the view.
   uint64_t revision() const { return revision_; }
@@ -43,6 +43,10 @@ class Informer {
   api::ObjectPtr Get(const std::string& key) const;
   // Those with an ownerReference to that uid, in key order.
   std::vector<api::ObjectPtr> OwnedBy(const std::string& uid) const;
+
+  // Those of one namespace, in key order; and of these, those that nobody controls.
+  std::vector<api::ObjectPtr> In(const std::string& name_space) const;
+  std::vector<api::ObjectPtr> Uncontrolled(const std::string& name_space) const;
 
   static std::string KeyOf(const api::Object& object);
 
@@ -60,7 +64,8 @@ class Informer {
   std::unique_ptr<Watch> watch_;
   std::map<std::string, api::ObjectPtr> objects_;
   std::map<std::string, std::set<std::string>> owned_;  // Owner uid -> keys.
-  std::set<std::string> unseen_;  // While starting over: not yet met again.
+  std::set<std::string> uncontrolled_;                  // Keys, so also in the order of namespaces.
+  std::set<std::string> unseen_;                        // While starting over: not yet met again.
   bool synced_ = false;
   bool starting_ = false;
   uint64_t revision_ = 0;

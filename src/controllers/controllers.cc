@@ -24,6 +24,14 @@ std::vector<api::ObjectPtr> Controlled(client::Informer& informer, const std::st
   return out;
 }
 
+bool SameLabels(const metav1::ObjectMeta& a, const metav1::ObjectMeta& b) {
+  if (a.labels().size() != b.labels().size()) return false;
+  return std::all_of(a.labels().begin(), a.labels().end(), [&](const auto& label) {
+    const auto it = b.labels().find(label.first);
+    return it != b.labels().end() && it->second == label.second;
+  });
+}
+
 std::string GarbageKey(const api::Object& object) {
   return absl::StrCat(object.resource().group, "/", object.resource().resource, "|",
                       client::Informer::KeyOf(object));
@@ -64,9 +72,8 @@ void ControllerManager::Stop() {
 }
 
 bool ControllerManager::Settled() const {
-  return informers_.current() &&
-         std::all_of(runners_.begin(), runners_.end(),
-                     [](const auto& runner) { return runner->Settled(); });
+  return informers_.current() && std::all_of(runners_.begin(), runners_.end(),
+                                             [](const auto& runner) { return runner->Settled(); });
 }
 
 Runner* ControllerManager::Add(const std::string& name, Runner::Reconcile reconcile) {
@@ -96,13 +103,35 @@ void ControllerManager::OnDependents(const api::ResourceInfo& of, const api::Res
       });
 }
 
+// What nobody controls may be taken on by an owner whose selector matches. Only a change of that
+// question asks it again: a stray's own status does not.
+template <typename Owner>
+void ControllerManager::OnStrays(const api::ResourceInfo& of, Runner* runner) {
+  informers_.Of(of).AddHandler(
+      [this, runner](const api::ObjectPtr& before, const api::ObjectPtr& now) {
+        if (now == nullptr || ControllerOf(*now) != nullptr) return;
+        if (before != nullptr && ControllerOf(*before) == nullptr &&
+            SameLabels(before->meta(), now->meta())) {
+          return;
+        }
+        for (const api::ObjectPtr& owner : informers_.Of<Owner>().In(now->meta().namespace_())) {
+          const auto selector = api::LabelSelector::FromProto(owner->As<Owner>().spec().selector());
+          if (selector.ok() && selector->Matches(now->meta().labels())) {
+            runner->Enqueue(client::Informer::KeyOf(*owner));
+          }
+        }
+      });
+}
+
 void ControllerManager::AddReplicaSets() {
   Runner* runner = Add("replicaset-controller", [this](const std::string& key) -> Plan {
     const api::ObjectPtr set = informers_.Of<appsv1::ReplicaSet>().Get(key);
     if (set == nullptr) return {};
-    return ReconcileReplicaSet({set, Controlled(informers_.Of<corev1::Pod>(), set->meta().uid()),
-                                executor_->clock().Now()});
+    return ReconcileReplicaSet(
+        {set, Controlled(informers_.Of<corev1::Pod>(), set->meta().uid()), executor_->clock().Now(),
+         informers_.Of<corev1::Pod>().Uncontrolled(set->meta().namespace_())});
   });
+  OnStrays<appsv1::ReplicaSet>(api::ResourceOf<corev1::Pod>(), runner);
   OnOwn(api::ResourceOf<appsv1::ReplicaSet>(), runner);
   OnDependents(api::ResourceOf<corev1::Pod>(), api::ResourceOf<appsv1::ReplicaSet>(), runner);
 }
@@ -113,8 +142,10 @@ void ControllerManager::AddDeployments() {
     if (deployment == nullptr) return {};
     return ReconcileDeployment(
         {deployment, Controlled(informers_.Of<appsv1::ReplicaSet>(), deployment->meta().uid()),
-         executor_->clock().Now()});
+         executor_->clock().Now(),
+         informers_.Of<appsv1::ReplicaSet>().Uncontrolled(deployment->meta().namespace_())});
   });
+  OnStrays<appsv1::Deployment>(api::ResourceOf<appsv1::ReplicaSet>(), runner);
   OnOwn(api::ResourceOf<appsv1::Deployment>(), runner);
   OnDependents(api::ResourceOf<appsv1::ReplicaSet>(), api::ResourceOf<appsv1::Deployment>(),
                runner);

@@ -32,8 +32,12 @@ class ControllerManager {
   void AddGarbageCollector();
   void AddNamespaces();
   void AddNodes();
-  // Calls `enqueue` with the key of the controlling owner of that kind, for both states of the object.
+  // Calls `enqueue` with the key of the controlling owner of that kind, for both states of the
+  // object.
   void OnDependents(const api::ResourceInfo& of, const api::ResourceInfo& owner, Runner* runner);
+  // Calls `enqueue` with every owner that may take on what nobody controls.
+  template <typename Owner>
+  void OnStrays(const api::ResourceInfo& of, Runner* runner);
   void OnOwn(const api::ResourceInfo& resource, Runner* runner);
 
   client::Client* const client_;

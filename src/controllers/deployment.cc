@@ -4,6 +4,7 @@
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -65,8 +66,15 @@ class Walk {
   }
 
   Plan Run() {
+    Claim(*observed_.deployment, deployment_.spec().selector(), observed_.replica_sets,
+          observed_.strays, &plan_);
+    if (!plan_.writes.empty()) return std::move(plan_);
     if (!deployment_.metadata().has_deletion_timestamp()) {
-      if (!deployment_.spec().paused()) Roll();
+      if (deployment_.spec().paused() || WasResized()) {
+        Resize();
+      } else {
+        Roll();
+      }
       CleanUp();
     }
     WriteStatus();
@@ -91,6 +99,75 @@ class Walk {
     return sum;
   }
 
+  std::vector<api::ObjectPtr> ActiveSets() const {
+    std::vector<api::ObjectPtr> out;
+    for (const api::ObjectPtr& set : observed_.replica_sets) {
+      if (Typed(set).spec().replicas() > 0) out.push_back(set);
+    }
+    return out;
+  }
+
+  // Whether the size asked for is another than the one that the sets were scaled for: they follow
+  // in proportion before the roll goes on, so that a big change in the middle of one does not go to
+  // one side alone.
+  bool WasResized() const {
+    const std::vector<api::ObjectPtr> active = ActiveSets();
+    // Recreate has no proportions: all but the new set are on their way to nothing.
+    if (recreate() && active.size() > 1) return false;
+    for (const api::ObjectPtr& set : active) {
+      const auto it = set->meta().annotations().find(kDesired);
+      int desired = 0;
+      if (it != set->meta().annotations().end() && absl::SimpleAtoi(it->second, &desired) &&
+          desired != deployment_.spec().replicas()) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  void Resize() {
+    const int wanted = deployment_.spec().replicas();
+    std::vector<api::ObjectPtr> active = ActiveSets();
+    if (active.size() > 1 && !recreate()) return ResizeInProportion(std::move(active));
+    if (!active.empty()) return Scale(active[0], wanted, /*annotate=*/true);
+    // All are empty: the newest takes the size.
+    api::ObjectPtr newest = new_set_;
+    for (const api::ObjectPtr& set : old_sets_) {
+      if (new_set_ == nullptr && (newest == nullptr || RevisionOf(*set) > RevisionOf(*newest))) {
+        newest = set;
+      }
+    }
+    if (newest != nullptr) Scale(newest, wanted, /*annotate=*/true);
+  }
+
+  // Each set gets its share of the change, the biggest what rounding leaves over.
+  void ResizeInProportion(std::vector<api::ObjectPtr> active) {
+    const int wanted = deployment_.spec().replicas();
+    const int allowed = wanted > 0 ? wanted + max_surge_ : 0;
+    int total = 0;
+    for (const api::ObjectPtr& set : active) total += Typed(set).spec().replicas();
+    const int change = allowed - total;
+    std::sort(active.begin(), active.end(), [](const auto& a, const auto& b) {
+      const int left = Typed(a).spec().replicas();
+      const int right = Typed(b).spec().replicas();
+      return left != right ? left > right : RevisionOf(*a) > RevisionOf(*b);
+    });
+    std::vector<int> target;
+    int left = change;
+    for (const api::ObjectPtr& set : active) {
+      const int64_t replicas = Typed(set).spec().replicas();
+      // Rounded to the nearest, towards zero from the middle; never past what is left to give.
+      int share = static_cast<int>((2 * replicas * std::abs(change) + total - 1) / (2 * total));
+      share = std::min(share, std::abs(left)) * (change < 0 ? -1 : 1);
+      left -= share;
+      target.push_back(static_cast<int>(replicas) + share);
+    }
+    target[0] += left;
+    for (size_t i = 0; i < active.size(); ++i) {
+      Scale(active[i], std::max(target[i], 0), /*annotate=*/true);
+    }
+  }
+
   void Roll() {
     const int wanted = deployment_.spec().replicas();
     if (new_set_ == nullptr) {
@@ -107,15 +184,12 @@ class Walk {
     const int current = Typed(new_set_).spec().replicas();
     if (recreate()) {
       for (const api::ObjectPtr& set : old_sets_) Scale(set, 0);
-      if (OldPods() == 0) Scale(new_set_, wanted);
+      Scale(new_set_, OldPods() == 0 ? wanted : current);
       return;
     }
-    if (current > wanted) {
-      Scale(new_set_, wanted);
-    } else if (current < wanted) {
-      const int room = wanted + max_surge_ - OldReplicas() - current;
-      Scale(new_set_, current + std::clamp(room, 0, wanted - current));
-    }
+    // Even where its size stays, its revision may change.
+    const int room = std::max(wanted + max_surge_ - OldReplicas() - current, 0);
+    Scale(new_set_, std::min(current + room, wanted));
     ScaleDownOld(wanted);
   }
 
@@ -127,7 +201,8 @@ class Walk {
     const int new_unavailable = fresh.spec().replicas() - fresh.status().available_replicas();
     int budget = total - min_available - std::max(new_unavailable, 0);
     std::map<std::string, int> target;
-    for (const api::ObjectPtr& set : old_sets_) target[set->meta().name()] = Typed(set).spec().replicas();
+    for (const api::ObjectPtr& set : old_sets_)
+      target[set->meta().name()] = Typed(set).spec().replicas();
     // What is not available in the old sets costs nothing to remove.
     for (const api::ObjectPtr& set : old_sets_) {
       int& replicas = target[set->meta().name()];
@@ -170,8 +245,8 @@ class Walk {
     plan_.writes.push_back(client::Write::Create(std::move(set)));
     SetRevision(last_revision_ + 1);
     progress_reason_ = "NewReplicaSetCreated";
-    progress_message_ = absl::StrCat("Created new replica set \"", deployment_.metadata().name(),
-                                     "-", hash_, "\"");
+    progress_message_ =
+        absl::StrCat("Created new replica set \"", deployment_.metadata().name(), "-", hash_, "\"");
   }
 
   void Annotate(metav1::ObjectMeta* meta, int64_t revision) const {
@@ -185,7 +260,7 @@ class Walk {
   void EnsureRevision() {
     const int64_t own = RevisionOf(*new_set_);
     revised_ = own;
-    if (own < last_revision_) revised_ = last_revision_ + 1;
+    if (own < last_revision_ || own == 0) revised_ = last_revision_ + 1;
     SetRevision(revised_);
   }
 
@@ -197,23 +272,25 @@ class Walk {
     revision_written_ = true;
   }
 
-  void Scale(const api::ObjectPtr& set, int replicas) {
-    const bool fresh = set == new_set_;
+  // `annotate`: note the size that it was scaled for even where its own size stays.
+  void Scale(const api::ObjectPtr& set, int replicas, bool annotate = false) {
     const int before = Typed(set).spec().replicas();
-    const bool revise = fresh && revised_ != RevisionOf(*set);
-    if (before == replicas && !revise) return;
+    const int64_t revision = set == new_set_ && revised_ != 0 ? revised_ : RevisionOf(*set);
     auto changed = set->CopyAs<appsv1::ReplicaSet>();
     changed->mutable_spec()->set_replicas(replicas);
-    Annotate(changed->mutable_metadata(), fresh ? revised_ : RevisionOf(*set));
+    Annotate(changed->mutable_metadata(), revision);
+    const bool annotations_differ = Bytes(changed->metadata()) != Bytes(set->meta());
+    if (before == replicas && revision == RevisionOf(*set) && !(annotate && annotations_differ)) {
+      return;
+    }
     plan_.writes.push_back(client::Write::Update(std::move(changed)));
     if (before != replicas) Note(set->meta().name(), before, replicas);
   }
 
   void Note(const std::string& set, int before, int after) {
-    plan_.events.push_back(
-        {observed_.deployment, "Normal", "ScalingReplicaSet",
-         absl::StrCat("Scaled ", after > before ? "up" : "down", " replica set ", set, " from ",
-                      before, " to ", after)});
+    plan_.events.push_back({observed_.deployment, "Normal", "ScalingReplicaSet",
+                            absl::StrCat("Scaled ", after > before ? "up" : "down", " replica set ",
+                                         set, " from ", before, " to ", after)});
   }
 
   // Old, empty sets beyond the limit are history.
@@ -226,9 +303,8 @@ class Walk {
         empty.push_back(set);
       }
     }
-    std::sort(empty.begin(), empty.end(), [](const auto& a, const auto& b) {
-      return RevisionOf(*a) < RevisionOf(*b);
-    });
+    std::sort(empty.begin(), empty.end(),
+              [](const auto& a, const auto& b) { return RevisionOf(*a) < RevisionOf(*b); });
     const int limit = deployment_.spec().revision_history_limit();
     for (int i = 0; i + limit < static_cast<int>(empty.size()); ++i) {
       plan_.writes.push_back(client::Write::Delete(*empty[i]));
@@ -244,8 +320,8 @@ class Walk {
   }
 
   void WriteStatus() {
-    // The revision is written on the object itself: the status follows in the next round, on the newer
-    // object, rather than conflict with it.
+    // The revision is written on the object itself: the status follows in the next round, on the
+    // newer object, rather than conflict with it.
     if (revision_written_) return;
     auto changed = observed_.deployment->CopyAs<appsv1::Deployment>();
     appsv1::DeploymentStatus* status = changed->mutable_status();
@@ -290,18 +366,25 @@ class Walk {
     for (const auto& condition : before.conditions()) {
       if (condition.type() == "Progressing") known = &condition;
     }
-    if (known == nullptr || moved || known->reason() == "NewReplicaSetAvailable") {
-      return SetCondition("Progressing", "True",
-                          progress_reason_.empty() ? "ReplicaSetUpdated" : progress_reason_,
-                          progress_message_.empty()
-                              ? absl::StrCat("ReplicaSet \"", name, "\" is progressing.")
-                              : progress_message_,
+    if (deployment_.spec().paused()) {
+      if (known != nullptr && known->reason() == "ProgressDeadlineExceeded") return;
+      return SetCondition("Progressing", "Unknown", "DeploymentPaused", "Deployment is paused",
+                          false, status);
+    }
+    if (known != nullptr && known->reason() == "DeploymentPaused") {
+      return SetCondition("Progressing", "Unknown", "DeploymentResumed", "Deployment is resumed",
                           true, status);
     }
-    if (known->reason() == "ProgressDeadlineExceeded" || deployment_.spec().paused()) return;
-    const absl::Time deadline =
-        api::ToAbsl(known->last_update_time()) +
-        absl::Seconds(deployment_.spec().progress_deadline_seconds());
+    if (known == nullptr || moved || known->reason() == "NewReplicaSetAvailable") {
+      return SetCondition(
+          "Progressing", "True", progress_reason_.empty() ? "ReplicaSetUpdated" : progress_reason_,
+          progress_message_.empty() ? absl::StrCat("ReplicaSet \"", name, "\" is progressing.")
+                                    : progress_message_,
+          true, status);
+    }
+    if (known->reason() == "ProgressDeadlineExceeded") return;
+    const absl::Time deadline = api::ToAbsl(known->last_update_time()) +
+                                absl::Seconds(deployment_.spec().progress_deadline_seconds());
     if (observed_.now < deadline) return plan_.WakeAt(deadline);
     SetCondition("Progressing", "False", "ProgressDeadlineExceeded",
                  absl::StrCat("ReplicaSet \"", name, "\" has timed out progressing."), true,

@@ -11,11 +11,14 @@ struct DeploymentObserved {
   api::ObjectPtr deployment;
   std::vector<api::ObjectPtr> replica_sets;  // Those it controls, in key order.
   absl::Time now;
+  std::vector<api::ObjectPtr> strays =
+      {};  // Those of its namespace that nobody controls, in key order.
 };
 
 Plan ReconcileDeployment(const DeploymentObserved& observed);
 
-// The pod-template-hash of a template: the same template gives the same hash, everywhere and always.
+// The pod-template-hash of a template: the same template gives the same hash, everywhere and
+// always.
 std::string TemplateHash(const corev1::PodTemplateSpec& pod_template);
 
 }  // namespace skiff::controllers

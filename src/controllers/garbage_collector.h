@@ -17,9 +17,9 @@ struct GarbageObserved {
   std::function<bool(const std::string& uid)> exists;
 };
 
-// Deletes an object whose owners are all gone (never one with an owner of a kind that is not served:
-// nobody can tell whether it is there); walks one that is being deleted in the foreground, or whose
-// dependents are to be orphaned, through its finalizers.
+// Deletes an object whose owners are all gone (never one with an owner of a kind that is not
+// served: nobody can tell whether it is there); walks one that is being deleted in the foreground,
+// or whose dependents are to be orphaned, through its finalizers.
 Plan ReconcileGarbage(const GarbageObserved& observed);
 
 }  // namespace skiff::controllers

@@ -74,6 +74,7 @@ class Round {
       ReleaseAll();
       return std::move(plan_);
     }
+    Suspend();
     if (!status_->has_start_time() && !job_.spec().suspend()) {
       *status_->mutable_start_time() = api::MakeTime(observed_.now);
     }
@@ -85,10 +86,29 @@ class Round {
   }
 
  private:
-  int wanted() const {
-    return job_.spec().has_completions() ? job_.spec().completions() : -1;
-  }
+  int wanted() const { return job_.spec().has_completions() ? job_.spec().completions() : -1; }
   int parallelism() const { return job_.spec().suspend() ? 0 : job_.spec().parallelism(); }
+
+  // A suspended job has no pods; the clock of its deadline begins again when it goes on.
+  void Suspend() {
+    batchv1::JobCondition* condition = nullptr;
+    for (auto& each : *status_->mutable_conditions()) {
+      if (each.type() == "Suspended") condition = &each;
+    }
+    const bool was = condition != nullptr && condition->status() == "True";
+    const bool is = job_.spec().suspend();
+    if (was == is) return;
+    if (condition == nullptr) condition = status_->add_conditions();
+    condition->set_type("Suspended");
+    condition->set_status(is ? "True" : "False");
+    condition->set_reason(is ? "JobSuspended" : "JobResumed");
+    condition->set_message(is ? "Job suspended" : "Job resumed");
+    *condition->mutable_last_probe_time() = api::MakeTime(observed_.now);
+    *condition->mutable_last_transition_time() = api::MakeTime(observed_.now);
+    if (!is) *status_->mutable_start_time() = api::MakeTime(observed_.now);
+    plan_.events.push_back({observed_.job, "Normal", is ? "Suspended" : "Resumed",
+                            is ? "Job suspended" : "Job resumed"});
+  }
 
   // A finished pod is counted, and let go of, in one transaction.
   void Count() {
@@ -108,7 +128,8 @@ class Round {
         continue;
       }
       if (failed && pod.status().phase() == "Failed") last_failure_ = Later(last_failure_, pod);
-      if (pod.metadata().has_deletion_timestamp() && pod.status().phase() != "Failed" && !succeeded) {
+      if (pod.metadata().has_deletion_timestamp() && pod.status().phase() != "Failed" &&
+          !succeeded) {
         ++terminating_;
       }
       if (!HasTracking(pod.metadata())) continue;
@@ -171,9 +192,10 @@ class Round {
       return End("Failed", "FailureTarget", "BackoffLimitExceeded",
                  "Job has reached the specified backoff limit");
     }
-    if (job_.spec().has_active_deadline_seconds() && status_->has_start_time()) {
-      const absl::Time deadline = api::ToAbsl(status_->start_time()) +
-                                  absl::Seconds(job_.spec().active_deadline_seconds());
+    if (job_.spec().has_active_deadline_seconds() && status_->has_start_time() &&
+        !job_.spec().suspend()) {
+      const absl::Time deadline =
+          api::ToAbsl(status_->start_time()) + absl::Seconds(job_.spec().active_deadline_seconds());
       if (observed_.now >= deadline) {
         return End("Failed", "FailureTarget", "DeadlineExceeded",
                    "Job was active longer than specified deadline");
@@ -274,9 +296,9 @@ class Round {
     } else {
       meta->set_generate_name(absl::StrCat(job_.metadata().name(), "-"));
     }
-    plan_.writes.push_back(client::Write::Create(std::move(pod)));
     plan_.events.push_back({observed_.job, "Normal", "SuccessfulCreate",
-                            absl::StrCat("Created pod of ", job_.metadata().name())});
+                            "Created pod: ", static_cast<int>(plan_.writes.size())});
+    plan_.writes.push_back(client::Write::Create(std::move(pod)));
   }
 
   void WriteStatus() {
@@ -284,7 +306,8 @@ class Round {
     status_->set_ready(ready_);
     status_->set_terminating(terminating_);
     status_->mutable_uncounted_terminated_pods();
-    if (changed_->SerializeAsString() != job_.SerializeAsString()) {
+    // The status alone: it has no maps, whose order differs from copy to copy.
+    if (changed_->status().SerializeAsString() != job_.status().SerializeAsString()) {
       plan_.writes.push_back(client::Write::Update(std::move(changed_), "status"));
     }
   }
@@ -292,8 +315,7 @@ class Round {
   // Nothing is left to do but, perhaps, to go.
   Plan Finished() {
     ReleaseAll();
-    if (job_.spec().has_ttl_seconds_after_finished() &&
-        !job_.metadata().has_deletion_timestamp()) {
+    if (job_.spec().has_ttl_seconds_after_finished() && !job_.metadata().has_deletion_timestamp()) {
       const batchv1::JobCondition* end = Find(job_, "Complete");
       if (end == nullptr) end = Find(job_, "Failed");
       const absl::Time when = api::ToAbsl(end->last_transition_time()) +

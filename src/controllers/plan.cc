@@ -1,5 +1,7 @@
 #include "controllers/plan.h"
 
+#include <algorithm>
+
 #include "api/time.h"
 
 namespace skiff::controllers {
@@ -22,6 +24,32 @@ metav1::OwnerReference MakeControllerRef(const api::Object& owner) {
   return out;
 }
 
+void Claim(const api::Object& owner, const metav1::LabelSelector& selector,
+           const std::vector<api::ObjectPtr>& controlled, const std::vector<api::ObjectPtr>& strays,
+           Plan* plan) {
+  const auto parsed = api::LabelSelector::FromProto(selector);
+  // What selects everything, or cannot be read, claims nothing.
+  if (!parsed.ok() || parsed->empty() || owner.meta().has_deletion_timestamp()) return;
+  for (const api::ObjectPtr& object : controlled) {
+    if (parsed->Matches(object->meta().labels()) || object->meta().has_deletion_timestamp())
+      continue;
+    api::MessagePtr changed = object->Copy();
+    auto* owners = api::MutableMetaOf(changed.get())->mutable_owner_references();
+    owners->erase(
+        std::remove_if(owners->begin(), owners->end(),
+                       [&](const auto& each) { return each.uid() == owner.meta().uid(); }),
+        owners->end());
+    plan->writes.push_back(client::Write::Update(std::move(changed)));
+  }
+  for (const api::ObjectPtr& object : strays) {
+    if (!parsed->Matches(object->meta().labels()) || object->meta().has_deletion_timestamp())
+      continue;
+    api::MessagePtr changed = object->Copy();
+    *api::MutableMetaOf(changed.get())->add_owner_references() = MakeControllerRef(owner);
+    plan->writes.push_back(client::Write::Update(std::move(changed)));
+  }
+}
+
 namespace {
 
 const corev1::PodCondition* ReadyCondition(const corev1::Pod& pod) {
@@ -40,9 +68,13 @@ bool IsPodReady(const corev1::Pod& pod) {
 
 bool IsPodAvailable(const corev1::Pod& pod, int32_t min_ready_seconds, absl::Time now) {
   if (!IsPodReady(pod)) return false;
-  if (min_ready_seconds == 0) return true;
-  return api::ToAbsl(ReadyCondition(pod)->last_transition_time()) +
-             absl::Seconds(min_ready_seconds) <= now;
+  return min_ready_seconds == 0 || PodAvailableAt(pod, min_ready_seconds) <= now;
+}
+
+absl::Time PodAvailableAt(const corev1::Pod& pod, int32_t min_ready_seconds) {
+  const corev1::PodCondition* ready = ReadyCondition(pod);
+  if (ready == nullptr) return absl::InfiniteFuture();
+  return api::ToAbsl(ready->last_transition_time()) + absl::Seconds(min_ready_seconds);
 }
 
 bool IsPodActive(const corev1::Pod& pod) {

@@ -43,6 +43,8 @@ std::unique_ptr<corev1::Pod> MakePod(const api::Object& owner, const appsv1::Rep
 Plan ReconcileReplicaSet(const ReplicaSetObserved& observed) {
   Plan plan;
   const auto& set = observed.replica_set->As<appsv1::ReplicaSet>();
+  Claim(*observed.replica_set, set.spec().selector(), observed.pods, observed.strays, &plan);
+  if (!plan.writes.empty()) return plan;
   std::vector<api::ObjectPtr> active;
   int terminating = 0;
   for (const api::ObjectPtr& pod : observed.pods) {
@@ -54,9 +56,9 @@ Plan ReconcileReplicaSet(const ReplicaSetObserved& observed) {
   const int have = static_cast<int>(active.size());
   if (!set.metadata().has_deletion_timestamp()) {
     for (int i = have; i < std::min(wanted, have + kBurst); ++i) {
-      plan.writes.push_back(client::Write::Create(MakePod(*observed.replica_set, set)));
       plan.events.push_back({observed.replica_set, "Normal", "SuccessfulCreate",
-                             absl::StrCat("Created pod of ", set.metadata().name())});
+                             "Created pod: ", static_cast<int>(plan.writes.size())});
+      plan.writes.push_back(client::Write::Create(MakePod(*observed.replica_set, set)));
     }
     if (have > wanted) {
       std::vector<api::ObjectPtr> ranked = active;
@@ -80,7 +82,7 @@ Plan ReconcileReplicaSet(const ReplicaSetObserved& observed) {
     if (IsPodAvailable(pod, set.spec().min_ready_seconds(), observed.now)) {
       ++available;
     } else {
-      plan.WakeAt(observed.now + absl::Seconds(1));
+      plan.WakeAt(PodAvailableAt(pod, set.spec().min_ready_seconds()));
     }
   }
   status->set_replicas(have);
@@ -89,7 +91,8 @@ Plan ReconcileReplicaSet(const ReplicaSetObserved& observed) {
   status->set_available_replicas(available);
   status->set_terminating_replicas(terminating);
   status->set_observed_generation(set.metadata().generation());
-  if (changed->SerializeAsString() != set.SerializeAsString()) {
+  // The status alone: it has no maps, whose order differs from copy to copy.
+  if (changed->status().SerializeAsString() != set.status().SerializeAsString()) {
     plan.writes.push_back(client::Write::Update(std::move(changed), "status"));
   }
   return plan;

@@ -30,8 +30,8 @@ void InformerSet::ForEach(const std::function<void(client::Informer&)>& visit) {
   for (const auto& informer : ordered_) visit(*informer);
 }
 
-Runner::Runner(std::string name, client::Client* client, Executor* executor,
-               InformerSet* informers, Logger logger, Reconcile reconcile)
+Runner::Runner(std::string name, client::Client* client, Executor* executor, InformerSet* informers,
+               Logger logger, Reconcile reconcile)
     : name_(std::move(name)),
       client_(client),
       executor_(executor),
@@ -117,7 +117,9 @@ void Runner::OnCommitted(const std::string& key, std::vector<EventNote> events,
       changed = changed || object->revision() == result->revision;
     }
     for (const EventNote& note : events) {
-      events_.Record(*note.about, note.type, note.reason, note.message);
+      std::string message = note.message;
+      if (note.names_write >= 0) message += result->objects.at(note.names_write)->meta().name();
+      events_.Record(*note.about, note.type, note.reason, message);
     }
     // A plan that changed nothing would be planned again for ever.
     if (changed || queue_.contains(key)) Enqueue(key);
@@ -125,8 +127,8 @@ void Runner::OnCommitted(const std::string& key, std::vector<EventNote> events,
   }
   // Others got in between: the view will show it. Anything else is worth a word.
   const absl::Status& status = result.status();
-  const bool raced = absl::IsAborted(status) || absl::IsNotFound(status) ||
-                     absl::IsAlreadyExists(status);
+  const bool raced =
+      absl::IsAborted(status) || absl::IsNotFound(status) || absl::IsAlreadyExists(status);
   if (!raced) logger_.Warning("%s %s: %s", name_, key, status.ToString());
   const int failures = std::min(failures_[key]++, 14);
   WakeLater(key, std::min(absl::Milliseconds(5) * (1 << failures), absl::Seconds(60)));

@@ -1,5 +1,5 @@
-// Views: what they hold, what they tell, and how they come back after a watch has ended. The API is a
-// table in memory whose watches the test feeds and ends.
+// Views: what they hold, what they tell, and how they come back after a watch has ended. The API is
+// a table in memory whose watches the test feeds and ends.
 #include "client/informer.h"
 
 #include <catch2/catch.hpp>
@@ -33,8 +33,7 @@ class TableClient final : public Client {
     open = out.get();
     return out;
   }
-  void Commit(std::vector<Write> writes, Executor* reply_on,
-              Callback<WriteResult> done) override {
+  void Commit(std::vector<Write> writes, Executor* reply_on, Callback<WriteResult> done) override {
     WriteResult result;
     result.revision = ++revision;
     for (Write& write : writes) {
@@ -70,9 +69,7 @@ api::ObjectPtr Pod(const std::string& name, uint64_t revision, const std::string
   return api::Object::Make(std::move(pod));
 }
 
-WatchEvent Added(const api::ObjectPtr& pod) {
-  return {EventType::kAdded, pod, pod->revision()};
-}
+WatchEvent Added(const api::ObjectPtr& pod) { return {EventType::kAdded, pod, pod->revision()}; }
 WatchEvent Bookmark(uint64_t revision) { return {EventType::kBookmark, nullptr, revision}; }
 
 struct Fixture {
@@ -110,7 +107,8 @@ TEST_CASE("AViewKnowsWhatIsOwned") {
   Fixture f;
   f.Send({Added(Pod("a", 1, "o1")), Added(Pod("b", 2, "o1")), Added(Pod("c", 3)), Bookmark(3)});
   CHECK(f.informer.OwnedBy("o1").size() == 2);
-  f.Send({{EventType::kModified, Pod("a", 4, "o2"), 4}, {EventType::kDeleted, Pod("b", 5, "o1"), 5}});
+  f.Send(
+      {{EventType::kModified, Pod("a", 4, "o2"), 4}, {EventType::kDeleted, Pod("b", 5, "o1"), 5}});
   CHECK(f.informer.OwnedBy("o1").empty());
   REQUIRE(f.informer.OwnedBy("o2").size() == 1);
   CHECK(f.informer.revision() == 5);

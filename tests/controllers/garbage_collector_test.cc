@@ -1,8 +1,9 @@
 // Ownership: nothing goes that somebody still wants, or that nobody can speak for.
+#include "controllers/garbage_collector.h"
+
 #include <catch2/catch.hpp>
 
 #include "absl/strings/str_cat.h"
-#include "controllers/garbage_collector.h"
 #include "tests/controllers/world.h"
 
 namespace skiff::controllers {

@@ -105,7 +105,8 @@ class World {
     *condition->mutable_last_transition_time() = api::MakeTime(now());
     Update(std::move(changed), "status");
   }
-  // One step of the nodes: every pod that does not run yet runs and is ready. Whether there was one.
+  // One step of the nodes: every pod that does not run yet runs and is ready. Whether there was
+  // one.
   bool RunPods() {
     bool any = false;
     for (const api::ObjectPtr& pod : All<corev1::Pod>()) {
