@@ -56,19 +56,20 @@ void ControlPlane::StartLoops(std::shared_ptr<LogSink> sink, Metrics* metrics) {
 ControlPlane::~ControlPlane() { Stop(); }
 
 void ControlPlane::Stop() {
+  if (stopped_) return;
+  stopped_ = true;
   if (scheduler_loop_ != nullptr) {
     RunOn(scheduler_loop_.get(), [&] { scheduler_->Stop(); });
     RunOn(control_loop_.get(), [&] { controllers_->Stop(); });
     scheduler_loop_->Stop();
     control_loop_->Stop();
-    scheduler_.reset();
-    controllers_.reset();
-    scheduler_events_.reset();
-    scheduler_loop_.reset();
-    control_loop_.reset();
   }
   if (store_ != nullptr) store_->Close();
   if (store_loop_ != nullptr) store_loop_->Stop();
+  // Only now: until the store was closed it could still answer to the stopped loops.
+  scheduler_.reset();
+  controllers_.reset();
+  scheduler_events_.reset();
   store_.reset();
 }
 

@@ -36,6 +36,7 @@ class ControlPlane {
   void StartLoops(std::shared_ptr<LogSink> sink, Metrics* metrics);
 
   SystemClock clock_;
+  bool stopped_ = false;
   std::unique_ptr<UvExecutor> store_loop_;
   std::unique_ptr<UvExecutor> control_loop_;
   std::unique_ptr<UvExecutor> scheduler_loop_;
