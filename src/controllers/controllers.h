@@ -15,13 +15,13 @@
 namespace skiff::controllers {
 
 class ControllerManager {
-public:
+ public:
   // Everything given outlives it. `off` names controllers that are not to run:
   // replicaset-controller, deployment-controller, job-controller,
   // garbage-collector, namespace-controller, node-controller; other names mean
   // nothing.
-  ControllerManager(client::Client *client, Executor *executor, Logger logger,
-                    Metrics *metrics, const std::set<std::string> &off = {});
+  ControllerManager(client::Client* client, Executor* executor, Logger logger, Metrics* metrics,
+                    const std::set<std::string>& off = {});
   ~ControllerManager();
 
   void Start();
@@ -31,8 +31,8 @@ public:
   // written.
   bool Settled() const;
 
-private:
-  Runner *Add(const std::string &name, Runner::Reconcile reconcile);
+ private:
+  Runner* Add(const std::string& name, Runner::Reconcile reconcile);
   void AddReplicaSets();
   void AddDeployments();
   void AddJobs();
@@ -41,17 +41,16 @@ private:
   void AddNodes();
   // Calls `enqueue` with the key of the controlling owner of that kind, for
   // both states of the object.
-  void OnDependents(const api::ResourceInfo &of, const api::ResourceInfo &owner,
-                    Runner *runner);
+  void OnDependents(const api::ResourceInfo& of, const api::ResourceInfo& owner, Runner* runner);
   // Calls `enqueue` with every owner that may take on what nobody controls.
   template <typename Owner>
-  void OnStrays(const api::ResourceInfo &of, Runner *runner);
-  void OnOwn(const api::ResourceInfo &resource, Runner *runner);
+  void OnStrays(const api::ResourceInfo& of, Runner* runner);
+  void OnOwn(const api::ResourceInfo& resource, Runner* runner);
 
-  client::Client *const client_;
-  Executor *const executor_;
+  client::Client* const client_;
+  Executor* const executor_;
   const Logger logger_;
-  Metrics *const metrics_;
+  Metrics* const metrics_;
   InformerSet informers_;
   std::vector<std::unique_ptr<Runner>> runners_;
   // The garbage collector's: who has which uid. Keys are
@@ -59,4 +58,4 @@ private:
   std::map<std::string, std::string> by_uid_;
 };
 
-} // namespace skiff::controllers
+}  // namespace skiff::controllers

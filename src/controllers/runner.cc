@@ -4,184 +4,155 @@
 
 namespace skiff::controllers {
 
-InformerSet::InformerSet(client::Client *client, Executor *executor) {
-  for (const api::ResourceInfo &resource : api::Resources()) {
+InformerSet::InformerSet(client::Client* client, Executor* executor) {
+  for (const api::ResourceInfo& resource : api::Resources()) {
     // Events are for people; no controller reads them.
-    if (resource.kind == "Event")
-      continue;
-    ordered_.push_back(
-        std::make_unique<client::Informer>(client, executor, resource));
+    if (resource.kind == "Event") continue;
+    ordered_.push_back(std::make_unique<client::Informer>(client, executor, resource));
     informers_[&resource] = ordered_.back().get();
   }
 }
 
 void InformerSet::Start() {
-  for (const auto &informer : ordered_)
-    informer->Start();
+  for (const auto& informer : ordered_) informer->Start();
 }
 
 void InformerSet::Stop() {
-  for (const auto &informer : ordered_)
-    informer->Stop();
+  for (const auto& informer : ordered_) informer->Stop();
 }
 
 bool InformerSet::current() const {
   return std::all_of(ordered_.begin(), ordered_.end(),
-                     [](const auto &informer) { return informer->current(); });
+                     [](const auto& informer) { return informer->current(); });
 }
 
-void InformerSet::ForEach(
-    const std::function<void(client::Informer &)> &visit) {
-  for (const auto &informer : ordered_)
-    visit(*informer);
+void InformerSet::ForEach(const std::function<void(client::Informer&)>& visit) {
+  for (const auto& informer : ordered_) visit(*informer);
 }
 
-Runner::Runner(std::string name, client::Client *client, Executor *executor,
-               InformerSet *informers, Logger logger, Metrics *metrics,
-               Reconcile reconcile)
-    : name_(std::move(name)), client_(client), executor_(executor),
-      informers_(informers), logger_(std::move(logger)),
-      reconcile_(std::move(reconcile)), events_(client, executor, name_) {
-  if (metrics == nullptr)
-    return;
+Runner::Runner(std::string name, client::Client* client, Executor* executor, InformerSet* informers,
+               Logger logger, Metrics* metrics, Reconcile reconcile)
+    : name_(std::move(name)),
+      client_(client),
+      executor_(executor),
+      informers_(informers),
+      logger_(std::move(logger)),
+      reconcile_(std::move(reconcile)),
+      events_(client, executor, name_) {
+  if (metrics == nullptr) return;
   const std::map<std::string, std::string> labels = {{"controller", name_}};
-  reconciles_ =
-      &metrics->Counter("skiff_controller_reconciles_total",
-                        "Keys that a controller has looked at", labels);
-  errors_ = &metrics->Counter(
-      "skiff_controller_errors_total",
-      "Plans of a controller that could not be committed", labels);
+  reconciles_ = &metrics->Counter("skiff_controller_reconciles_total",
+                                  "Keys that a controller has looked at", labels);
+  errors_ = &metrics->Counter("skiff_controller_errors_total",
+                              "Plans of a controller that could not be committed", labels);
 }
 
 Runner::~Runner() { *alive_ = false; }
 
-void Runner::Enqueue(const std::string &key) {
-  if (stopped_)
-    return;
+void Runner::Enqueue(const std::string& key) {
+  if (stopped_) return;
   queue_.insert(key);
   Schedule();
 }
 
 void Runner::Schedule() {
-  if (std::exchange(scheduled_, true))
-    return;
+  if (std::exchange(scheduled_, true)) return;
   executor_->Post([this, alive = alive_] {
-    if (!*alive)
-      return;
+    if (!*alive) return;
     scheduled_ = false;
-    if (!stopped_)
-      Process();
+    if (!stopped_) Process();
   });
 }
 
 void Runner::Pump() {
-  if (waiting_.empty())
-    return;
-  for (const std::string &key : std::exchange(waiting_, {}))
-    Enqueue(key);
+  if (waiting_.empty()) return;
+  for (const std::string& key : std::exchange(waiting_, {})) Enqueue(key);
 }
 
-bool Runner::ViewReached(const std::string &key) {
+bool Runner::ViewReached(const std::string& key) {
   const auto it = written_.find(key);
-  if (it == written_.end())
-    return true;
-  for (const auto &[resource, revision] : it->second) {
-    if (resource->kind != "Event" &&
-        informers_->Of(*resource).revision() < revision)
-      return false;
+  if (it == written_.end()) return true;
+  for (const auto& [resource, revision] : it->second) {
+    if (resource->kind != "Event" && informers_->Of(*resource).revision() < revision) return false;
   }
   written_.erase(it);
   return true;
 }
 
 void Runner::Process() {
-  if (!informers_->current())
-    return; // Kicked when it is.
-  for (const std::string &key : std::exchange(queue_, {})) {
+  if (!informers_->current()) return;  // Kicked when it is.
+  for (const std::string& key : std::exchange(queue_, {})) {
     if (in_flight_.contains(key)) {
-      queue_.insert(key); // Taken up again when its commit is done.
+      queue_.insert(key);  // Taken up again when its commit is done.
       continue;
     }
     if (!ViewReached(key)) {
       waiting_.insert(key);
       continue;
     }
-    if (reconciles_ != nullptr)
-      reconciles_->Increment();
+    if (reconciles_ != nullptr) reconciles_->Increment();
     Plan plan = reconcile_(key);
     if (plan.wake_at < absl::InfiniteFuture()) {
       WakeLater(key, plan.wake_at - executor_->clock().Now());
     }
     if (plan.writes.empty()) {
-      for (const EventNote &note : plan.events) {
+      for (const EventNote& note : plan.events) {
         events_.Record(*note.about, note.type, note.reason, note.message);
       }
       failures_.erase(key);
       continue;
     }
     in_flight_.insert(key);
-    client_->Commit(
-        std::move(plan.writes), executor_,
-        [this, alive = alive_, key, events = std::move(plan.events)](
-            absl::StatusOr<client::WriteResult> result) mutable {
-          if (*alive)
-            OnCommitted(key, std::move(events), std::move(result));
-        });
+    client_->Commit(std::move(plan.writes), executor_,
+                    [this, alive = alive_, key, events = std::move(plan.events)](
+                        absl::StatusOr<client::WriteResult> result) mutable {
+                      if (*alive) OnCommitted(key, std::move(events), std::move(result));
+                    });
   }
 }
 
-void Runner::OnCommitted(const std::string &key, std::vector<EventNote> events,
+void Runner::OnCommitted(const std::string& key, std::vector<EventNote> events,
                          absl::StatusOr<client::WriteResult> result) {
   in_flight_.erase(key);
-  if (stopped_)
-    return;
+  if (stopped_) return;
   if (result.ok()) {
     failures_.erase(key);
     bool changed = false;
-    auto &written = written_[key];
-    for (const api::ObjectPtr &object : result->objects) {
-      uint64_t &revision = written[&object->resource()];
+    auto& written = written_[key];
+    for (const api::ObjectPtr& object : result->objects) {
+      uint64_t& revision = written[&object->resource()];
       revision = std::max(revision, object->revision());
       changed = changed || object->revision() == result->revision;
     }
-    for (const EventNote &note : events) {
+    for (const EventNote& note : events) {
       std::string message = note.message;
-      if (note.names_write >= 0)
-        message += result->objects.at(note.names_write)->meta().name();
+      if (note.names_write >= 0) message += result->objects.at(note.names_write)->meta().name();
       events_.Record(*note.about, note.type, note.reason, message);
     }
     // A plan that changed nothing would be planned again for ever.
-    if (changed || queue_.contains(key))
-      Enqueue(key);
+    if (changed || queue_.contains(key)) Enqueue(key);
     return;
   }
-  if (errors_ != nullptr)
-    errors_->Increment();
+  if (errors_ != nullptr) errors_->Increment();
   // Others got in between: the view will show it. Anything else is worth a
   // word.
-  const absl::Status &status = result.status();
-  const bool raced = absl::IsAborted(status) || absl::IsNotFound(status) ||
-                     absl::IsAlreadyExists(status);
-  if (!raced)
-    logger_.Warning("%s %s: %s", name_, key, status.ToString());
+  const absl::Status& status = result.status();
+  const bool raced =
+      absl::IsAborted(status) || absl::IsNotFound(status) || absl::IsAlreadyExists(status);
+  if (!raced) logger_.Warning("%s %s: %s", name_, key, status.ToString());
   const int failures = std::min(failures_[key]++, 14);
-  WakeLater(key, std::min(absl::Milliseconds(5) * (1 << failures),
-                          absl::Seconds(60)));
-  if (queue_.contains(key))
-    Schedule();
+  WakeLater(key, std::min(absl::Milliseconds(5) * (1 << failures), absl::Seconds(60)));
+  if (queue_.contains(key)) Schedule();
 }
 
-void Runner::WakeLater(const std::string &key, absl::Duration delay) {
-  Executor::TimerId &timer = timers_[key];
-  if (timer != 0)
-    executor_->Cancel(timer);
-  timer = executor_->PostAfter(std::max(delay, absl::Milliseconds(1)),
-                               [this, alive = alive_, key] {
-                                 if (!*alive)
-                                   return;
-                                 timers_.erase(key);
-                                 Enqueue(key);
-                               });
+void Runner::WakeLater(const std::string& key, absl::Duration delay) {
+  Executor::TimerId& timer = timers_[key];
+  if (timer != 0) executor_->Cancel(timer);
+  timer = executor_->PostAfter(std::max(delay, absl::Milliseconds(1)), [this, alive = alive_, key] {
+    if (!*alive) return;
+    timers_.erase(key);
+    Enqueue(key);
+  });
 }
 
-} // namespace skiff::controllers
+}  // namespace skiff::controllers

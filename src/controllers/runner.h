@@ -21,12 +21,11 @@ namespace skiff::controllers {
 
 // One informer a resource, shared by every controller of a loop.
 class InformerSet {
-public:
-  InformerSet(client::Client *client, Executor *executor);
-  client::Informer &Of(const api::ResourceInfo &resource) {
-    return *informers_.at(&resource);
-  }
-  template <typename T> client::Informer &Of() {
+ public:
+  InformerSet(client::Client* client, Executor* executor);
+  client::Informer& Of(const api::ResourceInfo& resource) { return *informers_.at(&resource); }
+  template <typename T>
+  client::Informer& Of() {
     return Of(api::ResourceOf<T>());
   }
   void Start();
@@ -34,62 +33,58 @@ public:
   // Every view is current. No plan is made while one is not: absence would not
   // mean gone.
   bool current() const;
-  void ForEach(const std::function<void(client::Informer &)> &visit);
+  void ForEach(const std::function<void(client::Informer&)>& visit);
 
-private:
+ private:
   // In the order of api::Resources().
   std::vector<std::unique_ptr<client::Informer>> ordered_;
-  std::map<const api::ResourceInfo *, client::Informer *> informers_;
+  std::map<const api::ResourceInfo*, client::Informer*> informers_;
 };
 
 class Runner {
-public:
-  using Reconcile = std::function<Plan(const std::string &key)>;
+ public:
+  using Reconcile = std::function<Plan(const std::string& key)>;
 
   // `metrics` may be null; else it gets skiff_controller_reconciles_total and
   // _errors_total.
-  Runner(std::string name, client::Client *client, Executor *executor,
-         InformerSet *informers, Logger logger, Metrics *metrics,
-         Reconcile reconcile);
+  Runner(std::string name, client::Client* client, Executor* executor, InformerSet* informers,
+         Logger logger, Metrics* metrics, Reconcile reconcile);
   ~Runner();
 
-  void Enqueue(const std::string &key);
+  void Enqueue(const std::string& key);
   // Looks again at keys that waited for the view. After every event of an
   // informer.
   void Pump();
   // Takes the queue up, for it may have waited until the views were complete.
   void Kick() {
-    if (!queue_.empty())
-      Schedule();
+    if (!queue_.empty()) Schedule();
   }
   void Stop() { stopped_ = true; }
-  bool Settled() const {
-    return queue_.empty() && in_flight_.empty() && waiting_.empty();
-  }
+  bool Settled() const { return queue_.empty() && in_flight_.empty() && waiting_.empty(); }
 
-private:
+ private:
   void Schedule();
   void Process();
-  bool ViewReached(const std::string &key);
-  void OnCommitted(const std::string &key, std::vector<EventNote> events,
+  bool ViewReached(const std::string& key);
+  void OnCommitted(const std::string& key, std::vector<EventNote> events,
                    absl::StatusOr<client::WriteResult> result);
-  void WakeLater(const std::string &key, absl::Duration delay);
+  void WakeLater(const std::string& key, absl::Duration delay);
 
   const std::string name_;
-  client::Client *const client_;
-  Executor *const executor_;
-  InformerSet *const informers_;
+  client::Client* const client_;
+  Executor* const executor_;
+  InformerSet* const informers_;
   const Logger logger_;
   const Reconcile reconcile_;
-  prometheus::Counter *reconciles_ = nullptr;
-  prometheus::Counter *errors_ = nullptr;
+  prometheus::Counter* reconciles_ = nullptr;
+  prometheus::Counter* errors_ = nullptr;
   client::EventRecorder events_;
   std::set<std::string> queue_;
   std::set<std::string> in_flight_;
   std::set<std::string> waiting_;
   // What the view must show before the key is looked at again: a revision by
   // resource.
-  std::map<std::string, std::map<const api::ResourceInfo *, uint64_t>> written_;
+  std::map<std::string, std::map<const api::ResourceInfo*, uint64_t>> written_;
   std::map<std::string, int> failures_;
   std::map<std::string, Executor::TimerId> timers_;
   bool scheduled_ = false;
@@ -97,4 +92,4 @@ private:
   const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 
-} // namespace skiff::controllers
+}  // namespace skiff::controllers

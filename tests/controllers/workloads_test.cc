@@ -9,62 +9,51 @@
 namespace skiff::controllers {
 namespace {
 
-std::unique_ptr<appsv1::Deployment> Web(const World &world) {
+std::unique_ptr<appsv1::Deployment> Web(const World& world) {
   const api::ObjectPtr found = world.Get<appsv1::Deployment>("web");
   REQUIRE(found != nullptr);
   return found->CopyAs<appsv1::Deployment>();
 }
 
-std::string Annotation(const metav1::ObjectMeta &meta, const std::string &key) {
+std::string Annotation(const metav1::ObjectMeta& meta, const std::string& key) {
   const auto it = meta.annotations().find(key);
   return it == meta.annotations().end() ? "" : it->second;
 }
 
-std::string Revision(const metav1::ObjectMeta &meta) {
+std::string Revision(const metav1::ObjectMeta& meta) {
   return Annotation(meta, "deployment.kubernetes.io/revision");
 }
 
 // Replicas by image of the deployment's sets.
-std::map<std::string, int> Sizes(const World &world) {
+std::map<std::string, int> Sizes(const World& world) {
   std::map<std::string, int> out;
-  for (const api::ObjectPtr &object : world.All<appsv1::ReplicaSet>()) {
-    const auto &set = object->As<appsv1::ReplicaSet>();
-    out[set.spec().template_().spec().containers(0).image()] =
-        set.spec().replicas();
+  for (const api::ObjectPtr& object : world.All<appsv1::ReplicaSet>()) {
+    const auto& set = object->As<appsv1::ReplicaSet>();
+    out[set.spec().template_().spec().containers(0).image()] = set.spec().replicas();
   }
   return out;
 }
 
-api::ObjectPtr SetOf(const World &world, const std::string &image) {
-  for (const api::ObjectPtr &object : world.All<appsv1::ReplicaSet>()) {
-    if (object->As<appsv1::ReplicaSet>()
-            .spec()
-            .template_()
-            .spec()
-            .containers(0)
-            .image() == image) {
+api::ObjectPtr SetOf(const World& world, const std::string& image) {
+  for (const api::ObjectPtr& object : world.All<appsv1::ReplicaSet>()) {
+    if (object->As<appsv1::ReplicaSet>().spec().template_().spec().containers(0).image() == image) {
       return object;
     }
   }
   return nullptr;
 }
 
-const appsv1::DeploymentCondition *
-Progress(const appsv1::Deployment &deployment) {
-  for (const auto &condition : deployment.status().conditions()) {
-    if (condition.type() == "Progressing")
-      return &condition;
+const appsv1::DeploymentCondition* Progress(const appsv1::Deployment& deployment) {
+  for (const auto& condition : deployment.status().conditions()) {
+    if (condition.type() == "Progressing") return &condition;
   }
   return nullptr;
 }
 
-void SetImage(World &world, const std::string &image) {
+void SetImage(World& world, const std::string& image) {
   auto changed = Web(world);
-  changed->mutable_spec()
-      ->mutable_template_()
-      ->mutable_spec()
-      ->mutable_containers(0)
-      ->set_image(image);
+  changed->mutable_spec()->mutable_template_()->mutable_spec()->mutable_containers(0)->set_image(
+      image);
   world.Update(std::move(changed));
   world.Settle();
 }
@@ -79,7 +68,7 @@ TEST_CASE("ADeploymentRollsWithinItsBoundsToTheEnd") {
   SetImage(world, "v2");
   for (bool more = true; more;) {
     int available = 0, all = 0;
-    for (const api::ObjectPtr &pod : world.All<corev1::Pod>()) {
+    for (const api::ObjectPtr& pod : world.All<corev1::Pod>()) {
       ++all;
       available += IsPodReady(pod->As<corev1::Pod>()) ? 1 : 0;
     }
@@ -116,7 +105,7 @@ TEST_CASE("TheSameSeedGivesTheSameCluster") {
     while (world.RunPods()) {
     }
     std::string out;
-    for (const api::ObjectPtr &pod : world.All<corev1::Pod>()) {
+    for (const api::ObjectPtr& pod : world.All<corev1::Pod>()) {
       absl::StrAppend(&out, pod->meta().name(), "@", pod->revision(), " ");
     }
     return out;
@@ -151,11 +140,8 @@ TEST_CASE("APausedDeploymentScalesButDoesNotRoll") {
   auto changed = Web(world);
   changed->mutable_spec()->set_paused(true);
   changed->mutable_spec()->set_replicas(4);
-  changed->mutable_spec()
-      ->mutable_template_()
-      ->mutable_spec()
-      ->mutable_containers(0)
-      ->set_image("v2");
+  changed->mutable_spec()->mutable_template_()->mutable_spec()->mutable_containers(0)->set_image(
+      "v2");
   world.Update(std::move(changed));
   world.Settle();
   CHECK(Sizes(world) == std::map<std::string, int>{{"v1", 4}});
@@ -176,7 +162,7 @@ TEST_CASE("ADeploymentThatGrowsWhileItRollsGrowsOnBothSides") {
   world.Settle();
   while (world.RunPods()) {
   }
-  SetImage(world, "v2"); // The new pods never become ready: 8 old, 5 new stay.
+  SetImage(world, "v2");  // The new pods never become ready: 8 old, 5 new stay.
   CHECK(Sizes(world) == std::map<std::string, int>{{"v1", 8}, {"v2", 5}});
   auto changed = Web(world);
   changed->mutable_spec()->set_replicas(20);
@@ -184,7 +170,7 @@ TEST_CASE("ADeploymentThatGrowsWhileItRollsGrowsOnBothSides") {
   world.Settle();
   CHECK(Sizes(world)["v1"] > 8);
   CHECK(Sizes(world)["v2"] > 5);
-  CHECK(Sizes(world)["v1"] + Sizes(world)["v2"] == 25); // maxSurge 25%
+  CHECK(Sizes(world)["v1"] + Sizes(world)["v2"] == 25);  // maxSurge 25%
   while (world.RunPods()) {
   }
   CHECK(Sizes(world) == std::map<std::string, int>{{"v1", 0}, {"v2", 20}});
@@ -293,9 +279,8 @@ TEST_CASE("EventsNameThePodThatWasMade") {
   const auto pods = world.All<corev1::Pod>();
   REQUIRE(pods.size() == 1);
   bool told = false;
-  for (const api::ObjectPtr &event : world.All<corev1::Event>()) {
-    told = told || event->As<corev1::Event>().message() ==
-                       "Created pod: " + pods[0]->meta().name();
+  for (const api::ObjectPtr& event : world.All<corev1::Event>()) {
+    told = told || event->As<corev1::Event>().message() == "Created pod: " + pods[0]->meta().name();
   }
   CHECK(told);
 }
@@ -322,14 +307,13 @@ TEST_CASE("AJobCompletesWithoutTimePassing") {
   world.Settle();
   const absl::Time start = world.now();
   for (int i = 0; i < 10; ++i) {
-    for (const api::ObjectPtr &pod : world.All<corev1::Pod>()) {
+    for (const api::ObjectPtr& pod : world.All<corev1::Pod>()) {
       if (pod->As<corev1::Pod>().status().phase() != "Succeeded")
         world.Become(pod, "Succeeded", false);
     }
     world.Settle();
   }
-  const auto &status =
-      world.Get<batchv1::Job>("work")->As<batchv1::Job>().status();
+  const auto& status = world.Get<batchv1::Job>("work")->As<batchv1::Job>().status();
   CHECK(status.succeeded() == 3);
   CHECK(status.active() == 0);
   CHECK(status.has_completion_time());
@@ -350,8 +334,7 @@ TEST_CASE("ASuspendedJobHasNoPodsAndStartsItsClockAgain") {
   world.Settle();
   CHECK(world.All<corev1::Pod>().empty());
   world.Pass(absl::Seconds(500));
-  const auto suspended =
-      world.Get<batchv1::Job>("work")->CopyAs<batchv1::Job>();
+  const auto suspended = world.Get<batchv1::Job>("work")->CopyAs<batchv1::Job>();
   CHECK(suspended->status().failed() == 0);
   REQUIRE(suspended->status().conditions_size() == 1);
   CHECK(suspended->status().conditions(0).type() == "Suspended");
@@ -360,15 +343,13 @@ TEST_CASE("ASuspendedJobHasNoPodsAndStartsItsClockAgain") {
   world.Update(std::make_unique<batchv1::Job>(*suspended));
   world.Settle();
   CHECK(world.All<corev1::Pod>().size() == 2);
-  const auto &resumed = world.Get<batchv1::Job>("work")->As<batchv1::Job>();
+  const auto& resumed = world.Get<batchv1::Job>("work")->As<batchv1::Job>();
   CHECK(resumed.status().conditions(0).status() == "False");
-  CHECK(world.now() - api::ToAbsl(resumed.status().start_time()) <
-        absl::Seconds(2));
+  CHECK(world.now() - api::ToAbsl(resumed.status().start_time()) < absl::Seconds(2));
   world.Pass(absl::Seconds(101));
   bool deadline = false;
   const api::ObjectPtr ended = world.Get<batchv1::Job>("work");
-  for (const auto &condition :
-       ended->As<batchv1::Job>().status().conditions()) {
+  for (const auto& condition : ended->As<batchv1::Job>().status().conditions()) {
     deadline = deadline || condition.reason() == "DeadlineExceeded";
   }
   CHECK(deadline);
@@ -397,5 +378,5 @@ TEST_CASE("ANamespaceGoesWithAllThatIsInIt") {
   CHECK(world.All<corev1::ConfigMap>("team").empty());
 }
 
-} // namespace
-} // namespace skiff::controllers
+}  // namespace
+}  // namespace skiff::controllers

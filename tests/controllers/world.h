@@ -20,20 +20,17 @@
 namespace skiff::controllers {
 
 class World {
-public:
-  explicit World(uint64_t seed = 7, const std::set<std::string> &off = {})
+ public:
+  explicit World(uint64_t seed = 7, const std::set<std::string>& off = {})
       : sim_(seed), loop_(sim_.NewLoop()) {
-    auto store =
-        store::Store::Open({}, loop_.get(), &sim_.pool(), Logger(), &metrics_);
+    auto store = store::Store::Open({}, loop_.get(), &sim_.pool(), Logger(), &metrics_);
     REQUIRE(store.ok());
     store_ = *std::move(store);
-    server_ = std::make_unique<apiserver::Server>(store_.get(), &sim_.clock(),
-                                                  Rng(seed));
-    server_->Bootstrap(
-        loop_.get(), [](absl::StatusOr<uint64_t> done) { REQUIRE(done.ok()); });
+    server_ = std::make_unique<apiserver::Server>(store_.get(), &sim_.clock(), Rng(seed));
+    server_->Bootstrap(loop_.get(), [](absl::StatusOr<uint64_t> done) { REQUIRE(done.ok()); });
     sim_.RunDue();
-    manager_ = std::make_unique<ControllerManager>(server_.get(), loop_.get(),
-                                                   Logger(), &metrics_, off);
+    manager_ =
+        std::make_unique<ControllerManager>(server_.get(), loop_.get(), Logger(), &metrics_, off);
     manager_->Start();
     Settle();
   }
@@ -50,9 +47,7 @@ public:
     writes.push_back(std::move(write));
     std::optional<absl::StatusOr<client::WriteResult>> out;
     server_->Commit(std::move(writes), loop_.get(),
-                    [&](absl::StatusOr<client::WriteResult> result) {
-                      out = std::move(result);
-                    });
+                    [&](absl::StatusOr<client::WriteResult> result) { out = std::move(result); });
     sim_.RunDue();
     REQUIRE(out.has_value());
     return *std::move(out);
@@ -63,14 +58,12 @@ public:
     REQUIRE(result.ok());
     return result->objects.at(0);
   }
-  void Update(api::MessagePtr object, const std::string &subresource = "") {
-    const auto result =
-        Commit(client::Write::Update(std::move(object), subresource));
+  void Update(api::MessagePtr object, const std::string& subresource = "") {
+    const auto result = Commit(client::Write::Update(std::move(object), subresource));
     INFO(result.status());
     REQUIRE(result.ok());
   }
-  void Delete(const api::Object &object,
-              const std::string &policy = "Background") {
+  void Delete(const api::Object& object, const std::string& policy = "Background") {
     client::Write write = client::Write::Delete(object);
     write.propagation_policy = policy;
     REQUIRE(Commit(std::move(write)).ok());
@@ -81,8 +74,7 @@ public:
   void Settle() {
     for (int i = 0; i < 500; ++i) {
       sim_.RunFor(absl::Milliseconds(20));
-      if (manager_->Settled())
-        return;
+      if (manager_->Settled()) return;
     }
     FAIL("the controllers do not settle");
   }
@@ -92,14 +84,12 @@ public:
   }
 
   template <typename T>
-  api::ObjectPtr Get(const std::string &name,
-                     const std::string &name_space = "default") const {
+  api::ObjectPtr Get(const std::string& name, const std::string& name_space = "default") const {
     const auto found = server_->GetNow(api::ResourceOf<T>(), name_space, name);
     return found.ok() ? *found : nullptr;
   }
   template <typename T>
-  std::vector<api::ObjectPtr>
-  All(const std::string &name_space = "default") const {
+  std::vector<api::ObjectPtr> All(const std::string& name_space = "default") const {
     client::ListOptions options;
     options.name_space = name_space;
     const auto list = server_->ListNow(api::ResourceOf<T>(), options, false);
@@ -107,16 +97,14 @@ public:
     return list->items;
   }
 
-  void Become(const api::ObjectPtr &pod, const std::string &phase, bool ready) {
+  void Become(const api::ObjectPtr& pod, const std::string& phase, bool ready) {
     auto changed = pod->CopyAs<corev1::Pod>();
     changed->mutable_status()->set_phase(phase);
-    corev1::PodCondition *condition = nullptr;
-    for (auto &each : *changed->mutable_status()->mutable_conditions()) {
-      if (each.type() == "Ready")
-        condition = &each;
+    corev1::PodCondition* condition = nullptr;
+    for (auto& each : *changed->mutable_status()->mutable_conditions()) {
+      if (each.type() == "Ready") condition = &each;
     }
-    if (condition == nullptr)
-      condition = changed->mutable_status()->add_conditions();
+    if (condition == nullptr) condition = changed->mutable_status()->add_conditions();
     condition->set_type("Ready");
     condition->set_status(ready ? "True" : "False");
     *condition->mutable_last_transition_time() = api::MakeTime(now());
@@ -126,9 +114,8 @@ public:
   // Whether there was one.
   bool RunPods() {
     bool any = false;
-    for (const api::ObjectPtr &pod : All<corev1::Pod>()) {
-      if (pod->As<corev1::Pod>().status().phase() != "Pending")
-        continue;
+    for (const api::ObjectPtr& pod : All<corev1::Pod>()) {
+      if (pod->As<corev1::Pod>().status().phase() != "Pending") continue;
       Become(pod, "Running", true);
       any = true;
     }
@@ -137,11 +124,11 @@ public:
   }
 
   absl::Time now() const { return sim_.clock().Now(); }
-  apiserver::Server *server() { return server_.get(); }
+  apiserver::Server* server() { return server_.get(); }
   std::string metrics() const { return metrics_.Text(); }
   uint64_t revision() const { return server_->revision(); }
 
-private:
+ private:
   Simulation sim_;
   std::unique_ptr<Executor> loop_;
   Metrics metrics_;
@@ -150,17 +137,15 @@ private:
   std::unique_ptr<ControllerManager> manager_;
 };
 
-inline std::unique_ptr<appsv1::Deployment>
-WebDeployment(int replicas, const std::string &image) {
+inline std::unique_ptr<appsv1::Deployment> WebDeployment(int replicas, const std::string& image) {
   auto out = std::make_unique<appsv1::Deployment>();
   out->mutable_metadata()->set_name("web");
   out->mutable_metadata()->set_namespace_("default");
   out->mutable_spec()->set_replicas(replicas);
-  (*out->mutable_spec()->mutable_selector()->mutable_match_labels())["app"] =
-      "web";
-  auto *from = out->mutable_spec()->mutable_template_();
+  (*out->mutable_spec()->mutable_selector()->mutable_match_labels())["app"] = "web";
+  auto* from = out->mutable_spec()->mutable_template_();
   (*from->mutable_metadata()->mutable_labels())["app"] = "web";
-  auto *container = from->mutable_spec()->add_containers();
+  auto* container = from->mutable_spec()->add_containers();
   container->set_name("c");
   container->set_image(image);
   return out;
@@ -172,12 +157,12 @@ inline std::unique_ptr<batchv1::Job> WorkJob(int completions, int parallelism) {
   out->mutable_metadata()->set_namespace_("default");
   out->mutable_spec()->set_completions(completions);
   out->mutable_spec()->set_parallelism(parallelism);
-  auto *spec = out->mutable_spec()->mutable_template_()->mutable_spec();
+  auto* spec = out->mutable_spec()->mutable_template_()->mutable_spec();
   spec->set_restart_policy("Never");
-  auto *container = spec->add_containers();
+  auto* container = spec->add_containers();
   container->set_name("c");
   container->set_image("x");
   return out;
 }
 
-} // namespace skiff::controllers
+}  // namespace skiff::controllers
