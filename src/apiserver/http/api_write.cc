@@ -338,34 +338,27 @@ void ApiHandler::DeleteCollection(const ExchangePtr& exchange, const Target& tar
   if (!query.ok()) return SendError(*exchange, query.status());
   const auto options = ReadDeleteOptions(request);
   if (!options.ok()) return SendError(*exchange, options.status());
-  client::ListOptions list;
-  list.name_space = target.name_space;
-  list.label_selector = request.Query("labelSelector");
-  list.field_selector = request.Query("fieldSelector");
-  const auto found = server_->ListNow(*target.resource, list, /*exact=*/false);
-  if (!found.ok()) return SendError(*exchange, found.status());
-  std::vector<client::Write> writes;
-  for (const api::ObjectPtr& object : found->items) {
-    auto write =
-        DeletionOf(*target.resource, object->meta().namespace_(), object->meta().name(), *options);
-    if (!write.ok()) return SendError(*exchange, write.status());
-    write->uid = object->meta().uid();
-    writes.push_back(*std::move(write));
+  DeleteCollectionRequest deletion;
+  deletion.resource = target.resource;
+  deletion.list.name_space = target.name_space;
+  deletion.list.label_selector = request.Query("labelSelector");
+  deletion.list.field_selector = request.Query("fieldSelector");
+  if (options->has_grace_period_seconds()) {
+    deletion.grace_period_seconds = options->grace_period_seconds();
   }
-  const auto finish = [exchange, format = query->format](const absl::Status& status) {
-    if (!status.ok()) return SendError(*exchange, status);
-    metav1::Status done;
-    done.mutable_metadata();
-    done.set_status("Success");
-    done.set_code(200);
-    SendMessage(*exchange, 200, done, "v1", "Status", format);
-  };
-  if (writes.empty()) return finish(absl::OkStatus());
-  const bool dry_run = query->dry_run || !options->dry_run().empty();
-  server_->Write(std::move(writes), {dry_run}, loop_,
-                 [finish, alive = alive_](absl::StatusOr<Written> written) {
-                   if (*alive) finish(written.status());
-                 });
+  deletion.propagation_policy = options->propagation_policy();
+  deletion.dry_run = query->dry_run || !options->dry_run().empty();
+  server_->DeleteCollection(
+      std::move(deletion), loop_,
+      [exchange, format = query->format, alive = alive_](absl::StatusOr<Written> written) {
+        if (!*alive) return;
+        if (!written.ok()) return SendError(*exchange, written.status());
+        metav1::Status done;
+        done.mutable_metadata();
+        done.set_status("Success");
+        done.set_code(200);
+        SendMessage(*exchange, 200, done, "v1", "Status", format);
+      });
 }
 
 }  // namespace skiff::apiserver::http

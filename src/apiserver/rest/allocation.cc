@@ -13,7 +13,9 @@ constexpr uint64_t kFirstHost = 2;
 constexpr uint64_t kHosts = (1 << 16) - 1 - kFirstHost;
 constexpr int32_t kFirstPort = 30000;
 constexpr int32_t kPorts = 2768;
-constexpr size_t kRemembered = 4096;
+// Handed out but perhaps not written yet: more than can be on their way at once, and few enough
+// that most of either range stays free for those that come and go.
+constexpr size_t kRemembered = 512;
 
 template <typename T>
 void Remember(T value, std::deque<T>* recent) {

@@ -59,7 +59,11 @@ void Server::Bootstrap(Executor* reply_on, client::Callback<uint64_t> done) {
     return;
   }
   Write(std::move(writes), {}, reply_on,
-        [done = std::move(done)](absl::StatusOr<Written> written) mutable {
+        [this, reply_on, done = std::move(done)](absl::StatusOr<Written> written) mutable {
+          // Another server of the same store is at it as well: what it has made needs no making.
+          if (absl::IsAlreadyExists(written.status())) {
+            return Bootstrap(reply_on, std::move(done));
+          }
           if (!written.ok()) return std::move(done)(written.status());
           std::move(done)(written->revision);
         });

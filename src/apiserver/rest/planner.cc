@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "api/defaulting.h"
 #include "api/errors.h"
+#include "api/time.h"
 #include "api/validation/validation.h"
 #include "apiserver/admission/admission.h"
 #include "apiserver/rest/scale.h"
@@ -16,20 +17,72 @@ namespace {
 constexpr size_t kMaxGeneratedBase = 58;
 constexpr int kSuffixLength = 5;
 
-absl::Status Validate(const api::ResourceInfo& resource, const std::string& name,
-                      const std::vector<api::FieldError>& errors) {
+absl::Status Verdict(const api::ResourceInfo& resource, const std::string& name,
+                     const std::vector<api::FieldError>& errors) {
   return errors.empty() ? absl::OkStatus() : api::Invalid(resource, name, errors);
 }
 
-bool IsOwnService(const google::protobuf::Message& object) {
+bool IsNamespace(const google::protobuf::Message& object) {
   return object.GetDescriptor() == corev1::Namespace::descriptor();
+}
+
+// What a write on that path of the resource holds; null if the resource has no such path, or not
+// for writing.
+const google::protobuf::Descriptor* BodyOf(const client::Write& write) {
+  if (write.subresource.empty()) return write.resource->prototype->GetDescriptor();
+  for (const auto& sub : write.resource->subresources) {
+    if (sub.name != write.subresource || sub.name == "log") continue;
+    if (sub.name == "scale") return autoscalingv1::Scale::descriptor();
+    if (sub.name == "binding") return corev1::Binding::descriptor();
+    return write.resource->prototype->GetDescriptor();
+  }
+  return nullptr;
+}
+
+// Writes come from the program that embeds us as well: nothing about them is taken for granted.
+absl::Status CheckShape(const client::Write& write) {
+  if (write.resource == nullptr) return api::BadRequest("the write names no resource");
+  const auto* body = BodyOf(write);
+  const bool create = write.verb == client::Write::Verb::kCreate;
+  const bool path_fits =
+      write.verb == client::Write::Verb::kDelete
+          ? write.subresource.empty()
+          : write.subresource.empty() || create == (write.subresource == "binding");
+  if (body == nullptr || !path_fits) {
+    return api::BadRequest(absl::StrCat(write.resource->qualified(), " \"", write.name,
+                                        "\" cannot be written on the path \"", write.subresource,
+                                        "\" in this way"));
+  }
+  if (write.verb == client::Write::Verb::kDelete) return absl::OkStatus();
+  if (write.object == nullptr) {
+    return api::BadRequest(absl::StrCat("the write of ", write.resource->qualified(), " \"",
+                                        write.name, "\" holds no object"));
+  }
+  if (write.object->GetDescriptor() != body) {
+    return api::BadRequest(absl::StrCat("a write of ", write.resource->qualified(), " \"",
+                                        write.name, "\" must hold a ", std::string(body->name()),
+                                        ", not a ", write.object->GetDescriptor()->name()));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
 
-Planner::Planner(Env env, std::shared_ptr<const store::Snapshot> snapshot)
-    : env_(std::move(env)), snapshot_(std::move(snapshot)) {
+Planner::Planner(Env env, std::shared_ptr<const store::Snapshot> snapshot, bool previews)
+    : env_(std::move(env)),
+      snapshot_(std::move(snapshot)),
+      previews_(previews),
+      find_(
+          [this](const api::ResourceInfo& resource, absl::string_view name_space,
+                 absl::string_view name) { return Find(store::Key(resource, name_space, name)); }) {
   env_.snapshot = snapshot_.get();
+}
+
+AdmissionRequest Planner::RequestOf(AdmissionRequest::Operation operation,
+                                    const api::ResourceInfo& resource,
+                                    const metav1::ObjectMeta& meta,
+                                    const google::protobuf::Message* old) const {
+  return {operation, &resource, meta.namespace_(), meta.name(), old, find_};
 }
 
 store::Txn Planner::TakeTxn() { return std::move(txn_); }
@@ -40,6 +93,8 @@ api::ObjectPtr Planner::Find(const std::string& key) const {
 }
 
 absl::Status Planner::Add(client::Write write) {
+  SKIFF_RETURN_IF_ERROR(CheckShape(write));
+  if (!write.resource->namespaced) write.name_space.clear();
   switch (write.verb) {
     case client::Write::Verb::kCreate:
       return write.subresource == "binding" ? Bind(std::move(write)) : Create(std::move(write));
@@ -51,8 +106,8 @@ absl::Status Planner::Add(client::Write write) {
   return absl::InternalError("a write of no known verb");
 }
 
-// The transaction is void if the object is no longer what it was planned on. What this transaction put
-// there itself needs no guard.
+// The transaction is void if the object is no longer what it was planned on. What this transaction
+// put there itself needs no guard.
 void Planner::Guard(const std::string& key, const api::ObjectPtr& old) {
   if (staged_.contains(key)) return;
   txn_.preconditions.push_back(old == nullptr
@@ -62,11 +117,14 @@ void Planner::Guard(const std::string& key, const api::ObjectPtr& old) {
 
 void Planner::Put(const std::string& key, const api::ObjectPtr& old, api::MessagePtr object) {
   Guard(key, old);
-  api::MessagePtr preview(object->New());
-  preview->CopyFrom(*object);
-  const api::ObjectPtr staged = api::Object::Make(std::move(preview));
-  staged_[key] = staged;
-  outcomes_.push_back({static_cast<int>(txn_.ops.size()), nullptr, staged, false});
+  api::ObjectPtr staged;
+  if (previews_) {
+    api::MessagePtr preview(object->New());
+    preview->CopyFrom(*object);
+    staged = api::Object::Make(std::move(preview));
+    staged_[key] = staged;
+  }
+  outcomes_.push_back({static_cast<int>(txn_.ops.size()), nullptr, std::move(staged), false});
   txn_.ops.push_back(store::Op::Put(key, std::move(object)));
 }
 
@@ -76,6 +134,8 @@ void Planner::Remove(const std::string& key, const api::ObjectPtr& old) {
   outcomes_.push_back({static_cast<int>(txn_.ops.size()), nullptr, old, true});
   txn_.ops.push_back(store::Op::Delete(key));
 }
+
+void Planner::KeepAsIs(const api::ObjectPtr& old) { outcomes_.push_back({-1, old, old, false}); }
 
 absl::Status Planner::CheckNamespace(const api::ResourceInfo& resource,
                                      const std::string& name_space, const std::string& name) {
@@ -116,17 +176,15 @@ absl::Status Planner::Create(client::Write write) {
   const api::ObjectPtr old = Find(key);
   if (old != nullptr && !meta->name().empty()) return api::AlreadyExists(resource, meta->name());
 
+  const AdmissionRequest request =
+      RequestOf(AdmissionRequest::Operation::kCreate, resource, *meta, nullptr);
   SKIFF_RETURN_IF_ERROR(PrepareCreate(env_, write.object.get()));
-  const auto find = [&](const api::ResourceInfo& of, absl::string_view name_space,
-                        absl::string_view name) { return Find(store::Key(of, name_space, name)); };
-  SKIFF_RETURN_IF_ERROR(Mutate({AdmissionRequest::Operation::kCreate, &resource,
-                                meta->namespace_(), find},
-                               write.object.get()));
+  SKIFF_RETURN_IF_ERROR(Mutate(*env_.plugins, request, write.object.get()));
   api::SetDefaults(write.object.get());
   SKIFF_RETURN_IF_ERROR(FinishCreate(env_, write.object.get()));
-  SKIFF_RETURN_IF_ERROR(
-      Validate(resource, meta->name(), api::ValidateCreate(*write.object)));
-  const bool is_namespace = IsOwnService(*write.object);
+  SKIFF_RETURN_IF_ERROR(Verdict(resource, meta->name(), api::ValidateCreate(*write.object)));
+  SKIFF_RETURN_IF_ERROR(Check(*env_.plugins, request, write.object.get()));
+  const bool is_namespace = IsNamespace(*write.object);
   const std::string name = meta->name();
   Put(key, old, std::move(write.object));
   if (is_namespace) AddDefaultServiceAccount(name);
@@ -143,10 +201,7 @@ void Planner::AddDefaultServiceAccount(const std::string& name_space) {
   account->mutable_metadata()->set_namespace_(name_space);
   account->mutable_metadata()->set_uid(env_.new_uid());
   api::SetDefaults(account.get());
-  *account->mutable_metadata()->mutable_creation_timestamp() =
-      staged_.at(store::Key(api::ResourceOf<corev1::Namespace>(), "", name_space))
-          ->meta()
-          .creation_timestamp();
+  *account->mutable_metadata()->mutable_creation_timestamp() = api::MakeTime(env_.now);
   // Not a write that the client asked for: it has no outcome of its own.
   Put(key, nullptr, std::move(account));
   outcomes_.pop_back();
@@ -162,7 +217,6 @@ absl::StatusOr<api::ObjectPtr> Planner::Current(const client::Write& write,
                                       ", UID in object meta: ", old->meta().uid()));
   }
   if (write.if_revision != 0) {
-    retryable_ = false;
     if (write.if_revision != old->revision()) {
       return api::Conflict(
           *write.resource, write.name,
@@ -181,8 +235,7 @@ absl::Status Planner::Update(client::Write write) {
   if (write.name_space.empty() && resource.namespaced) write.name_space = meta->namespace_();
   if (meta->name() != write.name && !meta->name().empty()) {
     return api::BadRequest(absl::StrCat("the name of the object (", meta->name(),
-                                        ") does not match the name on the URL (", write.name,
-                                        ")"));
+                                        ") does not match the name on the URL (", write.name, ")"));
   }
   if (resource.namespaced && !meta->namespace_().empty() &&
       meta->namespace_() != write.name_space) {
@@ -213,17 +266,23 @@ absl::Status Planner::UpdateMain(const api::ObjectPtr& old, const std::string& k
   if (resource.namespaced) meta->set_namespace_(old->meta().namespace_());
   // A client that names no version updates what is there, whatever it is.
   meta->set_resource_version(old->meta().resource_version());
+  const AdmissionRequest request =
+      RequestOf(AdmissionRequest::Operation::kUpdate, resource, old->meta(), &old->message());
+  SKIFF_RETURN_IF_ERROR(Mutate(*env_.plugins, request, object.get()));
   api::SetDefaults(object.get());
   SKIFF_RETURN_IF_ERROR(PrepareUpdate(env_, old->message(), object.get()));
   SKIFF_RETURN_IF_ERROR(
-      Validate(resource, meta->name(), api::ValidateUpdate(*object, old->message())));
-  if (SameContent(*object, old->message())) {
-    outcomes_.push_back({-1, old, old, false});
+      Verdict(resource, meta->name(), api::ValidateUpdate(*object, old->message())));
+  SKIFF_RETURN_IF_ERROR(Check(*env_.plugins, request, object.get()));
+  const bool same_spec = meta->generation() == old->meta().generation();
+  if (same_spec && SameContent(*object, old->message())) {
+    KeepAsIs(old);
     return absl::OkStatus();
   }
   // The last finalizer is gone from an object that is being deleted, and nothing else holds it.
   const bool held = meta->deletion_grace_period_seconds() > 0 ||
-                    object->GetDescriptor() == corev1::Namespace::descriptor();
+                    (IsNamespace(*object) &&
+                     !static_cast<const corev1::Namespace&>(*object).spec().finalizers().empty());
   if (meta->has_deletion_timestamp() && meta->finalizers().empty() &&
       !old->meta().finalizers().empty() && !held) {
     Remove(key, old);
@@ -238,7 +297,7 @@ absl::Status Planner::UpdateStatus(const api::ObjectPtr& old, const std::string&
   PrepareStatusUpdate(old->message(), object.get());
   api::SetDefaults(object.get());
   if (SameContent(*object, old->message())) {
-    outcomes_.push_back({-1, old, old, false});
+    KeepAsIs(old);
     return absl::OkStatus();
   }
   Put(key, old, std::move(object));
@@ -248,10 +307,10 @@ absl::Status Planner::UpdateStatus(const api::ObjectPtr& old, const std::string&
 absl::Status Planner::UpdateScale(const api::ObjectPtr& old, const std::string& key,
                                   const autoscalingv1::Scale& scale) {
   if (scale.spec().replicas() < 0) {
-    return api::Invalid(old->resource(), old->meta().name(),
-                        {{api::FieldError::Kind::kInvalid, "spec.replicas",
-                          absl::StrCat(scale.spec().replicas()),
-                          "must be greater than or equal to 0"}});
+    return api::Invalid(
+        old->resource(), old->meta().name(),
+        {{api::FieldError::Kind::kInvalid, "spec.replicas", absl::StrCat(scale.spec().replicas()),
+          "must be greater than or equal to 0"}});
   }
   api::MessagePtr object = old->Copy();
   SetReplicas(object.get(), scale.spec().replicas());
@@ -266,6 +325,8 @@ absl::Status Planner::Finalize(const api::ObjectPtr& old, const std::string& key
   if (old->meta().has_deletion_timestamp() && changed->spec().finalizers().empty() &&
       old->meta().finalizers().empty()) {
     Remove(key, old);
+  } else if (SameContent(*changed, old->message())) {
+    KeepAsIs(old);
   } else {
     Put(key, old, std::move(changed));
   }
@@ -275,6 +336,9 @@ absl::Status Planner::Finalize(const api::ObjectPtr& old, const std::string& key
 absl::Status Planner::Bind(client::Write write) {
   const api::ResourceInfo& resource = *write.resource;
   const auto& binding = static_cast<const corev1::Binding&>(*write.object);
+  if (write.name.empty()) write.name = binding.metadata().name();
+  if (write.name_space.empty()) write.name_space = binding.metadata().namespace_();
+  if (write.uid.empty()) write.uid = binding.metadata().uid();
   const std::string key = store::Key(resource, write.name_space, write.name);
   SKIFF_ASSIGN_OR_RETURN(const api::ObjectPtr old, Current(write, key));
   const auto& pod = old->As<corev1::Pod>();
@@ -282,9 +346,9 @@ absl::Status Planner::Bind(client::Write write) {
     return api::BadRequest("target.name: Required value: the node to bind the pod to");
   }
   if (pod.metadata().has_deletion_timestamp()) {
-    return api::Conflict(resource, write.name,
-                         absl::StrCat("pod ", write.name,
-                                      " is being deleted, cannot be assigned to a host"));
+    return api::Conflict(
+        resource, write.name,
+        absl::StrCat("pod ", write.name, " is being deleted, cannot be assigned to a host"));
   }
   if (!pod.spec().node_name().empty()) {
     return api::Conflict(resource, write.name,

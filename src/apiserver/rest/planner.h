@@ -1,5 +1,5 @@
-// One write, or several that belong together, against one snapshot: checked, completed and turned into
-// a store transaction whose preconditions make it void if the snapshot was outdated.
+// One write, or several that belong together, against one snapshot: checked, completed and turned
+// into a store transaction whose preconditions make it void if the snapshot was outdated.
 //
 //   Planner planner(env, snapshot);
 //   SKIFF_RETURN_IF_ERROR(planner.Add(write));
@@ -22,26 +22,28 @@ namespace skiff::apiserver {
 
 class Planner {
  public:
-  Planner(Env env, std::shared_ptr<const store::Snapshot> snapshot);
+  // `previews`: writes see what the ones before them staged, and outcomes have a preview. What one
+  // write that is really made does not need.
+  Planner(Env env, std::shared_ptr<const store::Snapshot> snapshot, bool previews);
 
-  // kNotFound, kAlreadyExists, kAborted (Conflict), kInvalidArgument, kPermissionDenied: as Kubernetes
-  // answers. After an error the planner is of no further use.
+  // kNotFound, kAlreadyExists, kAborted (Conflict), kInvalidArgument, kPermissionDenied: as
+  // Kubernetes answers; a write that makes no sense at all (of no resource, of an object of another
+  // kind, on a path that the resource does not have) is kInvalidArgument. After an error the
+  // planner is of no further use.
   absl::Status Add(client::Write write);
 
   store::Txn TakeTxn();
 
-  // What became of each write, in order: where in the transaction's ops its object is, or the object
-  // itself where nothing needed to be written. `removed`: it is gone with this transaction.
+  // What became of each write, in order: where in the transaction's ops its object is, or the
+  // object itself where nothing needed to be written. `removed`: it is gone with this transaction.
   struct Outcome {
     int op = -1;
     api::ObjectPtr unchanged;
-    api::ObjectPtr preview;   // What would be stored, without its revision: the answer of a dry run.
+    api::ObjectPtr preview;  // What would be stored, without its revision: the answer of a dry run.
+                             // Of what is removed, its last state.
     bool removed = false;
   };
   const std::vector<Outcome>& outcomes() const { return outcomes_; }
-  // Whether a failed precondition may be met by planning again on a newer snapshot: for no write did the
-  // client itself name a revision.
-  bool retryable() const { return retryable_; }
 
  private:
   absl::Status Create(client::Write write);
@@ -58,6 +60,11 @@ class Planner {
   absl::Status DeletePod(const api::ObjectPtr& pod, const std::string& key,
                          const client::Write& write);
 
+  AdmissionRequest RequestOf(AdmissionRequest::Operation operation,
+                             const api::ResourceInfo& resource, const metav1::ObjectMeta& meta,
+                             const google::protobuf::Message* old) const;
+  absl::Status DeleteOther(const api::ObjectPtr& object, const std::string& key,
+                           const client::Write& write);
   absl::StatusOr<api::ObjectPtr> Current(const client::Write& write, const std::string& key);
   absl::Status CheckNamespace(const api::ResourceInfo& resource, const std::string& name_space,
                               const std::string& name);
@@ -65,16 +72,20 @@ class Planner {
   void Guard(const std::string& key, const api::ObjectPtr& old);
   void Put(const std::string& key, const api::ObjectPtr& old, api::MessagePtr object);
   void Remove(const std::string& key, const api::ObjectPtr& old);
+  void KeepAsIs(const api::ObjectPtr& old);
   void MarkDeleted(const api::ObjectPtr& old, const std::string& key, api::MessagePtr object,
                    int64_t grace_seconds);
   void AddDefaultServiceAccount(const std::string& name_space);
 
   Env env_;
   const std::shared_ptr<const store::Snapshot> snapshot_;
+  const bool previews_;
+  const std::function<api::ObjectPtr(const api::ResourceInfo&, absl::string_view,
+                                     absl::string_view)>
+      find_;
   store::Txn txn_;
   std::vector<Outcome> outcomes_;
   std::map<std::string, api::ObjectPtr> staged_;  // By this transaction; null: deleted.
-  bool retryable_ = true;
 };
 
 }  // namespace skiff::apiserver

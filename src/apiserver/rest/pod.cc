@@ -12,8 +12,8 @@ void PreparePodCreate(const Env& env, corev1::Pod* pod) {
   pod->mutable_status()->set_phase("Pending");
 }
 
-// Guaranteed: every container limits cpu and memory and requests as much. BestEffort: none requests or
-// limits either. Burstable: the rest.
+// Guaranteed: every container limits cpu and memory and requests as much. BestEffort: none requests
+// or limits either. Burstable: the rest.
 std::string QosClassOf(const corev1::PodSpec& spec) {
   bool any = false;
   bool guaranteed = true;

@@ -1,5 +1,6 @@
 // Server's reads: lists from snapshots, page by page, and watches.
 #include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
@@ -12,6 +13,7 @@ namespace skiff::apiserver {
 namespace {
 
 constexpr size_t kPinned = 64;
+constexpr absl::Duration kPinnedFor = absl::Minutes(5);
 
 struct Selection {
   api::LabelSelector labels;
@@ -36,16 +38,20 @@ absl::StatusOr<Selection> ParseSelection(const api::ResourceInfo& resource,
   return out;
 }
 
-std::string MakeToken(uint64_t revision, absl::string_view last_key) {
-  return absl::WebSafeBase64Escape(absl::StrCat(revision, " ", last_key));
+// Where the next page goes on: at which revision, after which key, and how many there are after
+// that.
+std::string MakeToken(uint64_t revision, int64_t remaining, absl::string_view last_key) {
+  return absl::WebSafeBase64Escape(absl::StrCat(revision, " ", remaining, " ", last_key));
 }
 
-absl::Status ParseToken(const std::string& token, uint64_t* revision, std::string* last_key) {
+absl::Status ParseToken(const std::string& token, uint64_t* revision, int64_t* remaining,
+                        std::string* last_key) {
   std::string text;
   if (absl::WebSafeBase64Unescape(token, &text)) {
-    const std::pair<std::string, std::string> parts = absl::StrSplit(text, absl::MaxSplits(' ', 1));
-    if (absl::SimpleAtoi(parts.first, revision)) {
-      *last_key = parts.second;
+    const std::vector<std::string> parts = absl::StrSplit(text, absl::MaxSplits(' ', 2));
+    if (parts.size() == 3 && absl::SimpleAtoi(parts[0], revision) &&
+        absl::SimpleAtoi(parts[1], remaining)) {
+      *last_key = parts[2];
       return absl::OkStatus();
     }
   }
@@ -55,19 +61,23 @@ absl::Status ParseToken(const std::string& token, uint64_t* revision, std::strin
 }  // namespace
 
 void Server::Pin(std::shared_ptr<const store::Snapshot> snapshot) {
+  const absl::Time now = clock_->Now();
+  const uint64_t revision = snapshot->revision();
   absl::MutexLock lock(&mutex_);
-  for (const auto& pinned : pinned_) {
-    if (pinned->revision() == snapshot->revision()) return;
+  // In the order in which they run out.
+  for (auto it = pinned_.begin(); it != pinned_.end();) {
+    const bool drop = it->until < now || it->snapshot->revision() == revision;
+    it = drop ? pinned_.erase(it) : it + 1;
   }
-  pinned_.push_back(std::move(snapshot));
+  pinned_.push_back({std::move(snapshot), now + kPinnedFor});
   if (pinned_.size() > kPinned) pinned_.pop_front();
 }
 
 absl::StatusOr<std::shared_ptr<const store::Snapshot>> Server::SnapshotAt(uint64_t revision) {
   {
     absl::MutexLock lock(&mutex_);
-    for (const auto& pinned : pinned_) {
-      if (pinned->revision() == revision) return pinned;
+    for (const Pinned& pinned : pinned_) {
+      if (pinned.snapshot->revision() == revision) return pinned.snapshot;
     }
   }
   const auto latest = store_->snapshot();
@@ -76,16 +86,16 @@ absl::StatusOr<std::shared_ptr<const store::Snapshot>> Server::SnapshotAt(uint64
 }
 
 absl::StatusOr<std::shared_ptr<const store::Snapshot>> Server::SnapshotFor(
-    const client::ListOptions& options, bool exact, std::string* after) {
+    const client::ListOptions& options, bool exact, std::string* after, int64_t* remaining) {
   const auto latest = store_->snapshot();
   uint64_t revision = options.revision;
   if (!options.continue_token.empty()) {
-    SKIFF_RETURN_IF_ERROR(ParseToken(options.continue_token, &revision, after));
+    SKIFF_RETURN_IF_ERROR(ParseToken(options.continue_token, &revision, remaining, after));
     exact = true;
   }
   if (revision > latest->revision()) {
-    return api::ServerTimeout(absl::StrCat("Too large resource version: ", revision,
-                                           ", current: ", latest->revision()));
+    return api::ServerTimeout(
+        absl::StrCat("Too large resource version: ", revision, ", current: ", latest->revision()));
   }
   if (!exact) return latest;
   auto found = SnapshotAt(revision);
@@ -98,17 +108,19 @@ absl::StatusOr<std::shared_ptr<const store::Snapshot>> Server::SnapshotFor(
 }
 
 absl::StatusOr<client::ListResult> Server::ListNow(const api::ResourceInfo& resource,
-                                                   const client::ListOptions& options,
-                                                   bool exact) {
+                                                   const client::ListOptions& options, bool exact) {
   if (options.limit < 0) return api::BadRequest("limit: must not be negative");
-  SKIFF_ASSIGN_OR_RETURN(
-      const Selection selection,
-      ParseSelection(resource, options.label_selector, options.field_selector));
+  SKIFF_ASSIGN_OR_RETURN(const Selection selection,
+                         ParseSelection(resource, options.label_selector, options.field_selector));
   std::string after;
-  SKIFF_ASSIGN_OR_RETURN(const auto snapshot, SnapshotFor(options, exact, &after));
+  int64_t remaining = -1;  // Unknown: the first page.
+  SKIFF_ASSIGN_OR_RETURN(const auto snapshot, SnapshotFor(options, exact, &after, &remaining));
   client::ListResult out;
   out.revision = snapshot->revision();
   const std::string prefix = store::Prefix(resource, options.name_space);
+  if (!after.empty() && !absl::StartsWith(after, prefix)) {
+    return api::BadRequest("continue key is not valid: it came from another list");
+  }
   // One object by name needs no scan.
   if (const auto name = selection.fields.Exact("metadata.name");
       name && (!resource.namespaced || !options.name_space.empty())) {
@@ -129,16 +141,12 @@ absl::StatusOr<client::ListResult> Server::ListNow(const api::ResourceInfo& reso
     return true;
   });
   if (more) {
-    out.continue_token = MakeToken(out.revision, last);
+    // Counted once, then carried along. Kubernetes does not count what is selected.
+    if (remaining < 0) remaining = static_cast<int64_t>(snapshot->Count(prefix));
+    remaining -= static_cast<int64_t>(out.items.size());
+    out.continue_token = MakeToken(out.revision, remaining, last);
+    if (selection.empty()) out.remaining = remaining;
     Pin(snapshot);
-    if (selection.empty()) {
-      size_t until_last = 0;
-      snapshot->Scan(prefix, last, [&](absl::string_view, const api::ObjectPtr&) {
-        ++until_last;
-        return true;
-      });
-      out.remaining = static_cast<int64_t>(until_last);
-    }
   }
   return out;
 }
@@ -234,22 +242,21 @@ std::unique_ptr<client::Watch> Server::StartWatch(const api::ResourceInfo& resou
     initial.push_back({client::EventType::kBookmark, nullptr, after});
     Deliver(relay, std::move(initial));
   }
-  auto watch = store_->StartWatch(
-      relay->prefix, after,
-      {[relay](std::shared_ptr<const std::vector<store::Event>> events) {
-         std::vector<client::WatchEvent> seen;
-         for (const store::Event& event : *events) {
-           if (auto one = relay->See(event)) seen.push_back(*std::move(one));
-         }
-         Deliver(relay, std::move(seen));
-       },
-       [relay](absl::Status status) { End(relay, std::move(status)); }});
+  auto watch =
+      store_->StartWatch(relay->prefix, after,
+                         {[relay](std::shared_ptr<const std::vector<store::Event>> events) {
+                            std::vector<client::WatchEvent> seen;
+                            for (const store::Event& event : *events) {
+                              if (auto one = relay->See(event)) seen.push_back(*std::move(one));
+                            }
+                            Deliver(relay, std::move(seen));
+                          },
+                          [relay](absl::Status status) { End(relay, std::move(status)); }});
   if (!watch.ok()) {
-    const absl::Status why = absl::IsOutOfRange(watch.status())
-                                 ? api::Expired(watch.status().message())
-                             : absl::IsInvalidArgument(watch.status())
-                                 ? api::ServerTimeout(watch.status().message())
-                                 : watch.status();
+    const absl::Status why =
+        absl::IsOutOfRange(watch.status())        ? api::Expired(watch.status().message())
+        : absl::IsInvalidArgument(watch.status()) ? api::ServerTimeout(watch.status().message())
+                                                  : watch.status();
     End(relay, why);
     return std::make_unique<RelayWatch>(relay, nullptr);
   }

@@ -12,10 +12,19 @@ void FillScale(const T& object, autoscalingv1::Scale* scale) {
   scale->mutable_spec()->set_replicas(object.spec().replicas());
   scale->mutable_status()->set_replicas(object.status().replicas());
   const auto selector = api::LabelSelector::FromProto(object.spec().selector());
-  if (selector.ok()) scale->mutable_status()->set_selector(selector->ToString());
+  if (object.spec().has_selector() && selector.ok()) {
+    scale->mutable_status()->set_selector(selector->ToString());
+  }
 }
 
 }  // namespace
+
+bool HasScale(const api::ResourceInfo& resource) {
+  for (const auto& sub : resource.subresources) {
+    if (sub.name == "scale") return true;
+  }
+  return false;
+}
 
 autoscalingv1::Scale ScaleOf(const api::Object& object) {
   autoscalingv1::Scale scale;

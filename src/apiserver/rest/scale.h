@@ -1,5 +1,5 @@
-// The small views that subresources give of an object: Scale of what has replicas, and the condition
-// that a binding sets.
+// The small views that subresources give of an object: Scale of what has replicas, and the
+// condition that a binding sets.
 #pragma once
 
 #include "absl/time/time.h"
@@ -7,7 +7,8 @@
 
 namespace skiff::apiserver {
 
-// The autoscaling/v1 Scale of a Deployment or ReplicaSet.
+bool HasScale(const api::ResourceInfo& resource);
+// The autoscaling/v1 Scale of an object of such a resource.
 autoscalingv1::Scale ScaleOf(const api::Object& object);
 void SetReplicas(google::protobuf::Message* object, int32_t replicas);
 

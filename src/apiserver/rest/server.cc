@@ -34,6 +34,10 @@ client::Write CopyOf(const client::Write& write) {
   return copy;
 }
 
+bool IsNewer(const absl::StatusOr<api::ObjectPtr>& now, const api::Object& before) {
+  return now.ok() && (*now)->revision() != before.revision();
+}
+
 template <typename T>
 void Reply(Executor* executor, client::Callback<T> done, absl::StatusOr<T> result) {
   executor->Post([done = std::move(done), result = std::move(result)]() mutable {
@@ -50,15 +54,35 @@ struct Server::Attempt {
   Executor* reply_on;
   client::Callback<Written> done;
   int tries = 0;
-  bool retryable = true;
+  // Of a lone create, whose object the first plan took away: the key.
+  bool consumed = false;
+  const api::ResourceInfo* resource = nullptr;
+  std::string name_space;
+  std::string name;
+
+  // Creates are what there is most of, and one of a given name is never planned twice: it either
+  // succeeds or is told why not. So its object needs no copy.
+  void ConsumeLoneCreate() {
+    if (writes.size() != 1 || options.dry_run) return;
+    const client::Write& write = writes[0];
+    if (write.verb != client::Write::Verb::kCreate || !write.subresource.empty()) return;
+    const metav1::ObjectMeta* meta = write.object == nullptr ? nullptr : api::MetaOf(*write.object);
+    if (meta == nullptr || meta->name().empty() || write.resource == nullptr) return;
+    consumed = true;
+    resource = write.resource;
+    name = meta->name();
+    name_space = !meta->namespace_().empty() ? meta->namespace_() : write.name_space;
+    if (name_space.empty()) name_space = "default";
+  }
 };
 
-Server::Server(store::Store* store, const Clock* clock, Rng rng)
-    : store_(store), clock_(clock), rng_(rng) {}
+Server::Server(store::Store* store, const Clock* clock, Rng rng, AdmissionPlugins plugins)
+    : store_(store), clock_(clock), plugins_(std::move(plugins)), rng_(rng) {}
 
 Env Server::MakeEnv() {
   Env env;
   env.now = clock_->Now();
+  env.plugins = &plugins_;
   env.new_uid = [this] {
     absl::MutexLock lock(&mutex_);
     return rng_.Uuid();
@@ -79,50 +103,64 @@ void Server::Write(std::vector<client::Write> writes, WriteOptions options, Exec
   attempt->options = options;
   attempt->reply_on = reply_on;
   attempt->done = std::move(done);
+  attempt->ConsumeLoneCreate();
   Try(std::move(attempt));
 }
 
 void Server::Try(std::shared_ptr<Attempt> attempt) {
-  auto planner = std::make_shared<Planner>(MakeEnv(), store_->snapshot());
-  // A lone create (the hot path) is never planned twice with the same name: it needs no copy.
-  const bool last_use = attempt->writes.size() == 1 &&
-                        attempt->writes[0].verb == client::Write::Verb::kCreate &&
-                        !attempt->writes[0].object->GetReflection()->HasField(
-                            *attempt->writes[0].object,
-                            attempt->writes[0].object->GetDescriptor()->field(0)) ;
+  const bool dry_run = attempt->options.dry_run;
+  const auto snapshot = store_->snapshot();
+  auto planner = std::make_shared<Planner>(MakeEnv(), snapshot,
+                                           /*previews=*/dry_run || attempt->writes.size() > 1);
   for (client::Write& write : attempt->writes) {
-    const absl::Status status = planner->Add(last_use ? std::move(write) : CopyOf(write));
+    const absl::Status status = planner->Add(attempt->consumed ? std::move(write) : CopyOf(write));
     if (!status.ok()) return Reply<Written>(attempt->reply_on, std::move(attempt->done), status);
   }
-  if (attempt->options.dry_run) {
+  store::Txn txn = planner->TakeTxn();
+  if (dry_run || txn.ops.empty()) {
     Written written;
-    written.revision = revision();
+    written.revision = snapshot->revision();
     for (const Planner::Outcome& outcome : planner->outcomes()) {
       written.items.push_back({outcome.preview, outcome.removed});
     }
     return Reply<Written>(attempt->reply_on, std::move(attempt->done), std::move(written));
   }
-  store_->Commit(planner->TakeTxn(), [this, attempt, planner](
-                                         absl::StatusOr<store::TxnResult> result) mutable {
-    if (!result.ok()) {
-      return Reply<Written>(attempt->reply_on, std::move(attempt->done), result.status());
-    }
-    if (!result->applied) {
-      // Somebody was faster. Planned anew, it either fits or says exactly what is wrong.
-      if (++attempt->tries < kAttempts) return Try(std::move(attempt));
-      const client::Write& first = attempt->writes.front();
-      return Reply<Written>(
-          attempt->reply_on, std::move(attempt->done),
-          api::Conflict(*first.resource, first.name, "too many concurrent writers; try again"));
-    }
-    Written written;
-    written.revision = result->revision;
-    for (const Planner::Outcome& outcome : planner->outcomes()) {
-      written.items.push_back(
-          {outcome.op < 0 ? outcome.unchanged : result->objects[outcome.op], outcome.removed});
-    }
-    Reply<Written>(attempt->reply_on, std::move(attempt->done), std::move(written));
+  store_->Commit(std::move(txn), [this, attempt, planner](absl::StatusOr<store::TxnResult> result) {
+    OnCommitted(attempt, *planner, std::move(result));
   });
+}
+
+void Server::OnCommitted(const std::shared_ptr<Attempt>& attempt, const Planner& planner,
+                         absl::StatusOr<store::TxnResult> result) {
+  const auto fail = [&](const absl::Status& status) {
+    Reply<Written>(attempt->reply_on, std::move(attempt->done), status);
+  };
+  if (!result.ok()) return fail(result.status());
+  if (!result->applied) {
+    // Somebody was faster. Planned anew, it either fits or says exactly what is wrong.
+    if (attempt->consumed) return fail(WhyLost(*attempt));
+    if (++attempt->tries < kAttempts) return Try(attempt);
+    const client::Write& first = attempt->writes.front();
+    return fail(
+        api::Conflict(*first.resource, first.name, "too many concurrent writers; try again"));
+  }
+  Written written;
+  written.revision = result->revision;
+  for (const Planner::Outcome& outcome : planner.outcomes()) {
+    written.items.push_back(
+        {outcome.op < 0 ? outcome.unchanged : result->objects[outcome.op], outcome.removed});
+  }
+  Reply<Written>(attempt->reply_on, std::move(attempt->done), std::move(written));
+}
+
+// A create needs its namespace and a free name.
+absl::Status Server::WhyLost(const Attempt& attempt) const {
+  const api::ResourceInfo& namespaces = api::ResourceOf<corev1::Namespace>();
+  if (attempt.resource->namespaced &&
+      store_->snapshot()->Get(store::Key(namespaces, "", attempt.name_space)) == nullptr) {
+    return api::NotFound(namespaces, attempt.name_space);
+  }
+  return api::AlreadyExists(*attempt.resource, attempt.name);
 }
 
 void Server::Commit(std::vector<client::Write> writes, Executor* reply_on,
@@ -142,8 +180,7 @@ void Server::Commit(std::vector<client::Write> writes, Executor* reply_on,
 absl::StatusOr<api::ObjectPtr> Server::GetNow(const api::ResourceInfo& resource,
                                               absl::string_view name_space,
                                               absl::string_view name) const {
-  const api::ObjectPtr found =
-      store_->snapshot()->Get(store::Key(resource, name_space, name));
+  const api::ObjectPtr found = store_->snapshot()->Get(store::Key(resource, name_space, name));
   if (found == nullptr) return api::NotFound(resource, name);
   return found;
 }
@@ -184,17 +221,30 @@ absl::StatusOr<api::MessagePtr> ApplyPatch(const google::protobuf::Message& curr
     return message;
   }
   if (request.validation == FieldValidation::kStrict) {
-    return api::BadRequest(absl::StrCat("strict decoding error: ",
-                                        absl::StrJoin(notes.unknown_or_duplicate, ", ")));
+    return api::BadRequest(
+        absl::StrCat("strict decoding error: ", absl::StrJoin(notes.unknown_or_duplicate, ", ")));
   }
   *warnings = std::move(notes.unknown_or_duplicate);
   return message;
 }
 
 void Server::Patch(PatchRequest request, Executor* reply_on, client::Callback<Patched> done) {
+  PatchAgain(std::move(request), 0, reply_on, std::move(done));
+}
+
+void Server::PatchAgain(PatchRequest request, int tries, Executor* reply_on,
+                        client::Callback<Patched> done) {
+  if (request.resource == nullptr) {
+    return Reply<Patched>(reply_on, std::move(done),
+                          api::BadRequest("the patch names no resource"));
+  }
   const auto current = GetNow(*request.resource, request.name_space, request.name);
   if (!current.ok()) return Reply<Patched>(reply_on, std::move(done), current.status());
   const bool scale = request.subresource == "scale";
+  if (scale && !HasScale(*request.resource)) {
+    return Reply<Patched>(reply_on, std::move(done),
+                          api::MethodNotSupported(*request.resource, "patch"));
+  }
   std::vector<std::string> warnings;
   auto made = scale ? ApplyPatch(ScaleOf(**current), "Scale", "autoscaling/v1", request, &warnings)
                     : ApplyPatch((*current)->message(), request.resource->kind,
@@ -206,9 +256,10 @@ void Server::Patch(PatchRequest request, Executor* reply_on, client::Callback<Pa
   write.name_space = request.name_space;
   write.name = request.name;
   write.subresource = request.subresource;
-  // The patch was made on this very state; a revision that the patch itself names is the client's own.
+  // The patch was made on this very state; a revision that the patch itself names is the client's
+  // own.
   const std::string wanted = api::MetaOf(**made)->resource_version();
-  const bool own = wanted == (*current)->meta().resource_version();
+  const bool own = wanted.empty() || wanted == (*current)->meta().resource_version();
   if (own) api::MutableMetaOf(made->get())->clear_resource_version();
   write.if_revision = own ? (*current)->revision() : 0;
   write.object = *std::move(made);
@@ -216,14 +267,79 @@ void Server::Patch(PatchRequest request, Executor* reply_on, client::Callback<Pa
   writes.push_back(std::move(write));
   const WriteOptions options{request.dry_run};
   Write(std::move(writes), options, reply_on,
-        [this, request = std::move(request), reply_on, own, warnings = std::move(warnings),
+        [this, request = std::move(request), tries, reply_on, own, before = *current,
+         warnings = std::move(warnings),
          done = std::move(done)](absl::StatusOr<Written> written) mutable {
-          // Somebody else wrote in between: the patch is made anew on the newer state.
-          if (own && absl::IsAborted(written.status())) {
-            return Patch(std::move(request), reply_on, std::move(done));
+          // Somebody else wrote in between: the patch is made anew on the newer state. A patch that
+          // asks for another uid is in conflict with every state.
+          if (own && absl::IsAborted(written.status()) && tries + 1 < kAttempts &&
+              IsNewer(GetNow(*request.resource, request.name_space, request.name), *before)) {
+            return PatchAgain(std::move(request), tries + 1, reply_on, std::move(done));
           }
           if (!written.ok()) return std::move(done)(written.status());
           std::move(done)(Patched{written->items.at(0).object, std::move(warnings)});
+        });
+}
+
+// One DeleteCollection on its way.
+struct Server::Sweep {
+  DeleteCollectionRequest request;
+  std::vector<api::ObjectPtr> left;  // The next one last.
+  Executor* reply_on;
+  client::Callback<Written> done;
+  Written written;
+  size_t batch = 256;
+
+  std::vector<client::Write> Next() {
+    std::vector<client::Write> writes;
+    for (size_t i = 0; i < batch && i < left.size(); ++i) {
+      client::Write write = client::Write::Delete(*left[left.size() - 1 - i]);
+      write.grace_period_seconds = request.grace_period_seconds;
+      write.propagation_policy = request.propagation_policy;
+      writes.push_back(std::move(write));
+    }
+    return writes;
+  }
+};
+
+void Server::DeleteCollection(DeleteCollectionRequest request, Executor* reply_on,
+                              client::Callback<Written> done) {
+  if (request.resource == nullptr) {
+    return Reply<Written>(reply_on, std::move(done),
+                          api::BadRequest("the deletion names no resource"));
+  }
+  auto found = ListNow(*request.resource, request.list, /*exact=*/false);
+  if (!found.ok()) return Reply<Written>(reply_on, std::move(done), found.status());
+  auto sweep = std::make_shared<Sweep>();
+  sweep->request = std::move(request);
+  sweep->left.assign(found->items.rbegin(), found->items.rend());
+  sweep->reply_on = reply_on;
+  sweep->done = std::move(done);
+  sweep->written.revision = found->revision;
+  SweepOn(std::move(sweep));
+}
+
+void Server::SweepOn(std::shared_ptr<Sweep> sweep) {
+  std::vector<client::Write> writes = sweep->Next();
+  if (writes.empty()) {
+    return Reply<Written>(sweep->reply_on, std::move(sweep->done), std::move(sweep->written));
+  }
+  const size_t count = writes.size();
+  Write(std::move(writes), {sweep->request.dry_run}, sweep->reply_on,
+        [this, sweep, count](absl::StatusOr<Written> written) mutable {
+          const bool gone = absl::IsNotFound(written.status()) || absl::IsAborted(written.status());
+          if (gone && count > 1) {
+            sweep->batch = 1;  // One of them is in the way: from here each goes for itself.
+            return SweepOn(std::move(sweep));
+          }
+          if (!written.ok() && !gone) return std::move(sweep->done)(written.status());
+          sweep->left.resize(sweep->left.size() - count);
+          if (written.ok()) {
+            sweep->written.revision = written->revision;
+            std::move(written->items.begin(), written->items.end(),
+                      std::back_inserter(sweep->written.items));
+          }
+          SweepOn(std::move(sweep));
         });
 }
 

@@ -1,4 +1,7 @@
 // What the server does to services besides storing them: addresses and node ports.
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "api/errors.h"
 #include "apiserver/rest/strategy.h"
 #include "base/status.h"
 
@@ -36,10 +39,88 @@ absl::Status AssignClusterIp(const Env& env, corev1::ServiceSpec* spec) {
   return absl::OkStatus();
 }
 
+bool IsAddress(const std::string& ip) { return !ip.empty() && ip != "None"; }
+
+api::FieldError AddressError(const std::string& ip, absl::string_view why) {
+  return {api::FieldError::Kind::kInvalid, "spec.clusterIPs", absl::StrCat("[\"", ip, "\"]"),
+          absl::StrCat("failed to allocate IP ", ip, ": ", why)};
+}
+
+api::FieldError PortError(int index, int32_t port, absl::string_view why) {
+  return {api::FieldError::Kind::kInvalid, absl::StrCat("spec.ports[", index, "].nodePort"),
+          absl::StrCat(port), std::string(why)};
+}
+
+// What this service claims that `other` has already.
+void AddClashes(const corev1::ServiceSpec& spec, const corev1::ServiceSpec& other,
+                std::vector<api::FieldError>* errors) {
+  if (IsAddress(spec.cluster_ip()) && spec.cluster_ip() == other.cluster_ip()) {
+    errors->push_back(AddressError(spec.cluster_ip(), "provided IP is already allocated"));
+  }
+  for (int i = 0; i < spec.ports_size(); ++i) {
+    const int32_t port = spec.ports(i).node_port();
+    for (const corev1::ServicePort& taken : other.ports()) {
+      if (port != 0 && port == taken.node_port()) {
+        errors->push_back(PortError(i, port, "provided port is already allocated"));
+      }
+    }
+  }
+}
+
+// A service that is no longer reachable from outside takes back what only such services say, unless
+// the client has just said it.
+void DropWithType(const corev1::ServiceSpec& old, corev1::ServiceSpec* spec) {
+  const bool balanced = spec->type() == "LoadBalancer";
+  if (!balanced && spec->type() != "NodePort" && spec->external_ips().empty() &&
+      spec->external_traffic_policy() == old.external_traffic_policy()) {
+    spec->clear_external_traffic_policy();
+  }
+  if (!balanced &&
+      spec->allocate_load_balancer_node_ports() == old.allocate_load_balancer_node_ports()) {
+    spec->clear_allocate_load_balancer_node_ports();
+  }
+}
+
 }  // namespace
+
+absl::Status CheckServiceClaims(const Env& env, const corev1::Service& service) {
+  const corev1::ServiceSpec& spec = service.spec();
+  std::vector<api::FieldError> errors;
+  bool claims = false;
+  if (IsAddress(spec.cluster_ip())) {
+    claims = true;
+    if (!absl::StartsWith(spec.cluster_ip(), "10.96.")) {
+      errors.push_back(AddressError(
+          spec.cluster_ip(), absl::StrCat("the provided IP (", spec.cluster_ip(),
+                                          ") is not in the valid range. The range of valid IPs is "
+                                          "10.96.0.0/16")));
+    }
+  }
+  for (int i = 0; i < spec.ports_size(); ++i) {
+    const int32_t port = spec.ports(i).node_port();
+    if (port == 0) continue;
+    claims = true;
+    if (port < 30000 || port > 32767) {
+      errors.push_back(PortError(i, port,
+                                 "provided port is not in the valid range. The range of valid "
+                                 "ports is 30000-32767"));
+    }
+  }
+  if (!claims) return absl::OkStatus();
+  env.snapshot->Scan(store::Prefix(api::ResourceOf<corev1::Service>()), "",
+                     [&](absl::string_view, const api::ObjectPtr& other) {
+                       if (other->meta().uid() != service.metadata().uid()) {
+                         AddClashes(spec, other->As<corev1::Service>().spec(), &errors);
+                       }
+                       return true;
+                     });
+  if (errors.empty()) return absl::OkStatus();
+  return api::Invalid(api::ResourceOf<corev1::Service>(), service.metadata().name(), errors);
+}
 
 absl::Status FinishServiceCreate(const Env& env, corev1::Service* service) {
   service->mutable_status()->mutable_load_balancer();
+  SKIFF_RETURN_IF_ERROR(CheckServiceClaims(env, *service));
   SKIFF_RETURN_IF_ERROR(AssignClusterIp(env, service->mutable_spec()));
   return AssignNodePorts(env, service->mutable_spec());
 }
@@ -68,6 +149,8 @@ absl::Status PrepareServiceUpdate(const Env& env, const corev1::Service& old,
     }
     if (!WantsNodePorts(*spec)) port.clear_node_port();
   }
+  DropWithType(old.spec(), spec);
+  SKIFF_RETURN_IF_ERROR(CheckServiceClaims(env, *service));
   SKIFF_RETURN_IF_ERROR(AssignClusterIp(env, spec));
   return AssignNodePorts(env, spec);
 }

@@ -1,6 +1,6 @@
-// What a kind does besides being stored: which parts of an object a client may write on which path, and
-// what the server fills in. The generic parts go by the shape of the message (metadata, spec, status); a
-// kind with behaviour of its own has a file here.
+// What a kind does besides being stored: which parts of an object a client may write on which path,
+// and what the server fills in. The generic parts go by the shape of the message (metadata, spec,
+// status); a kind with behaviour of its own has a file here.
 //
 // Threads: any; pure but for the identities that `Env` hands out.
 #pragma once
@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "api/object.h"
+#include "apiserver/admission/admission.h"
 #include "store/store.h"
 
 namespace skiff::apiserver {
@@ -20,8 +21,9 @@ struct Env {
   absl::Time now;
   std::function<std::string()> new_uid;
   std::function<std::string(int length)> name_suffix;
-  // The state that the write is prepared against.
-  const store::Snapshot* snapshot;
+  // The state that the write is prepared against. Set by the planner.
+  const store::Snapshot* snapshot = nullptr;
+  const AdmissionPlugins* plugins = nullptr;
   // A free cluster IP or node port; kResourceExhausted.
   std::function<absl::StatusOr<std::string>()> allocate_cluster_ip;
   std::function<absl::StatusOr<int32_t>()> allocate_node_port;
@@ -32,24 +34,27 @@ absl::Status PrepareCreate(const Env& env, google::protobuf::Message* object);
 // After defaulting: what depends on defaults.
 absl::Status FinishCreate(const Env& env, google::protobuf::Message* object);
 
-// `now` replaces `old` on the main path: system fields and status stay as they were, and the generation
-// goes up when the spec changes. After defaulting.
+// `now` replaces `old` on the main path: system fields and status stay as they were, and the
+// generation goes up when the spec changes. After defaulting.
 absl::Status PrepareUpdate(const Env& env, const google::protobuf::Message& old,
                            google::protobuf::Message* now);
 
 // `now` replaces `old` on the status path: everything but status stays.
 void PrepareStatusUpdate(const google::protobuf::Message& old, google::protobuf::Message* now);
 
-// Whether the messages are equal but for resourceVersion.
+// Whether a client sees no difference between them but resourceVersion.
 bool SameContent(const google::protobuf::Message& a, const google::protobuf::Message& b);
 
 // A kind's own steps (pod.cc, job.cc, service.cc).
 void PreparePodCreate(const Env& env, corev1::Pod* pod);
 void PreparePodUpdate(const corev1::Pod& old, corev1::Pod* pod);
 std::string QosClassOf(const corev1::PodSpec& spec);
-void PrepareJobCreate(batchv1::Job* job);
+absl::Status PrepareJobCreate(batchv1::Job* job);
 absl::Status FinishServiceCreate(const Env& env, corev1::Service* service);
 absl::Status PrepareServiceUpdate(const Env& env, const corev1::Service& old,
                                   corev1::Service* service);
+// The addresses and node ports that a service names itself are in range and no other service's.
+// kInvalidArgument names the field.
+absl::Status CheckServiceClaims(const Env& env, const corev1::Service& service);
 
 }  // namespace skiff::apiserver
