@@ -72,14 +72,29 @@ bool IsMessage(const FieldDescriptor* part) {
 
 }  // namespace
 
+// Part by part: most writes change one, and the bytes of the others settle them.
 bool SameContent(const Message& a, const Message& b) {
-  const api::MessagePtr left(a.New());
-  left->CopyFrom(a);
-  const api::MessagePtr right(b.New());
-  right->CopyFrom(b);
-  api::MutableMetaOf(left.get())->clear_resource_version();
-  api::MutableMetaOf(right.get())->clear_resource_version();
-  return Same(*left, *right);
+  metav1::ObjectMeta left = *api::MetaOf(a);
+  metav1::ObjectMeta right = *api::MetaOf(b);
+  left.clear_resource_version();
+  right.clear_resource_version();
+  if (!Same(left, right)) return false;
+  bool plain = false;  // Has fields that are no messages, as the data of a ConfigMap.
+  const auto* type = a.GetDescriptor();
+  for (int i = 0; i < type->field_count(); ++i) {
+    const FieldDescriptor* part = type->field(i);
+    if (part->message_type() == metav1::ObjectMeta::descriptor()) continue;
+    plain = plain || !IsMessage(part);
+    if (IsMessage(part) && !SamePart(a, b, part)) return false;
+  }
+  if (!plain) return true;
+  const api::MessagePtr whole(a.New());
+  whole->CopyFrom(a);
+  const api::MessagePtr other(b.New());
+  other->CopyFrom(b);
+  *api::MutableMetaOf(whole.get()) = left;
+  *api::MutableMetaOf(other.get()) = left;
+  return Same(*whole, *other);
 }
 
 absl::Status PrepareCreate(const Env& env, Message* object) {
@@ -163,11 +178,10 @@ absl::Status PrepareUpdate(const Env& env, const Message& old, Message* now) {
 }
 
 void PrepareStatusUpdate(const Message& old, Message* now) {
-  const FieldDescriptor* status = Part(*now, "status");
   const api::MessagePtr whole(old.New());
   whole->CopyFrom(old);
-  CopyPart(*now, status, whole.get());
-  now->CopyFrom(*whole);
+  CopyPart(*now, Part(*now, "status"), whole.get());
+  now->GetReflection()->Swap(now, whole.get());
 }
 
 }  // namespace skiff::apiserver
