@@ -1,5 +1,5 @@
-// Pods created over HTTP by 8 clients, durable, beside etcd putting values of the same size, both over
-// kept-alive connections with the same client code.
+// Pods created over HTTP by 8 clients, durable, beside etcd putting values of the same size, both
+// over kept-alive connections with the same client code.
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -117,10 +117,10 @@ absl::StatusOr<int> PortIn(const std::string& log) {
 absl::StatusOr<Result> ApiCreate() {
   const Scratch scratch;
   const std::string log = scratch.path() + "/skiff.log";
-  const int skiff = Spawn({SKIFF_BINARY_DIR "/skiff", "dev", "--nodes", "0", "--data-dir",
-                           scratch.path() + "/data", "--listen", "127.0.0.1:0", "--kubeconfig",
-                           scratch.path() + "/kubeconfig"},
-                          log);
+  const int skiff = Spawn(
+      {SKIFF_BINARY_DIR "/skiff", "dev", "--nodes", "0", "--data-dir", scratch.path() + "/data",
+       "--listen", "127.0.0.1:0", "--kubeconfig", scratch.path() + "/kubeconfig"},
+      log);
   const auto port = PortIn(log);
   absl::StatusOr<double> ours = absl::UnavailableError("skiff dev did not become ready");
   if (port.ok()) {
@@ -132,13 +132,13 @@ absl::StatusOr<Result> ApiCreate() {
   if (!ours.ok()) return ours.status();
 
   constexpr int kEtcdPort = 23790;
-  const int etcd = Spawn({"etcd", "--data-dir", scratch.path() + "/etcd", "--listen-client-urls",
-                          absl::StrCat("http://127.0.0.1:", kEtcdPort), "--advertise-client-urls",
-                          absl::StrCat("http://127.0.0.1:", kEtcdPort), "--listen-peer-urls",
-                          "http://127.0.0.1:23791", "--initial-advertise-peer-urls",
-                          "http://127.0.0.1:23791", "--initial-cluster",
-                          "default=http://127.0.0.1:23791"},
-                         scratch.path() + "/etcd.log");
+  const int etcd =
+      Spawn({"etcd", "--data-dir", scratch.path() + "/etcd", "--listen-client-urls",
+             absl::StrCat("http://127.0.0.1:", kEtcdPort), "--advertise-client-urls",
+             absl::StrCat("http://127.0.0.1:", kEtcdPort), "--listen-peer-urls",
+             "http://127.0.0.1:23791", "--initial-advertise-peer-urls", "http://127.0.0.1:23791",
+             "--initial-cluster", "default=http://127.0.0.1:23791"},
+            scratch.path() + "/etcd.log");
   for (int i = 0; i < 100; ++i) {
     Connection probe(kEtcdPort);
     if (probe.Post("/v3/kv/put", R"({"key":"YQ==","value":"YQ=="})") == 200) break;
@@ -147,9 +147,9 @@ absl::StatusOr<Result> ApiCreate() {
   // What the pod above takes when it is stored: about 1 KiB.
   const std::string value = absl::Base64Escape(std::string(1024, 'v'));
   const auto theirs = Load(kEtcdPort, [&](Connection& connection, int c, int i) {
-    return connection.Post("/v3/kv/put", absl::StrCat("{\"key\":\"",
-                                                      absl::Base64Escape(absl::StrCat(c, "/", i)),
-                                                      "\",\"value\":\"", value, "\"}"));
+    return connection.Post("/v3/kv/put",
+                           absl::StrCat("{\"key\":\"", absl::Base64Escape(absl::StrCat(c, "/", i)),
+                                        "\",\"value\":\"", value, "\"}"));
   });
   End(etcd);
   if (!theirs.ok()) return theirs.status();

@@ -1,4 +1,5 @@
-// What a benchmark gives: figures, its peer's where it has one, and the ratio (above 1: we are ahead).
+// What a benchmark gives: figures, its peer's where it has one, and the ratio (above 1: we are
+// ahead).
 #pragma once
 
 #include <functional>
@@ -13,9 +14,9 @@ namespace skiff::bench {
 
 struct Result {
   std::map<std::string, double> figures;
-  std::string peer_name;                 // Empty: no peer.
+  std::string peer_name;  // Empty: no peer.
   std::map<std::string, double> peer;
-  double ratio = 0;                      // 0: none.
+  double ratio = 0;  // 0: none.
 };
 
 absl::StatusOr<Result> Boot();

@@ -38,8 +38,9 @@ int Run(const std::string& command) { return std::system(command.c_str()); }
 // namespace of its own.
 double CrunOnce(const std::string& bundle, int number) {
   return Milliseconds([&] {
-    Run(absl::StrCat("unshare -m sh -c 'umount /sys/fs/cgroup/unified 2>/dev/null; exec crun run -b ",
-                     bundle, " skiff-bench-", getpid(), "-", number, "' >/dev/null 2>&1"));
+    Run(absl::StrCat(
+        "unshare -m sh -c 'umount /sys/fs/cgroup/unified 2>/dev/null; exec crun run -b ", bundle,
+        " skiff-bench-", getpid(), "-", number, "' >/dev/null 2>&1"));
   });
 }
 
@@ -122,8 +123,7 @@ absl::StatusOr<Result> JobLatency() {
   options.data_dir = scratch.path() + "/data";
   SKIFF_ASSIGN_OR_RETURN(const auto cluster, Cluster::Open(options));
   SKIFF_RETURN_IF_ERROR(cluster->LoadImage(archive).status());
-  SKIFF_ASSIGN_OR_RETURN(const auto store,
-                         runtime::ImageStore::Open(options.data_dir + "/images"));
+  SKIFF_ASSIGN_OR_RETURN(const auto store, runtime::ImageStore::Open(options.data_dir + "/images"));
   SKIFF_ASSIGN_OR_RETURN(const runtime::Image image, store->Find("bench:v1"));
   const std::string bundle = scratch.path() + "/bundle";
   SKIFF_RETURN_IF_ERROR(MakeBundle(bundle, image.layer_dirs.at(0)));

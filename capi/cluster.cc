@@ -44,8 +44,9 @@ void skiff_options_set_listen(skiff_options* options, const char* address) {
 }
 
 void skiff_options_set_verbosity(skiff_options* options, int verbosity) {
-  options->options.verbosity =
-      static_cast<skiff::LogVerbosity>(verbosity < 0 ? 0 : verbosity > 4 ? 4 : verbosity);
+  options->options.verbosity = static_cast<skiff::LogVerbosity>(verbosity < 0   ? 0
+                                                                : verbosity > 4 ? 4
+                                                                                : verbosity);
 }
 
 void skiff_options_free(skiff_options** options) {

@@ -1,6 +1,6 @@
 #include "absl/strings/str_cat.h"
-#include "api/errors.h"
 #include "api/codec.h"
+#include "api/errors.h"
 #include "capi/internal.h"
 
 namespace skiff::capi {

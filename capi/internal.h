@@ -1,4 +1,5 @@
-// What the C entry points share: handles, error conversion, and the guard that lets no exception out.
+// What the C entry points share: handles, error conversion, and the guard that lets no exception
+// out.
 #pragma once
 
 #include <cstdlib>

@@ -75,17 +75,17 @@ skiff_code skiff_watch_start(skiff_cluster* cluster, const char* kind, const cha
     SKIFF_ASSIGN_OR_RETURN(const skiff::ListQuery query,
                            Query(cluster, kind, name_space, label_selector, field_selector));
     auto made = std::make_unique<skiff_watch>();
-    SKIFF_ASSIGN_OR_RETURN(
-        made->subscription,
-        cluster->cluster->Watch(
-            query,
-            [on_event, context](skiff::WatchEvent event) {
-              on_event(context, TypeOf(event.type), event.object_json.c_str());
-            },
-            [on_end, context](absl::Status status) {
-              if (on_end == nullptr) return;
-              on_end(context, skiff::capi::CodeOf(status), std::string(status.message()).c_str());
-            }));
+    SKIFF_ASSIGN_OR_RETURN(made->subscription, cluster->cluster->Watch(
+                                                   query,
+                                                   [on_event, context](skiff::WatchEvent event) {
+                                                     on_event(context, TypeOf(event.type),
+                                                              event.object_json.c_str());
+                                                   },
+                                                   [on_end, context](absl::Status status) {
+                                                     if (on_end == nullptr) return;
+                                                     on_end(context, skiff::capi::CodeOf(status),
+                                                            std::string(status.message()).c_str());
+                                                   }));
     *watch = made.release();
     return absl::OkStatus();
   });
@@ -103,20 +103,19 @@ skiff_code skiff_watch_open(skiff_cluster* cluster, const char* kind, const char
     if (!queue->fd.valid()) return skiff::ErrnoStatus(errno, "eventfd");
     auto made = std::make_unique<skiff_watch>();
     made->queue = queue;
-    SKIFF_ASSIGN_OR_RETURN(made->subscription,
-                           cluster->cluster->Watch(
-                               query,
-                               [queue](skiff::WatchEvent event) {
-                                 absl::MutexLock lock(&queue->mutex);
-                                 queue->events.push_back(std::move(event));
-                                 queue->Signal();
-                               },
-                               [queue](absl::Status status) {
-                                 absl::MutexLock lock(&queue->mutex);
-                                 queue->ended = true;
-                                 queue->end = std::move(status);
-                                 queue->Signal();
-                               }));
+    SKIFF_ASSIGN_OR_RETURN(made->subscription, cluster->cluster->Watch(
+                                                   query,
+                                                   [queue](skiff::WatchEvent event) {
+                                                     absl::MutexLock lock(&queue->mutex);
+                                                     queue->events.push_back(std::move(event));
+                                                     queue->Signal();
+                                                   },
+                                                   [queue](absl::Status status) {
+                                                     absl::MutexLock lock(&queue->mutex);
+                                                     queue->ended = true;
+                                                     queue->end = std::move(status);
+                                                     queue->Signal();
+                                                   }));
     *watch = made.release();
     return absl::OkStatus();
   });
@@ -137,9 +136,8 @@ skiff_code skiff_watch_next(skiff_watch* watch, int64_t timeout_ms, skiff_event_
     }
     Queue& queue = *watch->queue;
     absl::MutexLock lock(&queue.mutex);
-    const auto ready = +[](Queue* q) ABSL_NO_THREAD_SAFETY_ANALYSIS {
-      return q->ended || !q->events.empty();
-    };
+    const auto ready =
+        +[](Queue* q) ABSL_NO_THREAD_SAFETY_ANALYSIS { return q->ended || !q->events.empty(); };
     if (!queue.mutex.AwaitWithTimeout(absl::Condition(ready, &queue),
                                       skiff::capi::Limit(timeout_ms))) {
       return absl::DeadlineExceededError("no event came in time");

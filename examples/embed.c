@@ -1,5 +1,5 @@
-/* A C program that is a cluster: opens one in memory with simulated pods, applies a manifest, waits, and
- * prints what it has.
+/* A C program that is a cluster: opens one in memory with simulated pods, applies a manifest,
+ * waits, and prints what it has.
  *
  *   cc examples/embed.c -I. -Lbuild -lskiff -Wl,-rpath,build -o embed && ./embed */
 #include <stdio.h>
@@ -17,21 +17,21 @@ static const char kManifest[] =
     "    metadata: {labels: {app: web}}\n"
     "    spec: {containers: [{name: web, image: web:v1}]}\n";
 
-static int fail(skiff_error **error) {
+static int fail(skiff_error** error) {
   fprintf(stderr, "embed: %s\n", skiff_error_message(*error));
   skiff_error_free(error);
   return 1;
 }
 
 int main(void) {
-  skiff_error *error = NULL;
-  skiff_cluster *cluster = NULL;
-  skiff_options *options = skiff_options_new();
+  skiff_error* error = NULL;
+  skiff_cluster* cluster = NULL;
+  skiff_options* options = skiff_options_new();
   skiff_options_set_runtime(options, "fake");
   skiff_code code = skiff_cluster_open(options, &cluster, &error);
   skiff_options_free(&options);
   if (code != SKIFF_OK) return fail(&error);
-  char *list = NULL;
+  char* list = NULL;
   if (skiff_apply(cluster, kManifest, NULL, NULL, &error) != SKIFF_OK ||
       skiff_wait(cluster, "deployment", NULL, "web", "condition=Available", 10000, &error) !=
           SKIFF_OK ||

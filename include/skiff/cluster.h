@@ -3,14 +3,15 @@
 //   auto cluster = skiff::Cluster::Open({.data_dir = "/var/lib/app"});
 //   (*cluster)->LoadImage("web.tar");
 //   (*cluster)->Apply(manifest_yaml);
-//   (*cluster)->Wait({.kind = "Deployment", .name = "web"}, "condition=Available", absl::Minutes(1));
+//   (*cluster)->Wait({.kind = "Deployment", .name = "web"}, "condition=Available",
+//   absl::Minutes(1));
 //
 // Objects go in as YAML or JSON and come out as JSON, in the form of the Kubernetes API v1.35.
 //
-// Threads: every method may be called from any thread of the host and blocks the caller until it has
-// its answer, except where it says otherwise; none may be called from a callback of Watch or Logs.
-// Several clusters live in one process without meeting. A Cluster never exits, forks the host's state,
-// installs a signal handler or writes to standard streams.
+// Threads: every method may be called from any thread of the host and blocks the caller until it
+// has its answer, except where it says otherwise; none may be called from a callback of Watch or
+// Logs. Several clusters live in one process without meeting. A Cluster never exits, forks the
+// host's state, installs a signal handler or writes to standard streams.
 #pragma once
 
 #include <cstdint>
@@ -64,7 +65,7 @@ struct ObjectRef {
 
 struct ListQuery {
   std::string kind;
-  std::string name_space;      // Empty: all namespaces.
+  std::string name_space;  // Empty: all namespaces.
   std::string label_selector;
   std::string field_selector;
 };
@@ -91,50 +92,53 @@ class SKIFF_EXPORT Subscription {
 struct LogQuery {
   std::string name_space = "default";
   std::string pod;
-  std::string container;        // Empty: the pod's only one.
+  std::string container;  // Empty: the pod's only one.
   bool follow = false;
   bool previous = false;
   std::optional<int64_t> tail_lines;
-  int64_t offset_bytes = 0;     // Where in the container's output to begin: resumes after a break.
+  int64_t offset_bytes = 0;  // Where in the container's output to begin: resumes after a break.
 };
 
 struct ContainerResult {
   std::string pod;
   std::string container;
   int exit_code = 0;
-  std::string reason;           // "Completed", "Error", "OOMKilled", "StartError", …
-  std::string message;          // The termination message.
+  std::string reason;   // "Completed", "Error", "OOMKilled", "StartError", …
+  std::string message;  // The termination message.
 };
 
 struct JobResult {
   bool succeeded = false;
-  std::string reason;           // The terminal condition's: "CompletionsReached", "BackoffLimitExceeded"…
+  std::string reason;  // The terminal condition's: "CompletionsReached", "BackoffLimitExceeded"…
   std::string message;
-  std::vector<ContainerResult> containers;  // Of every pod of the job that still exists, oldest first.
+  std::vector<ContainerResult>
+      containers;  // Of every pod of the job that still exists, oldest first.
 };
 
 struct HostCheck {
   std::string name;
   bool ok = false;
   std::string detail;
-  std::string remedy;           // Empty if ok.
+  std::string remedy;  // Empty if ok.
 };
 
-// What this host's kernel and rights allow. Needs no cluster; changes nothing. Blocks on the kernel.
+// What this host's kernel and rights allow. Needs no cluster; changes nothing. Blocks on the
+// kernel.
 SKIFF_EXPORT std::vector<HostCheck> CheckHost();
 
 class SKIFF_EXPORT Cluster {
  public:
   // Opens and waits until the cluster serves and its nodes are ready. kFailedPrecondition: the data
-  // directory is in use; kPermissionDenied: no rights, for it or (real pods) no root; each error names
-  // the thing and the remedy. Nothing is left behind by a failure.
+  // directory is in use; kPermissionDenied: no rights, for it or (real pods) no root; each error
+  // names the thing and the remedy. Nothing is left behind by a failure.
   static absl::StatusOr<std::unique_ptr<Cluster>> Open(ClusterOptions options);
   // As Close, leaving pods running if there is a data directory.
   virtual ~Cluster() = default;
 
-  // Stops serving, joins every thread, closes every descriptor. With `stop_pods`, every pod is stopped
-  // (its grace period is honoured up to 5 seconds) and every namespace, link, mount and cgroup removed;
-  // without, pods go on and the next Open of the same data directory finds them. Idempotent.
+  // Stops serving, joins every thread, closes every descriptor. With `stop_pods`, every pod is
+  // stopped (its grace period is honoured up to 5 seconds) and every namespace, link, mount and
+  // cgroup removed; without, pods go on and the next Open of the same data directory finds them.
+  // Idempotent.
   virtual absl::Status Close(bool stop_pods) = 0;
 
   // "http://127.0.0.1:6443", or empty if it serves nowhere.
@@ -145,9 +149,10 @@ class SKIFF_EXPORT Cluster {
   // Loads an image file (OCI layout, `docker save`) for all nodes here; returns its references.
   virtual absl::StatusOr<std::vector<std::string>> LoadImage(const std::string& path) = 0;
 
-  // Creates or brings to the given state every object of a YAML stream or JSON text, as `kubectl apply`
-  // does (three-way, by the annotation kubectl.kubernetes.io/last-applied-configuration). Objects
-  // without a namespace go to `name_space`. Stops at the first error, which names the object.
+  // Creates or brings to the given state every object of a YAML stream or JSON text, as `kubectl
+  // apply` does (three-way, by the annotation kubectl.kubernetes.io/last-applied-configuration).
+  // Objects without a namespace go to `name_space`. Stops at the first error, which names the
+  // object.
   virtual absl::StatusOr<std::vector<Applied>> Apply(const std::string& manifest,
                                                      const std::string& name_space = "default") = 0;
 
@@ -164,15 +169,15 @@ class SKIFF_EXPORT Cluster {
                               std::optional<int64_t> grace_period_seconds = std::nullopt) = 0;
 
   // Waits for "condition=Ready", "condition=Ready=False", "delete", or
-  // "jsonpath={.status.phase}=Running". kDeadlineExceeded says what it is like instead; kNotFound if
-  // there is none when it begins (except for "delete").
+  // "jsonpath={.status.phase}=Running". kDeadlineExceeded says what it is like instead; kNotFound
+  // if there is none when it begins (except for "delete").
   virtual absl::Status Wait(const ObjectRef& object, const std::string& condition,
                             absl::Duration timeout) = 0;
 
-  // Every change of what the query selects, beginning with kAdded for what is there. It lists again by
-  // itself when history is gone (then reports only the differences) and never ends silently: `on_end`
-  // is called once, with why. Callbacks come one at a time, on a thread of the cluster; they must not
-  // block. Returns at once.
+  // Every change of what the query selects, beginning with kAdded for what is there. It lists again
+  // by itself when history is gone (then reports only the differences) and never ends silently:
+  // `on_end` is called once, with why. Callbacks come one at a time, on a thread of the cluster;
+  // they must not block. Returns at once.
   virtual absl::StatusOr<std::unique_ptr<Subscription>> Watch(
       const ListQuery& query, std::function<void(WatchEvent)> on_event,
       std::function<void(absl::Status)> on_end) = 0;

@@ -1,6 +1,6 @@
 // Messages to and from JSON, YAML and application/vnd.kubernetes.protobuf, by the descriptor alone:
-// nothing here knows a kind by name. The plan of each message is compiled once from its descriptor and
-// the field options of proto/skiff/facts.proto.
+// nothing here knows a kind by name. The plan of each message is compiled once from its descriptor
+// and the field options of proto/skiff/facts.proto.
 //
 // Threads: any.
 #pragma once
@@ -23,17 +23,18 @@ struct DecodeNotes {
 };
 
 // JSON (RFC 8259) into `message`, which is cleared first. Unknown and duplicate fields are noted in
-// `notes` (if given) and skipped; the last duplicate wins. kind and apiVersion at the top are allowed
-// and not stored. Names match exactly (as Kubernetes does). kInvalidArgument: malformed JSON with line
-// and column, or a value of the wrong type with its field path. Nesting deeper than 200 is refused.
+// `notes` (if given) and skipped; the last duplicate wins. kind and apiVersion at the top are
+// allowed and not stored. Names match exactly (as Kubernetes does). kInvalidArgument: malformed
+// JSON with line and column, or a value of the wrong type with its field path. Nesting deeper than
+// 200 is refused.
 absl::Status DecodeJson(absl::string_view json, google::protobuf::Message* message,
                         DecodeNotes* notes = nullptr);
 
 // Appends the JSON of `message`. With `with_type`, kind and apiVersion come first: the ones given.
 struct JsonOptions {
-  absl::string_view kind;          // Both empty: no type fields.
+  absl::string_view kind;  // Both empty: no type fields.
   absl::string_view api_version;
-  int indent = 0;                 // 0: one line; else spaces per level.
+  int indent = 0;  // 0: one line; else spaces per level.
 };
 void EncodeJson(const google::protobuf::Message& message, const JsonOptions& options,
                 std::string* out);
@@ -54,8 +55,8 @@ struct Envelope {
 };
 absl::StatusOr<Envelope> OpenEnvelope(absl::string_view bytes);
 absl::Status DecodeProtobuf(absl::string_view raw, google::protobuf::Message* message);
-// With the zero values that Go's generated marshaller always writes for non-pointer fields, and maps
-// in key order, so that the bytes are those of Kubernetes.
+// With the zero values that Go's generated marshaller always writes for non-pointer fields, and
+// maps in key order, so that the bytes are those of Kubernetes.
 std::string EncodeProtobuf(const google::protobuf::Message& message, absl::string_view api_version,
                            absl::string_view kind);
 

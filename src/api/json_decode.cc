@@ -1,4 +1,5 @@
-// JSON to messages, strict about types and forgiving about unknown names, as Kubernetes' decoder is.
+// JSON to messages, strict about types and forgiving about unknown names, as Kubernetes' decoder
+// is.
 #include <simdjson.h>
 
 #include <limits>
@@ -62,8 +63,9 @@ class Decoder {
       const FieldPlan* field = it->second.back();
       if (std::find(seen.begin(), seen.end(), field) != seen.end()) {
         Note("duplicate", name);
-        Descend(it->second, message)->GetReflection()->ClearField(Descend(it->second, message),
-                                                                  field->field);
+        Descend(it->second, message)
+            ->GetReflection()
+            ->ClearField(Descend(it->second, message), field->field);
       }
       seen.push_back(field);
       if (member.value.is_null()) continue;
@@ -292,8 +294,8 @@ class Decoder {
       }
       case JsonForm::kIntOrString: {
         int64_t number = 0;
-        if (!is_text && (value.get(number) != simdjson::SUCCESS ||
-                         number != static_cast<int32_t>(number))) {
+        if (!is_text &&
+            (value.get(number) != simdjson::SUCCESS || number != static_cast<int32_t>(number))) {
           break;
         }
         reflection.SetInt64(message, field(1), is_text ? 1 : 0);
@@ -396,8 +398,8 @@ absl::StatusOr<MessagePtr> DecodeAnyJson(absl::string_view json, DecodeNotes* no
   }
   const ResourceInfo* resource = FindKind(type.api_version, type.kind);
   if (resource == nullptr) {
-    return absl::NotFoundError(absl::StrCat("no matches for kind \"", type.kind,
-                                            "\" in version \"", type.api_version, "\""));
+    return absl::NotFoundError(absl::StrCat("no matches for kind \"", type.kind, "\" in version \"",
+                                            type.api_version, "\""));
   }
   MessagePtr message(resource->prototype->New());
   SKIFF_RETURN_IF_ERROR(DecodeJson(json, message.get(), notes));

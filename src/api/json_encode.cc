@@ -257,11 +257,11 @@ class Encoder {
           out_.append("null");
           return;
         }
-        const absl::Time time =
-            absl::FromUnixSeconds(reflection.GetInt64(message, seconds)) +
-            absl::Nanoseconds(reflection.GetInt32(message, field(2)));
-        AppendJsonString(plan.form == JsonForm::kTime ? api::FormatTime(time) : api::FormatMicroTime(time),
-                         &out_);
+        const absl::Time time = absl::FromUnixSeconds(reflection.GetInt64(message, seconds)) +
+                                absl::Nanoseconds(reflection.GetInt32(message, field(2)));
+        AppendJsonString(
+            plan.form == JsonForm::kTime ? api::FormatTime(time) : api::FormatMicroTime(time),
+            &out_);
         return;
       }
       case JsonForm::kDuration:
@@ -297,7 +297,8 @@ class Encoder {
     }
   }
 
-  // The three either-or types of a CRD's schema: one field is a JSONSchemaProps, the other a list or bool.
+  // The three either-or types of a CRD's schema: one field is a JSONSchemaProps, the other a list
+  // or bool.
   void Union(const Plan& plan, const Message& message) {
     const Reflection& reflection = *message.GetReflection();
     const FieldDescriptor* schema = plan.descriptor->FindFieldByName("schema");

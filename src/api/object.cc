@@ -25,8 +25,7 @@ const metav1::ObjectMeta* MetaOf(const google::protobuf::Message& message) {
 metav1::ObjectMeta* MutableMetaOf(google::protobuf::Message* message) {
   const auto* field = MetaField(*message);
   if (field == nullptr) return nullptr;
-  return static_cast<metav1::ObjectMeta*>(
-      message->GetReflection()->MutableMessage(message, field));
+  return static_cast<metav1::ObjectMeta*>(message->GetReflection()->MutableMessage(message, field));
 }
 
 Object::Object(MessagePtr message)

@@ -106,8 +106,8 @@ absl::StatusOr<Envelope> OpenEnvelope(absl::string_view bytes) {
 
 absl::Status DecodeProtobuf(absl::string_view raw, Message* message) {
   if (!message->ParseFromArray(raw.data(), static_cast<int>(raw.size()))) {
-    return absl::InvalidArgumentError(absl::StrCat("the protobuf bytes are no ",
-                                                   message->GetDescriptor()->name()));
+    return absl::InvalidArgumentError(
+        absl::StrCat("the protobuf bytes are no ", message->GetDescriptor()->name()));
   }
   return absl::OkStatus();
 }

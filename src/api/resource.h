@@ -1,6 +1,6 @@
-// The table of served resources: what `kubectl api-resources` lists, and which message each kind is.
-// It is constant and made at compile time from resources.inc; looking up never fails to find a kind
-// that the product serves.
+// The table of served resources: what `kubectl api-resources` lists, and which message each kind
+// is. It is constant and made at compile time from resources.inc; looking up never fails to find a
+// kind that the product serves.
 //
 // Threads: any; nothing here changes.
 #pragma once
@@ -15,24 +15,24 @@
 namespace skiff::api {
 
 struct ResourceInfo {
-  absl::string_view group;        // "" for core.
-  absl::string_view version;      // "v1"
-  absl::string_view resource;     // "pods"
-  absl::string_view singular;     // "pod"
-  absl::string_view kind;         // "Pod"
+  absl::string_view group;     // "" for core.
+  absl::string_view version;   // "v1"
+  absl::string_view resource;  // "pods"
+  absl::string_view singular;  // "pod"
+  absl::string_view kind;      // "Pod"
   bool namespaced;
   std::span<const absl::string_view> verbs;        // As in discovery: create, delete, …
   std::span<const absl::string_view> short_names;  // "po"
   std::span<const absl::string_view> categories;   // "all"
   struct Subresource {
-    absl::string_view name;       // "status"
-    absl::string_view kind;       // "Pod", "Scale"
-    absl::string_view group;      // Of that kind: "" or "autoscaling"
+    absl::string_view name;   // "status"
+    absl::string_view kind;   // "Pod", "Scale"
+    absl::string_view group;  // Of that kind: "" or "autoscaling"
     absl::string_view version;
     std::span<const absl::string_view> verbs;
   };
   std::span<const Subresource> subresources;
-  const google::protobuf::Message* prototype;     // The default instance; New() makes an empty one.
+  const google::protobuf::Message* prototype;  // The default instance; New() makes an empty one.
 
   // "v1" or "apps/v1".
   std::string api_version() const;

@@ -1,6 +1,6 @@
-// The plan of a message: what its JSON looks like, compiled once from its descriptor and the facts in
-// its field options. The codec, defaulting, structural validation and OpenAPI all read plans; none of
-// them knows a kind by name.
+// The plan of a message: what its JSON looks like, compiled once from its descriptor and the facts
+// in its field options. The codec, defaulting, structural validation and OpenAPI all read plans;
+// none of them knows a kind by name.
 //
 //   const Plan& plan = PlanOf(corev1::Pod::descriptor());
 //   for (const FieldPlan& field : plan.fields) …
@@ -26,7 +26,7 @@ enum class JsonForm {
   kDuration,
   kQuantity,
   kIntOrString,
-  kRaw,          // RawExtension, FieldsV1, JSON: any JSON text, held as bytes.
+  kRaw,  // RawExtension, FieldsV1, JSON: any JSON text, held as bytes.
   kStringList,
   kSchemaOrArray,
   kSchemaOrBool,
@@ -39,10 +39,10 @@ struct FieldPlan {
   const google::protobuf::FieldDescriptor* field;
   const FieldFacts* facts;
   std::string json_name;
-  std::string json_key;    // `"name":`, ready to be written.
+  std::string json_key;  // `"name":`, ready to be written.
   bool is_map = false;
   bool is_list = false;
-  bool inlined = false;    // Its members stand in the parent's object.
+  bool inlined = false;           // Its members stand in the parent's object.
   const Plan* message = nullptr;  // Of a message, or of the items or values.
   // For maps.
   const google::protobuf::FieldDescriptor* map_key = nullptr;

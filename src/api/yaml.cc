@@ -56,7 +56,8 @@ bool IsFalse(absl::string_view text) {
 
 // The JSON number that a plain scalar means, or nothing: decimal, 0x, 0o, 0b and the old 0-octal.
 std::optional<std::string> Number(absl::string_view written) {
-  if (written.empty() || (!absl::ascii_isdigit(written[0]) && !OneOf(written.substr(0, 1), {"-", "+", "."}))) {
+  if (written.empty() ||
+      (!absl::ascii_isdigit(written[0]) && !OneOf(written.substr(0, 1), {"-", "+", "."}))) {
     return std::nullopt;
   }
   const std::string plain = absl::StrReplaceAll(written, {{"_", ""}});
@@ -78,7 +79,8 @@ std::optional<std::string> Number(absl::string_view written) {
   const std::string text(digits);
   char* end = nullptr;
   errno = 0;
-  if (!text.empty() && absl::ascii_isalnum(text[0])) magnitude = std::strtoull(text.c_str(), &end, base);
+  if (!text.empty() && absl::ascii_isalnum(text[0]))
+    magnitude = std::strtoull(text.c_str(), &end, base);
   if (end != nullptr && *end == '\0' && errno == 0) {
     return absl::StrCat(negative && magnitude != 0 ? "-" : "", magnitude);
   }
@@ -115,8 +117,8 @@ class Converter {
         return Scalar(node);
       case YAML_SEQUENCE_NODE: {
         absl::string_view separator = "[";
-        for (const auto* item = node.data.sequence.items.start;
-             item < node.data.sequence.items.top; ++item) {
+        for (const auto* item = node.data.sequence.items.start; item < node.data.sequence.items.top;
+             ++item) {
           absl::StrAppend(&out_, separator);
           SKIFF_RETURN_IF_ERROR(Node(*yaml_document_get_node(&document_, *item), depth + 1));
           separator = ",";
@@ -201,7 +203,8 @@ class Converter {
   std::string out_;
 };
 
-// Aliases may make a graph with cycles, which libyaml's loader allows: Converter's depth bound ends them.
+// Aliases may make a graph with cycles, which libyaml's loader allows: Converter's depth bound ends
+// them.
 absl::Status ParserFault(const yaml_parser_t& parser) {
   return absl::InvalidArgumentError(absl::StrCat(
       "malformed YAML at line ", parser.problem_mark.line + 1, ", column ",
@@ -224,10 +227,9 @@ bool NeedsQuotes(const std::string& text) {
 
 void EmitScalar(absl::string_view text, yaml_scalar_style_t style, Emitter* out) {
   yaml_event_t event;
-  yaml_scalar_event_initialize(
-      &event, nullptr, nullptr,
-      reinterpret_cast<yaml_char_t*>(const_cast<char*>(text.data())),
-      static_cast<int>(text.size()), 1, 1, style);
+  yaml_scalar_event_initialize(&event, nullptr, nullptr,
+                               reinterpret_cast<yaml_char_t*>(const_cast<char*>(text.data())),
+                               static_cast<int>(text.size()), 1, 1, style);
   out->Emit(event);
 }
 
@@ -243,9 +245,9 @@ void EmitValue(const JsonValue& value, Emitter* out) {
     case JsonValue::Type::kString: {
       const std::string& text = value.text();
       return EmitScalar(text,
-                        NeedsQuotes(text)                ? YAML_DOUBLE_QUOTED_SCALAR_STYLE
-                        : absl::StrContains(text, '\n')  ? YAML_LITERAL_SCALAR_STYLE
-                                                         : YAML_PLAIN_SCALAR_STYLE,
+                        NeedsQuotes(text)               ? YAML_DOUBLE_QUOTED_SCALAR_STYLE
+                        : absl::StrContains(text, '\n') ? YAML_LITERAL_SCALAR_STYLE
+                                                        : YAML_PLAIN_SCALAR_STYLE,
                         out);
     }
     case JsonValue::Type::kArray:
@@ -262,8 +264,8 @@ void EmitValue(const JsonValue& value, Emitter* out) {
           value.entries().empty() ? YAML_FLOW_MAPPING_STYLE : YAML_BLOCK_MAPPING_STYLE);
       out->Emit(event);
       for (const auto& [name, member] : value.entries()) {
-        EmitScalar(name, NeedsQuotes(name) ? YAML_DOUBLE_QUOTED_SCALAR_STYLE
-                                           : YAML_PLAIN_SCALAR_STYLE,
+        EmitScalar(name,
+                   NeedsQuotes(name) ? YAML_DOUBLE_QUOTED_SCALAR_STYLE : YAML_PLAIN_SCALAR_STYLE,
                    out);
         EmitValue(member, out);
       }
@@ -283,8 +285,8 @@ absl::StatusOr<std::vector<std::string>> YamlToJson(absl::string_view yaml) {
     if (absl::StrContains(yaml, '"')) return json.status();
   }
   Parser reader;
-  yaml_parser_set_input_string(&reader.parser,
-                               reinterpret_cast<const unsigned char*>(yaml.data()), yaml.size());
+  yaml_parser_set_input_string(&reader.parser, reinterpret_cast<const unsigned char*>(yaml.data()),
+                               yaml.size());
   std::vector<std::string> out;
   while (true) {
     Document document;

@@ -1,6 +1,6 @@
-// A single-threaded event loop: the only way code in Skiff runs later or elsewhere. Production loops
-// run on libuv (uv_executor.h); simulations run every loop of a cluster on one deterministic queue
-// (sim_executor.h). State belongs to one loop; loops meet by posting tasks.
+// A single-threaded event loop: the only way code in Skiff runs later or elsewhere. Production
+// loops run on libuv (uv_executor.h); simulations run every loop of a cluster on one deterministic
+// queue (sim_executor.h). State belongs to one loop; loops meet by posting tasks.
 //
 //   executor->PostAfter(absl::Seconds(10), [this] { RenewLease(); });
 #pragma once
@@ -25,12 +25,12 @@ class Executor {
   // that has stopped is destroyed without running.
   virtual void Post(Task task) = 0;
 
-  // Runs `task` on the loop once `delay` has passed (at once, but not inline, if it is not positive).
-  // Any thread.
+  // Runs `task` on the loop once `delay` has passed (at once, but not inline, if it is not
+  // positive). Any thread.
   virtual TimerId PostAfter(absl::Duration delay, Task task) = 0;
 
-  // Drops a timer that has not fired. On the loop, nothing of it runs after this returns; from another
-  // thread it may be running. Unknown and fired ids are ignored.
+  // Drops a timer that has not fired. On the loop, nothing of it runs after this returns; from
+  // another thread it may be running. Unknown and fired ids are ignored.
   virtual void Cancel(TimerId timer) = 0;
 
   // Whether the calling thread is this loop's.

@@ -11,8 +11,8 @@ class SpdlogSink final : public LogSink {
  public:
   explicit SpdlogSink(LogLevel least)
       : logger_("skiff", std::make_shared<spdlog::sinks::stderr_sink_mt>()) {
-    auto formatter = std::make_unique<spdlog::pattern_formatter>(
-        "%Y-%m-%dT%H:%M:%S.%eZ %L %v", spdlog::pattern_time_type::utc);
+    auto formatter = std::make_unique<spdlog::pattern_formatter>("%Y-%m-%dT%H:%M:%S.%eZ %L %v",
+                                                                 spdlog::pattern_time_type::utc);
     logger_.set_formatter(std::move(formatter));
     logger_.set_level(Level(least));
   }

@@ -24,8 +24,8 @@ class LogSink {
   virtual void Write(LogLevel level, absl::string_view part, absl::string_view message) = 0;
 };
 
-// Lines on standard error, "2026-01-02T15:04:05.123Z W scheduler: message"; what is below `least` is
-// dropped.
+// Lines on standard error, "2026-01-02T15:04:05.123Z W scheduler: message"; what is below `least`
+// is dropped.
 std::shared_ptr<LogSink> StderrSink(LogLevel least);
 
 class Logger {

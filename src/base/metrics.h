@@ -1,5 +1,5 @@
-// Numbers about a cluster, in the Prometheus text format at /metrics. One registry per cluster, handed
-// to its parts; there is no global one. prometheus-cpp does the counting.
+// Numbers about a cluster, in the Prometheus text format at /metrics. One registry per cluster,
+// handed to its parts; there is no global one. prometheus-cpp does the counting.
 //
 // Threads: any.
 #pragma once

@@ -26,8 +26,7 @@ Simulation::Simulation(uint64_t seed, absl::Time start) : rng_(seed) { clock_.st
 
 std::unique_ptr<Executor> Simulation::NewLoop() { return std::make_unique<SimLoop>(this); }
 
-Executor::TimerId Simulation::Add(const Executor* loop, absl::Duration delay,
-                                  Executor::Task task) {
+Executor::TimerId Simulation::Add(const Executor* loop, absl::Duration delay, Executor::Task task) {
   const Executor::TimerId id = next_++;
   const absl::Duration due = clock_.elapsed + std::max(delay, absl::ZeroDuration());
   const Key key(due, permute_ ? rng_.Next() : 0, id);

@@ -1,6 +1,6 @@
 // Deterministic time: every loop of a simulated cluster is a SimLoop of one Simulation, which runs
-// their tasks one by one on the calling thread, in the order of virtual time (ties in posting order,
-// or permuted by the seed). The same seed gives the same run, faster than real time.
+// their tasks one by one on the calling thread, in the order of virtual time (ties in posting
+// order, or permuted by the seed). The same seed gives the same run, faster than real time.
 //
 //   Simulation sim(/*seed=*/7);
 //   std::unique_ptr<Executor> loop = sim.NewLoop();

@@ -1,5 +1,5 @@
-// Error flow: absl::Status and StatusOr everywhere; no exception crosses a room. An error that a user
-// will read names the object, the field path, the value and what would be right.
+// Error flow: absl::Status and StatusOr everywhere; no exception crosses a room. An error that a
+// user will read names the object, the field path, the value and what would be right.
 //
 //   SKIFF_RETURN_IF_ERROR(Mount(source, target));
 //   SKIFF_ASSIGN_OR_RETURN(std::string text, ReadFile(path));
@@ -28,8 +28,8 @@ absl::Status Annotate(absl::Status status, absl::string_view context);
 #define SKIFF_CHECK(condition) \
   ((condition) ? (void)0 : ::skiff::CheckFailed(__FILE__, __LINE__, #condition))
 
-#define SKIFF_RETURN_IF_ERROR(expression)                         \
-  do {                                                            \
+#define SKIFF_RETURN_IF_ERROR(expression)                                                  \
+  do {                                                                                     \
     if (absl::Status skiff_status = (expression); !skiff_status.ok()) return skiff_status; \
   } while (false)
 

@@ -130,8 +130,7 @@ void UvExecutor::ArmTimer() {
   const absl::Duration wait = std::max(next - clock_.Monotonic(), absl::ZeroDuration());
   uv_update_time(&loop_);
   uv_timer_start(
-      &timer_,
-      [](uv_timer_t* handle) { static_cast<UvExecutor*>(handle->data)->FireTimers(); },
+      &timer_, [](uv_timer_t* handle) { static_cast<UvExecutor*>(handle->data)->FireTimers(); },
       absl::ToInt64Milliseconds(wait + absl::Milliseconds(1) - absl::Nanoseconds(1)), 0);
 }
 
@@ -178,9 +177,8 @@ void ThreadPool::Loop() {
     {
       absl::MutexLock lock(&mutex_);
       mutex_.Await(absl::Condition(
-          +[](ThreadPool* pool) ABSL_NO_THREAD_SAFETY_ANALYSIS {
-            return pool->closing_ || !pool->queue_.empty();
-          },
+          +[](ThreadPool* pool)
+               ABSL_NO_THREAD_SAFETY_ANALYSIS { return pool->closing_ || !pool->queue_.empty(); },
           this));
       if (queue_.empty()) return;
       work = std::move(queue_.front());

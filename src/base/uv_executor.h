@@ -1,7 +1,7 @@
 // Executor on a libuv loop with a thread of its own.
 //
-// Threads: the constructor and destructor belong to the owner's thread (never the loop's). Start and
-// Stop likewise. uv_loop() may be touched on the loop thread only.
+// Threads: the constructor and destructor belong to the owner's thread (never the loop's). Start
+// and Stop likewise. uv_loop() may be touched on the loop thread only.
 #pragma once
 
 #include <uv.h>

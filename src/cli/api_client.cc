@@ -76,9 +76,8 @@ absl::StatusOr<ApiClient> ApiClient::FromKubeconfig(const std::string& kubeconfi
   text << file.rdbuf();
   const auto documents = api::YamlToJson(text.str());
   if (!documents.ok() || documents->empty()) {
-    return absl::InvalidArgumentError(absl::StrCat("kubeconfig ", path, ": ",
-                                                   documents.ok() ? "it is empty"
-                                                                  : documents.status().message()));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "kubeconfig ", path, ": ", documents.ok() ? "it is empty" : documents.status().message()));
   }
   SKIFF_ASSIGN_OR_RETURN(const api::JsonValue config, api::JsonValue::Parse(documents->front()));
   const api::JsonValue* context =
@@ -94,8 +93,8 @@ absl::StatusOr<ApiClient> ApiClient::FromKubeconfig(const std::string& kubeconfi
   return ApiClient(server);
 }
 
-absl::StatusOr<ApiClient::Reply> ApiClient::Call(const std::string& method,
-                                                 const std::string& path, const std::string& body,
+absl::StatusOr<ApiClient::Reply> ApiClient::Call(const std::string& method, const std::string& path,
+                                                 const std::string& body,
                                                  const std::string& content_type,
                                                  const std::string& accept) {
   const CurlPtr curl(curl_easy_init());
@@ -117,8 +116,8 @@ absl::StatusOr<ApiClient::Reply> ApiClient::Call(const std::string& method,
   const CURLcode code = curl_easy_perform(curl.get());
   curl_slist_free_all(headers);
   if (code != CURLE_OK) {
-    return absl::UnavailableError(absl::StrCat("the server ", server_, " cannot be reached: ",
-                                               curl_easy_strerror(code)));
+    return absl::UnavailableError(
+        absl::StrCat("the server ", server_, " cannot be reached: ", curl_easy_strerror(code)));
   }
   long status = 0;
   curl_easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &status);
@@ -139,17 +138,18 @@ absl::Status ApiClient::Stream(const std::string& path,
   curl_easy_setopt(curl.get(), CURLOPT_URL, url.c_str());
   curl_easy_setopt(curl.get(), CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(curl.get(), CURLOPT_WRITEDATA, &sink);
-  curl_easy_setopt(curl.get(), CURLOPT_WRITEFUNCTION,
-                   +[](char* data, size_t size, size_t count, void* into) -> size_t {
-                     auto* to = static_cast<Sink*>(into);
-                     long status = 0;
-                     curl_easy_getinfo(to->curl, CURLINFO_RESPONSE_CODE, &status);
-                     if (status >= 400) {
-                       to->error.append(data, size * count);
-                       return size * count;
-                     }
-                     return to->take({data, size * count}) ? size * count : 0;
-                   });
+  curl_easy_setopt(
+      curl.get(), CURLOPT_WRITEFUNCTION,
+      +[](char* data, size_t size, size_t count, void* into) -> size_t {
+        auto* to = static_cast<Sink*>(into);
+        long status = 0;
+        curl_easy_getinfo(to->curl, CURLINFO_RESPONSE_CODE, &status);
+        if (status >= 400) {
+          to->error.append(data, size * count);
+          return size * count;
+        }
+        return to->take({data, size * count}) ? size * count : 0;
+      });
   const CURLcode code = curl_easy_perform(curl.get());
   long status = 0;
   curl_easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &status);

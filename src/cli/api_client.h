@@ -12,8 +12,8 @@ namespace skiff::cli {
 
 class ApiClient {
  public:
-  // Reads `kubeconfig` (empty: $KUBECONFIG, or ~/.kube/config) for the server of its current context.
-  // kNotFound, kInvalidArgument: naming the file.
+  // Reads `kubeconfig` (empty: $KUBECONFIG, or ~/.kube/config) for the server of its current
+  // context. kNotFound, kInvalidArgument: naming the file.
   static absl::StatusOr<ApiClient> FromKubeconfig(const std::string& kubeconfig);
 
   struct Reply {

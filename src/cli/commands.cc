@@ -43,8 +43,7 @@ absl::StatusOr<std::vector<Named>> ReadNames(const std::vector<std::string>& wor
     for (const std::string& word : words) {
       const std::pair<std::string, std::string> parts =
           absl::StrSplit(word, absl::MaxSplits('/', 1));
-      SKIFF_ASSIGN_OR_RETURN(const api::ResourceInfo* resource,
-                             cluster::ResolveKind(parts.first));
+      SKIFF_ASSIGN_OR_RETURN(const api::ResourceInfo* resource, cluster::ResolveKind(parts.first));
       out.push_back({resource, parts.second});
     }
     return out;
@@ -98,9 +97,9 @@ void PrintTable(const JsonValue& table, bool wide, bool headers) {
   for (size_t l = headers ? 0 : 1; l < lines.size(); ++l) {
     std::string out;
     for (size_t i = 0; i < lines[l].size(); ++i) {
-      absl::StrAppend(&out, lines[l][i],
-                      i + 1 == lines[l].size() ? ""
-                                               : std::string(widths[i] - lines[l][i].size() + 3, ' '));
+      absl::StrAppend(
+          &out, lines[l][i],
+          i + 1 == lines[l].size() ? "" : std::string(widths[i] - lines[l][i].size() + 3, ' '));
     }
     std::cout << out << "\n";
   }
@@ -138,8 +137,8 @@ absl::StatusOr<Target> TargetOf(const JsonValue& object, const Common& common) {
   const std::string version = Text(object.Find("apiVersion"));
   const api::ResourceInfo* resource = api::FindKind(version, kind);
   if (resource == nullptr) {
-    return absl::NotFoundError(absl::StrCat("no matches for kind \"", kind, "\" in version \"",
-                                            version, "\""));
+    return absl::NotFoundError(
+        absl::StrCat("no matches for kind \"", kind, "\" in version \"", version, "\""));
   }
   const JsonValue* meta = object.Find("metadata");
   if (meta == nullptr || Text(meta->Find("name")).empty()) {
@@ -150,11 +149,10 @@ absl::StatusOr<Target> TargetOf(const JsonValue& object, const Common& common) {
 }
 
 std::string Shown(const Target& target) {
-  return absl::StrCat(target.resource->singular,
-                      target.resource->group.empty()
-                          ? ""
-                          : absl::StrCat(".", target.resource->group),
-                      "/", target.name);
+  return absl::StrCat(
+      target.resource->singular,
+      target.resource->group.empty() ? "" : absl::StrCat(".", target.resource->group), "/",
+      target.name);
 }
 
 absl::Status ApplyOne(ApiClient& client, const Common& common, JsonValue object) {
@@ -164,22 +162,20 @@ absl::Status ApplyOne(ApiClient& client, const Common& common, JsonValue object)
   const JsonValue wanted = cluster::WithLastApplied(object);
   const auto live = client.Call("GET", path);
   if (absl::IsNotFound(live.status())) {
-    SKIFF_RETURN_IF_ERROR(
-        client
-            .Call("POST", PathOf(*target.resource, target.name_space, "") + query,
-                  wanted.ToString())
-            .status());
+    SKIFF_RETURN_IF_ERROR(client
+                              .Call("POST", PathOf(*target.resource, target.name_space, "") + query,
+                                    wanted.ToString())
+                              .status());
     std::cout << Shown(target) << " created\n";
     return absl::OkStatus();
   }
   SKIFF_RETURN_IF_ERROR(live.status());
   SKIFF_ASSIGN_OR_RETURN(const JsonValue current, JsonValue::Parse(live->body));
-  const JsonValue patch = cluster::ThreeWayPatch(
-      cluster::LastAppliedOf(current), wanted, target.resource->prototype->GetDescriptor());
-  SKIFF_ASSIGN_OR_RETURN(
-      const ApiClient::Reply reply,
-      client.Call("PATCH", path + query, patch.ToString(),
-                  "application/strategic-merge-patch+json"));
+  const JsonValue patch = cluster::ThreeWayPatch(cluster::LastAppliedOf(current), wanted,
+                                                 target.resource->prototype->GetDescriptor());
+  SKIFF_ASSIGN_OR_RETURN(const ApiClient::Reply reply,
+                         client.Call("PATCH", path + query, patch.ToString(),
+                                     "application/strategic-merge-patch+json"));
   SKIFF_ASSIGN_OR_RETURN(const JsonValue now, JsonValue::Parse(reply.body));
   const bool same = *now.Find("metadata")->Find("resourceVersion") ==
                     *current.Find("metadata")->Find("resourceVersion");
@@ -207,10 +203,9 @@ absl::StatusOr<std::string> PodOf(ApiClient& client, const Common& common,
     absl::StrAppend(&query, query.empty() ? "" : ",", key, "=", value.text());
   }
   const api::ResourceInfo& pods = api::ResourceOf<corev1::Pod>();
-  SKIFF_ASSIGN_OR_RETURN(
-      const ApiClient::Reply listed,
-      client.Call("GET", absl::StrCat(PathOf(pods, common.name_space, ""), "?labelSelector=",
-                                      Escape(query))));
+  SKIFF_ASSIGN_OR_RETURN(const ApiClient::Reply listed,
+                         client.Call("GET", absl::StrCat(PathOf(pods, common.name_space, ""),
+                                                         "?labelSelector=", Escape(query))));
   SKIFF_ASSIGN_OR_RETURN(const JsonValue list, JsonValue::Parse(listed.body));
   if (list.Find("items")->items().empty()) {
     return absl::NotFoundError(absl::StrCat(what, " has no pods"));
@@ -243,7 +238,8 @@ absl::Status Get(const Common& common, const GetOptions& options) {
     SKIFF_ASSIGN_OR_RETURN(const JsonValue value, JsonValue::Parse(reply.body));
     if (table) {
       if (value.Find("rows")->items().empty()) {
-        std::cerr << "No resources found" << "\n";
+        std::cerr << "No resources found"
+                  << "\n";
       } else {
         PrintTable(value, options.output == "wide", !options.no_headers);
       }
@@ -261,8 +257,8 @@ absl::Status Get(const Common& common, const GetOptions& options) {
       if (items == nullptr) print(value);
       if (items != nullptr) std::for_each(items->items().begin(), items->items().end(), print);
     } else {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "-o ", options.output, ": supported are wide, json, yaml and name"));
+      return absl::InvalidArgumentError(
+          absl::StrCat("-o ", options.output, ": supported are wide, json, yaml and name"));
     }
   }
   if (!options.watch || names.size() != 1) return absl::OkStatus();
@@ -299,8 +295,8 @@ absl::Status Delete(const Common& common, const std::vector<std::string>& files,
     SKIFF_ASSIGN_OR_RETURN(const std::vector<Named> names, ReadNames(what));
     for (const Named& named : names) {
       if (named.name.empty()) {
-        return absl::InvalidArgumentError(absl::StrCat("name which of the ",
-                                                       named.resource->resource, " to delete"));
+        return absl::InvalidArgumentError(
+            absl::StrCat("name which of the ", named.resource->resource, " to delete"));
       }
       targets.push_back({named.resource, common.name_space, named.name});
     }
@@ -338,9 +334,10 @@ absl::Status Wait(const Common& common, const std::vector<std::string>& what,
                          cluster::WaitCondition::Parse(condition));
   for (const Named& named : names) {
     const std::string path = PathOf(*named.resource, common.name_space, named.name);
-    const std::string watch = absl::StrCat(
-        PathOf(*named.resource, common.name_space, ""), "?watch=true&timeoutSeconds=",
-        timeout_seconds, "&fieldSelector=", Escape("metadata.name=" + named.name));
+    const std::string watch =
+        absl::StrCat(PathOf(*named.resource, common.name_space, ""),
+                     "?watch=true&timeoutSeconds=", timeout_seconds,
+                     "&fieldSelector=", Escape("metadata.name=" + named.name));
     const auto now = client.Call("GET", path);
     if (absl::IsNotFound(now.status()) && wanted.for_delete()) continue;
     if (!now.ok() && !(absl::IsNotFound(now.status()) && wanted.for_create())) return now.status();
@@ -395,15 +392,15 @@ absl::Status Run(const Common& common, const RunOptions& options) {
   encoding.api_version = "v1";
   api::EncodeJson(pod, encoding, &json);
   SKIFF_RETURN_IF_ERROR(
-      client
-          .Call("POST", PathOf(api::ResourceOf<corev1::Pod>(), common.name_space, ""), json)
+      client.Call("POST", PathOf(api::ResourceOf<corev1::Pod>(), common.name_space, ""), json)
           .status());
   std::cout << "pod/" << options.name << " created\n";
   return absl::OkStatus();
 }
 
 absl::Status ImageLoad(const std::string& data_dir, const std::string& file) {
-  SKIFF_ASSIGN_OR_RETURN(const auto store, runtime::ImageStore::Open(DataDir(data_dir) + "/images"));
+  SKIFF_ASSIGN_OR_RETURN(const auto store,
+                         runtime::ImageStore::Open(DataDir(data_dir) + "/images"));
   SKIFF_ASSIGN_OR_RETURN(const std::vector<runtime::Image> loaded, store->Load(file));
   for (const runtime::Image& image : loaded) {
     for (const std::string& reference : image.references) {
@@ -415,8 +412,10 @@ absl::Status ImageLoad(const std::string& data_dir, const std::string& file) {
 }
 
 absl::Status ImageList(const std::string& data_dir) {
-  SKIFF_ASSIGN_OR_RETURN(const auto store, runtime::ImageStore::Open(DataDir(data_dir) + "/images"));
-  std::cout << std::left << std::setw(50) << "IMAGE" << std::setw(16) << "ID" << "SIZE\n";
+  SKIFF_ASSIGN_OR_RETURN(const auto store,
+                         runtime::ImageStore::Open(DataDir(data_dir) + "/images"));
+  std::cout << std::left << std::setw(50) << "IMAGE" << std::setw(16) << "ID"
+            << "SIZE\n";
   for (const runtime::Image& image : store->List()) {
     for (const std::string& reference : image.references) {
       std::cout << std::left << std::setw(50) << reference << std::setw(16)

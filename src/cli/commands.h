@@ -17,7 +17,7 @@ struct DevOptions {
   int nodes = 1;
   std::string data_dir;
   std::string listen = "127.0.0.1:6443";
-  std::string kubeconfig;      // Where to write it; empty: ~/.kube/skiff.
+  std::string kubeconfig;  // Where to write it; empty: ~/.kube/skiff.
   std::string runtime = "linux";
   bool verbose = false;
 };
@@ -38,7 +38,7 @@ absl::Status Delete(const Common& common, const std::vector<std::string>& files,
                     const std::vector<std::string>& what);
 
 struct LogsOptions {
-  std::string what;        // POD, or job/NAME, deployment/NAME: its first pod.
+  std::string what;  // POD, or job/NAME, deployment/NAME: its first pod.
   std::string container;
   bool follow = false;
   bool previous = false;

@@ -33,7 +33,8 @@ int main(int argc, char** argv) {
   dev_command->add_option("--data-dir", dev.data_dir, "Where everything is kept; none: in memory");
   dev_command->add_option("--listen", dev.listen, "HOST:PORT of the API; port 0 takes a free one");
   dev_command->add_option("--kubeconfig", dev.kubeconfig, "Where to write the kubeconfig");
-  dev_command->add_option("--runtime", dev.runtime, "linux, process or fake: for pods that name none");
+  dev_command->add_option("--runtime", dev.runtime,
+                          "linux, process or fake: for pods that name none");
   dev_command->add_flag("-v,--verbose", dev.verbose, "Say more on standard error");
   dev_command->callback([&] { result = Report(skiff::cli::Dev(dev)); });
 
@@ -44,7 +45,8 @@ int main(int argc, char** argv) {
   apply->callback([&] { result = Report(skiff::cli::Apply(common, files)); });
 
   skiff::cli::GetOptions get;
-  CLI::App* get_command = app.add_subcommand("get", "Show objects: get pods, get pod/web-1 -o yaml");
+  CLI::App* get_command =
+      app.add_subcommand("get", "Show objects: get pods, get pod/web-1 -o yaml");
   with_common(get_command);
   get_command->add_option("what", get.what, "KIND [NAME…] or KIND/NAME…")->required();
   get_command->add_option("-o,--output", get.output, "wide, json, yaml or name");
@@ -76,10 +78,12 @@ int main(int argc, char** argv) {
   CLI::App* wait = app.add_subcommand("wait", "Wait until an object is as asked");
   with_common(wait);
   wait->add_option("what", what, "KIND/NAME…")->required();
-  wait->add_option("--for", condition, "condition=NAME, delete, or jsonpath={PATH}=VALUE")->required();
+  wait->add_option("--for", condition, "condition=NAME, delete, or jsonpath={PATH}=VALUE")
+      ->required();
   wait->add_option("--timeout", timeout, "How long at most, in seconds: 30s");
   wait->callback([&] {
-    result = Report(skiff::cli::Wait(common, what, condition, std::max(1, std::atoi(timeout.c_str()))));
+    result =
+        Report(skiff::cli::Wait(common, what, condition, std::max(1, std::atoi(timeout.c_str()))));
   });
 
   skiff::cli::RunOptions run;
@@ -97,11 +101,13 @@ int main(int argc, char** argv) {
   CLI::App* image = app.add_subcommand("image", "Images on this machine's nodes");
   image->require_subcommand(1);
   CLI::App* load = image->add_subcommand("load", "Load an OCI layout or a docker save archive");
-  load->add_option("--data-dir", data_dir, "The cluster's; $SKIFF_DATA_DIR or /var/lib/skiff if none");
+  load->add_option("--data-dir", data_dir,
+                   "The cluster's; $SKIFF_DATA_DIR or /var/lib/skiff if none");
   load->add_option("file", file, "The archive or directory")->required();
   load->callback([&] { result = Report(skiff::cli::ImageLoad(data_dir, file)); });
   CLI::App* list = image->add_subcommand("list", "What is there");
-  list->add_option("--data-dir", data_dir, "The cluster's; $SKIFF_DATA_DIR or /var/lib/skiff if none");
+  list->add_option("--data-dir", data_dir,
+                   "The cluster's; $SKIFF_DATA_DIR or /var/lib/skiff if none");
   list->callback([&] { result = Report(skiff::cli::ImageList(data_dir)); });
 
   app.add_subcommand("check", "What this host's kernel and rights allow")->callback([&] {

@@ -1,9 +1,9 @@
-// The one view of the cluster that every loop uses: controllers, scheduler, nodes, the C API. In one
-// process it is a direct call into apiserver/rest with the same semantics as the wire (defaulting,
-// admission, validation), handing out the shared immutable objects themselves.
+// The one view of the cluster that every loop uses: controllers, scheduler, nodes, the C API. In
+// one process it is a direct call into apiserver/rest with the same semantics as the wire
+// (defaulting, admission, validation), handing out the shared immutable objects themselves.
 //
-// Threads: any. Callbacks run on the executor named by the caller, in order per watch; none runs after
-// the handle (Watch) is destroyed on that executor.
+// Threads: any. Callbacks run on the executor named by the caller, in order per watch; none runs
+// after the handle (Watch) is destroyed on that executor.
 #pragma once
 
 #include <cstdint>
@@ -24,18 +24,18 @@ template <typename T>
 using Callback = absl::AnyInvocable<void(absl::StatusOr<T>) &&>;
 
 struct ListOptions {
-  std::string name_space;       // Empty: all namespaces.
-  std::string label_selector;   // "app=web,tier in (a,b)"
-  std::string field_selector;   // "spec.nodeName=n1"
-  int64_t limit = 0;            // 0: all.
+  std::string name_space;      // Empty: all namespaces.
+  std::string label_selector;  // "app=web,tier in (a,b)"
+  std::string field_selector;  // "spec.nodeName=n1"
+  int64_t limit = 0;           // 0: all.
   std::string continue_token;
-  uint64_t revision = 0;        // List at least as new as this; 0: the latest.
+  uint64_t revision = 0;  // List at least as new as this; 0: the latest.
 };
 
 struct ListResult {
   std::vector<api::ObjectPtr> items;
-  uint64_t revision = 0;        // Of the snapshot: watch from here.
-  std::string continue_token;   // Empty on the last page.
+  uint64_t revision = 0;       // Of the snapshot: watch from here.
+  std::string continue_token;  // Empty on the last page.
   int64_t remaining = 0;
 };
 
@@ -43,7 +43,8 @@ enum class EventType { kAdded, kModified, kDeleted, kBookmark };
 
 struct WatchEvent {
   EventType type;
-  api::ObjectPtr object;        // Deleted: the last state, with the revision of the deletion. Null for kBookmark.
+  api::ObjectPtr
+      object;  // Deleted: the last state, with the revision of the deletion. Null for kBookmark.
   uint64_t revision;
 };
 
@@ -51,7 +52,8 @@ struct WatchOptions {
   std::string name_space;
   std::string label_selector;
   std::string field_selector;
-  uint64_t after_revision = 0;  // Events later than this one. 0: from now, after synthetic kAdded of what is there.
+  uint64_t after_revision =
+      0;  // Events later than this one. 0: from now, after synthetic kAdded of what is there.
 };
 
 struct WatchSink {
@@ -73,7 +75,7 @@ struct Write {
   const api::ResourceInfo* resource = nullptr;
   std::string name_space;
   std::string name;
-  std::string subresource;      // "", "status", "binding", "scale", "finalize".
+  std::string subresource;  // "", "status", "binding", "scale", "finalize".
   // Create, update: what to write. resourceVersion in it, if set, is a precondition.
   api::MessagePtr object;
   // Update, delete: preconditions, unchecked where empty or 0.
@@ -85,12 +87,14 @@ struct Write {
 
   static Write Create(api::MessagePtr object);
   static Write Update(api::MessagePtr object, std::string subresource = "");
-  static Write Delete(const api::Object& object);  // Of this very object: its uid is a precondition.
+  static Write Delete(
+      const api::Object& object);  // Of this very object: its uid is a precondition.
 };
 
 struct WriteResult {
-  uint64_t revision = 0;                // Of the one transaction that holds all of them.
-  std::vector<api::ObjectPtr> objects;  // As stored, in the order of the writes; the last state for deletes.
+  uint64_t revision = 0;  // Of the one transaction that holds all of them.
+  std::vector<api::ObjectPtr>
+      objects;  // As stored, in the order of the writes; the last state for deletes.
 };
 
 class Client {
@@ -106,7 +110,8 @@ class Client {
 
   // All of `writes` in one conditional transaction: all happen or none does. The error is the first
   // write's that failed, and says which. Durable when `done` is called.
-  virtual void Commit(std::vector<Write> writes, Executor* reply_on, Callback<WriteResult> done) = 0;
+  virtual void Commit(std::vector<Write> writes, Executor* reply_on,
+                      Callback<WriteResult> done) = 0;
 };
 
 }  // namespace skiff::client

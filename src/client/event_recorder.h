@@ -1,4 +1,5 @@
-// Events: what happened to an object, for people. Best effort: an event that cannot be written is dropped.
+// Events: what happened to an object, for people. Best effort: an event that cannot be written is
+// dropped.
 //
 //   recorder.Record(*pod, "Normal", "Started", "Started container web");
 //
@@ -25,13 +26,14 @@ class EventRecorder {
 
  private:
   struct Recent {
-    std::string key;             // Object, reason and message.
+    std::string key;  // Object, reason and message.
     absl::Time last;
-    api::ObjectPtr stored;       // Null until the API has it.
-    int pending = 0;             // Repeats since.
+    api::ObjectPtr stored;  // Null until the API has it.
+    int pending = 0;        // Repeats since.
     bool in_flight = false;
   };
-  void Send(const std::shared_ptr<Recent>& recent, std::unique_ptr<corev1::Event> event, bool create);
+  void Send(const std::shared_ptr<Recent>& recent, std::unique_ptr<corev1::Event> event,
+            bool create);
   void CountUp(const std::shared_ptr<Recent>& recent);
 
   Client* const client_;

@@ -1,5 +1,5 @@
-// What the API server asks of the node that runs a pod: what Kubernetes calls the kubelet's API. The
-// node agent implements it; the composition root tells the API server where each node is.
+// What the API server asks of the node that runs a pod: what Kubernetes calls the kubelet's API.
+// The node agent implements it; the composition root tells the API server where each node is.
 //
 // Threads: any. Sinks run on the executor that the caller names.
 #pragma once
@@ -20,12 +20,12 @@ namespace skiff::client {
 struct LogOptions {
   std::string container;
   bool follow = false;
-  bool previous = false;      // The attempt before the latest.
-  bool timestamps = false;    // Each line begins with its RFC 3339 time.
+  bool previous = false;    // The attempt before the latest.
+  bool timestamps = false;  // Each line begins with its RFC 3339 time.
   std::optional<absl::Time> since;
   std::optional<int64_t> tail_lines;
   std::optional<int64_t> limit_bytes;
-  int64_t offset_bytes = 0;   // Skip that much of what would be sent: resumes a broken stream.
+  int64_t offset_bytes = 0;  // Skip that much of what would be sent: resumes a broken stream.
 };
 
 struct LogSink {
@@ -45,10 +45,10 @@ class NodeApi {
   virtual ~NodeApi() = default;
   // kNotFound: no such pod or container here; kInvalidArgument: the container has no log yet, with
   // Kubernetes' words ("container \"x\" in pod \"y\" is waiting to start: ContainerCreating").
-  virtual void StreamLogs(const std::string& pod_namespace, const std::string& pod_name,
-                          LogOptions options, Executor* reply_on, LogSink sink,
-                          absl::AnyInvocable<void(absl::StatusOr<std::unique_ptr<LogStream>>) &&>
-                              started) = 0;
+  virtual void StreamLogs(
+      const std::string& pod_namespace, const std::string& pod_name, LogOptions options,
+      Executor* reply_on, LogSink sink,
+      absl::AnyInvocable<void(absl::StatusOr<std::unique_ptr<LogStream>>) &&> started) = 0;
 };
 
 class NodeDirectory {

@@ -12,7 +12,8 @@
 
 namespace skiff::cluster {
 
-// Calls `start` with a callback and blocks until it was called. Never on the loop that will call it.
+// Calls `start` with a callback and blocks until it was called. Never on the loop that will call
+// it.
 template <typename T>
 absl::StatusOr<T> Await(absl::FunctionRef<void(client::Callback<T>)> start) {
   struct Slot {

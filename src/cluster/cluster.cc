@@ -97,7 +97,9 @@ class LocalCluster final : public Cluster {
  public:
   explicit LocalCluster(ClusterOptions options)
       : options_(std::move(options)), sink_(SinkFor(options_.verbosity)) {}
-  ~LocalCluster() override { Close(/*stop_pods=*/home_ != nullptr && home_->temporary()).IgnoreError(); }
+  ~LocalCluster() override {
+    Close(/*stop_pods=*/home_ != nullptr && home_->temporary()).IgnoreError();
+  }
 
   absl::Status Start() {
     SKIFF_RETURN_IF_ERROR(CheckOptions(options_));
@@ -113,8 +115,8 @@ class LocalCluster final : public Cluster {
     nodes.count = options_.nodes;
     nodes.runtime = options_.runtime;
     nodes.home = home_->path();
-    SKIFF_ASSIGN_OR_RETURN(nodes_, LocalNodes::Start(nodes, &control_plane_->server(), pool_.get(),
-                                                     sink_, &metrics_));
+    SKIFF_ASSIGN_OR_RETURN(
+        nodes_, LocalNodes::Start(nodes, &control_plane_->server(), pool_.get(), sink_, &metrics_));
     SKIFF_RETURN_IF_ERROR(Listen());
     for (const std::string& name : nodes_->names()) {
       for (const char* condition : {"create", "condition=Ready"}) {
@@ -175,10 +177,9 @@ class LocalCluster final : public Cluster {
   absl::StatusOr<std::string> List(const ListQuery& query) override {
     SKIFF_ASSIGN_OR_RETURN(const api::ResourceInfo* resource, ResolveKind(query.kind));
     SKIFF_ASSIGN_OR_RETURN(const client::ListResult result, objects_->List(query));
-    std::string out =
-        absl::StrCat("{\"kind\":\"", resource->kind, "List\",\"apiVersion\":\"",
-                     resource->api_version(), "\",\"metadata\":{\"resourceVersion\":\"",
-                     result.revision, "\"},\"items\":[");
+    std::string out = absl::StrCat(
+        "{\"kind\":\"", resource->kind, "List\",\"apiVersion\":\"", resource->api_version(),
+        "\",\"metadata\":{\"resourceVersion\":\"", result.revision, "\"},\"items\":[");
     for (const api::ObjectPtr& item : result.items) {
       absl::StrAppend(&out, out.back() == '[' ? "" : ",", *item->Json());
     }
@@ -230,7 +231,7 @@ class LocalCluster final : public Cluster {
   Metrics metrics_;
   std::unique_ptr<Home> home_;
   std::unique_ptr<ThreadPool> pool_;
-  std::unique_ptr<UvExecutor> front_;   // Answers to the host's calls, its watches and streams.
+  std::unique_ptr<UvExecutor> front_;  // Answers to the host's calls, its watches and streams.
   std::unique_ptr<ControlPlane> control_plane_;
   std::unique_ptr<Objects> objects_;
   std::unique_ptr<LocalNodes> nodes_;
@@ -256,14 +257,13 @@ absl::StatusOr<std::string> LocalCluster::Logs(const LogQuery& query) {
     std::string data;
     absl::Status status;
   } state;
-  SKIFF_ASSIGN_OR_RETURN(
-      const auto stream,
-      StartLogs(*objects_, nodes_.get(), front_.get(), once,
-                [&](std::string data) { state.data += data; },
-                [&](absl::Status status) {
-                  state.status = std::move(status);
-                  state.ended.Notify();
-                }));
+  SKIFF_ASSIGN_OR_RETURN(const auto stream, StartLogs(
+                                                *objects_, nodes_.get(), front_.get(), once,
+                                                [&](std::string data) { state.data += data; },
+                                                [&](absl::Status status) {
+                                                  state.status = std::move(status);
+                                                  state.ended.Notify();
+                                                }));
   state.ended.WaitForNotification();
   SKIFF_RETURN_IF_ERROR(state.status);
   return std::move(state.data);

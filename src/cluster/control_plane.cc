@@ -25,8 +25,8 @@ absl::StatusOr<std::unique_ptr<ControlPlane>> ControlPlane::Open(const std::stri
   options.data_dir = store_dir;
   SKIFF_ASSIGN_OR_RETURN(out->store_, store::Store::Open(options, out->store_loop_.get(), pool,
                                                          Logger(sink, "store"), metrics));
-  out->server_ = std::make_unique<apiserver::Server>(out->store_.get(), &out->clock_,
-                                                     Rng::FromSystem());
+  out->server_ =
+      std::make_unique<apiserver::Server>(out->store_.get(), &out->clock_, Rng::FromSystem());
   const auto bootstrapped = Await<uint64_t>([&](client::Callback<uint64_t> done) {
     out->server_->Bootstrap(out->store_loop_.get(), std::move(done));
   });
@@ -40,14 +40,12 @@ void ControlPlane::StartLoops(std::shared_ptr<LogSink> sink, Metrics* metrics) {
   scheduler_loop_ = std::make_unique<UvExecutor>("skiff-sched");
   controllers_ = std::make_unique<controllers::ControllerManager>(
       server_.get(), control_loop_.get(), Logger(sink, "controllers"), metrics);
-  scheduler_events_ = std::make_unique<client::EventRecorder>(
-      server_.get(), scheduler_loop_.get(), "default-scheduler");
+  scheduler_events_ = std::make_unique<client::EventRecorder>(server_.get(), scheduler_loop_.get(),
+                                                              "default-scheduler");
   scheduler_ = std::make_unique<scheduler::Scheduler>(
       server_.get(), scheduler_loop_.get(),
       [this](const api::Object& pod, absl::string_view type, absl::string_view reason,
-             const std::string& message) {
-        scheduler_events_->Record(pod, type, reason, message);
-      },
+             const std::string& message) { scheduler_events_->Record(pod, type, reason, message); },
       Logger(sink, "scheduler"), metrics);
   RunOn(control_loop_.get(), [&] { controllers_->Start(); });
   RunOn(scheduler_loop_.get(), [&] { scheduler_->Start(); });

@@ -22,8 +22,7 @@ const batchv1::JobCondition* Terminal(const batchv1::Job& job) {
 absl::StatusOr<JobResult> WaitForJob(Objects& objects, const ObjectRef& job,
                                      absl::Duration timeout) {
   SKIFF_RETURN_IF_ERROR(objects.WaitUntil(
-      job,
-      [](const api::Object& object) { return Terminal(object.As<batchv1::Job>()) != nullptr; },
+      job, [](const api::Object& object) { return Terminal(object.As<batchv1::Job>()) != nullptr; },
       "the job to complete or fail", timeout));
   SKIFF_ASSIGN_OR_RETURN(const api::ObjectPtr found, objects.Get(job));
   const batchv1::JobCondition* end = Terminal(found->As<batchv1::Job>());
@@ -37,15 +36,16 @@ absl::StatusOr<JobResult> WaitForJob(Objects& objects, const ObjectRef& job,
       objects.List({"pods", job.name_space,
                     absl::StrCat("batch.kubernetes.io/controller-uid=", found->meta().uid()), ""}));
   std::sort(pods.items.begin(), pods.items.end(), [](const auto& a, const auto& b) {
-    return api::ToAbsl(a->meta().creation_timestamp()) < api::ToAbsl(b->meta().creation_timestamp());
+    return api::ToAbsl(a->meta().creation_timestamp()) <
+           api::ToAbsl(b->meta().creation_timestamp());
   });
   for (const api::ObjectPtr& pod : pods.items) {
     for (const auto& status : pod->As<corev1::Pod>().status().container_statuses()) {
       const auto& ended = status.state().has_terminated() ? status.state().terminated()
                                                           : status.last_state().terminated();
       if (!status.state().has_terminated() && !status.last_state().has_terminated()) continue;
-      result.containers.push_back({pod->meta().name(), status.name(), ended.exit_code(),
-                                   ended.reason(), ended.message()});
+      result.containers.push_back(
+          {pod->meta().name(), status.name(), ended.exit_code(), ended.reason(), ended.message()});
     }
   }
   return result;

@@ -15,15 +15,16 @@
 namespace skiff::cluster {
 namespace {
 
-// Names things of this cluster on the machine: short, and the same at every start over the same home.
+// Names things of this cluster on the machine: short, and the same at every start over the same
+// home.
 uint64_t HashOf(const std::string& text) {
   uint64_t hash = 14695981039346656037ull;
   for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ull;
   return hash;
 }
 
-// Pods of one cluster live in 10.N.0.0/16. N is kept; the first choice is one that no link of the machine
-// has, so that clusters on one machine do not meet.
+// Pods of one cluster live in 10.N.0.0/16. N is kept; the first choice is one that no link of the
+// machine has, so that clusters on one machine do not meet.
 absl::StatusOr<int> ChoosePodNetwork(const std::string& home) {
   const std::string path = home + "/pod-network";
   int chosen = 0;
@@ -124,8 +125,8 @@ absl::Status LocalNodes::Add(int index, const LocalNodesOptions& options, client
     node.pod_cidr = bridge.subnet;
     node.host_ip = one.bridge->gateway();
   }
-  one.node = std::make_unique<node::Node>(std::move(node), client, loop_.get(), pool, logger,
-                                          metrics);
+  one.node =
+      std::make_unique<node::Node>(std::move(node), client, loop_.get(), pool, logger, metrics);
   one.node->Start();
   return absl::OkStatus();
 }

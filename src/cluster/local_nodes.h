@@ -23,7 +23,7 @@ namespace skiff::cluster {
 struct LocalNodesOptions {
   int count = 1;
   RuntimeKind runtime = RuntimeKind::kLinux;
-  std::string home;   // Of the whole cluster.
+  std::string home;  // Of the whole cluster.
 };
 
 class LocalNodes final : public client::NodeDirectory {
@@ -35,7 +35,8 @@ class LocalNodes final : public client::NodeDirectory {
                                                            Metrics* metrics);
   ~LocalNodes() override;
 
-  // Ends the agents; with `remove_pods`, removes everything they made in the kernel. Blocks. Idempotent.
+  // Ends the agents; with `remove_pods`, removes everything they made in the kernel. Blocks.
+  // Idempotent.
   absl::Status Stop(bool remove_pods);
 
   client::NodeApi* Find(absl::string_view node_name) override;
@@ -57,9 +58,9 @@ class LocalNodes final : public client::NodeDirectory {
                    WorkPool* pool, std::shared_ptr<LogSink> sink, Metrics* metrics);
 
   std::unique_ptr<runtime::ImageStore> images_;
-  std::unique_ptr<UvExecutor> loop_;   // One for all of them: what blocks is on the pool.
+  std::unique_ptr<UvExecutor> loop_;  // One for all of them: what blocks is on the pool.
   std::vector<One> nodes_;
-  int pod_network_ = 0;                // The second octet of every pod's address.
+  int pod_network_ = 0;  // The second octet of every pod's address.
   bool stopped_ = false;
 };
 

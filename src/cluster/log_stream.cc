@@ -27,8 +27,7 @@ class LogSubscription final : public Subscription {
     auto gate = std::make_shared<Gate>();
     auto opener = std::make_unique<Opener>();
     opener->gate = gate;
-    loop_->Post([stream = std::move(stream_), open = open_,
-                 opener = std::move(opener)]() mutable {
+    loop_->Post([stream = std::move(stream_), open = open_, opener = std::move(opener)]() mutable {
       *open = false;
       stream.reset();
     });
@@ -43,9 +42,11 @@ class LogSubscription final : public Subscription {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Subscription>> StartLogs(
-    Objects& objects, client::NodeDirectory* nodes, Executor* loop, const LogQuery& query,
-    std::function<void(std::string)> on_data, std::function<void(absl::Status)> on_end) {
+absl::StatusOr<std::unique_ptr<Subscription>> StartLogs(Objects& objects,
+                                                        client::NodeDirectory* nodes,
+                                                        Executor* loop, const LogQuery& query,
+                                                        std::function<void(std::string)> on_data,
+                                                        std::function<void(absl::Status)> on_end) {
   SKIFF_ASSIGN_OR_RETURN(const api::ObjectPtr found,
                          objects.Get({"pods", query.name_space, query.pod}));
   const auto& pod = found->As<corev1::Pod>();

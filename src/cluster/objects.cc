@@ -29,8 +29,8 @@ absl::StatusOr<api::MessagePtr> Read(const std::string& json) {
   api::DecodeNotes notes;
   SKIFF_ASSIGN_OR_RETURN(api::MessagePtr message, api::DecodeAnyJson(json, &notes));
   if (!notes.unknown_or_duplicate.empty()) {
-    return api::BadRequest(absl::StrCat("strict decoding error: ",
-                                        absl::StrJoin(notes.unknown_or_duplicate, ", ")));
+    return api::BadRequest(
+        absl::StrCat("strict decoding error: ", absl::StrJoin(notes.unknown_or_duplicate, ", ")));
   }
   return message;
 }
@@ -38,8 +38,8 @@ absl::StatusOr<api::MessagePtr> Read(const std::string& json) {
 absl::Status Name(absl::Status status, const google::protobuf::Message& message) {
   const metav1::ObjectMeta* meta = api::MetaOf(message);
   const std::string name = meta->name().empty() ? meta->generate_name() : meta->name();
-  return Annotate(std::move(status), absl::StrCat(message.GetDescriptor()->name(), " \"", name,
-                                                  "\""));
+  return Annotate(std::move(status),
+                  absl::StrCat(message.GetDescriptor()->name(), " \"", name, "\""));
 }
 
 }  // namespace
@@ -86,10 +86,10 @@ absl::StatusOr<Applied> Objects::ApplyOne(const std::string& json, const std::st
         absl::StrCat(std::string(resource.kind), ": metadata.name is required to apply it"));
   }
   Applied applied;
-  applied.object = {std::string(resource.kind),
-                    NamespaceFor(resource, meta->namespace_().empty() ? name_space
-                                                                      : meta->namespace_()),
-                    meta->name()};
+  applied.object = {
+      std::string(resource.kind),
+      NamespaceFor(resource, meta->namespace_().empty() ? name_space : meta->namespace_()),
+      meta->name()};
   for (int attempt = 0;; ++attempt) {
     absl::Status status;
     const auto live = Find(resource, applied.object.name_space, meta->name());
@@ -159,8 +159,7 @@ absl::StatusOr<client::ListResult> Objects::List(const ListQuery& query) {
   });
 }
 
-absl::Status Objects::Delete(const ObjectRef& object,
-                             std::optional<int64_t> grace_period_seconds) {
+absl::Status Objects::Delete(const ObjectRef& object, std::optional<int64_t> grace_period_seconds) {
   SKIFF_ASSIGN_OR_RETURN(const api::ResourceInfo* resource, ResolveKind(object.kind));
   client::Write write;
   write.verb = client::Write::Verb::kDelete;
@@ -213,11 +212,10 @@ absl::Status Objects::WaitUntil(const ObjectRef& object,
 }
 
 // Looks at each state of the object until `look` has a result.
-absl::Status Objects::WatchUntil(
-    const api::ResourceInfo& resource, const ObjectRef& object,
-    std::function<std::optional<absl::Status>(const Watched&)> look,
-    std::function<std::string()> describe, const std::string& what, absl::Duration timeout,
-    bool may_come) {
+absl::Status Objects::WatchUntil(const api::ResourceInfo& resource, const ObjectRef& object,
+                                 std::function<std::optional<absl::Status>(const Watched&)> look,
+                                 std::function<std::string()> describe, const std::string& what,
+                                 absl::Duration timeout, bool may_come) {
   struct State {
     absl::Mutex mutex;
     bool done ABSL_GUARDED_BY(mutex) = false;

@@ -16,8 +16,8 @@ using OnEvent = std::function<void(skiff::WatchEvent::Type, const api::ObjectPtr
 class Stream : public std::enable_shared_from_this<Stream> {
  public:
   Stream(client::Client* client, Executor* loop, const api::ResourceInfo& resource,
-         client::ListOptions options, OnEvent on_event,
-         std::function<void(absl::Status)> on_end, std::function<void(bool)> on_listed)
+         client::ListOptions options, OnEvent on_event, std::function<void(absl::Status)> on_end,
+         std::function<void(bool)> on_listed)
       : client_(client),
         loop_(loop),
         resource_(resource),
@@ -78,14 +78,15 @@ class Stream : public std::enable_shared_from_this<Stream> {
     options.field_selector = options_.field_selector;
     options.after_revision = revision;
     const std::weak_ptr<Stream> weak = weak_from_this();
-    watch_ = client_->StartWatch(
-        resource_, options, loop_,
-        {[weak](std::vector<client::WatchEvent> events) {
-           if (const auto self = weak.lock()) self->OnEvents(std::move(events));
-         },
-         [weak](absl::Status status) {
-           if (const auto self = weak.lock()) self->OnBroken(std::move(status));
-         }});
+    watch_ = client_->StartWatch(resource_, options, loop_,
+                                 {[weak](std::vector<client::WatchEvent> events) {
+                                    if (const auto self = weak.lock())
+                                      self->OnEvents(std::move(events));
+                                  },
+                                  [weak](absl::Status status) {
+                                    if (const auto self = weak.lock())
+                                      self->OnBroken(std::move(status));
+                                  }});
   }
 
   void OnEvents(std::vector<client::WatchEvent> events) {
@@ -111,9 +112,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
     Emit(skiff::WatchEvent::Type::kModified, object);
   }
 
-  void Emit(skiff::WatchEvent::Type type, const api::ObjectPtr& object) {
-    on_event_(type, object);
-  }
+  void Emit(skiff::WatchEvent::Type type, const api::ObjectPtr& object) { on_event_(type, object); }
 
   void OnBroken(absl::Status status) {
     if (stopped_) return;
@@ -194,9 +193,9 @@ std::unique_ptr<Subscription> SubscribeObjects(client::Client* client, Executor*
                                                client::ListOptions options, OnEvent on_event,
                                                std::function<void(absl::Status)> on_end,
                                                std::function<void(bool)> on_listed) {
-  auto stream = std::make_shared<Stream>(client, loop, resource, std::move(options),
-                                         std::move(on_event), std::move(on_end),
-                                         std::move(on_listed));
+  auto stream =
+      std::make_shared<Stream>(client, loop, resource, std::move(options), std::move(on_event),
+                               std::move(on_end), std::move(on_listed));
   loop->Post([stream] { stream->List(); });
   return std::make_unique<StreamSubscription>(loop, std::move(stream));
 }
@@ -208,8 +207,7 @@ std::unique_ptr<Subscription> Subscribe(client::Client* client, Executor* loop,
                                         std::function<void(absl::Status)> on_end) {
   return SubscribeObjects(
       client, loop, resource, std::move(options),
-      [on_event = std::move(on_event)](skiff::WatchEvent::Type type,
-                                       const api::ObjectPtr& object) {
+      [on_event = std::move(on_event)](skiff::WatchEvent::Type type, const api::ObjectPtr& object) {
         on_event({type, *object->Json()});
       },
       std::move(on_end));

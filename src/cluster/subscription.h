@@ -9,10 +9,10 @@
 
 namespace skiff::cluster {
 
-// Lists, then watches; lists again by itself when history is gone and reports the differences; tries
-// again, with growing pauses, when the cluster cannot answer. Callbacks run on `loop`. After the
-// Subscription is destroyed (on any thread but the loop's) none runs.
-// `on_listed` is told, after the events of each list, whether there is nothing.
+// Lists, then watches; lists again by itself when history is gone and reports the differences;
+// tries again, with growing pauses, when the cluster cannot answer. Callbacks run on `loop`. After
+// the Subscription is destroyed (on any thread but the loop's) none runs. `on_listed` is told,
+// after the events of each list, whether there is nothing.
 std::unique_ptr<Subscription> SubscribeObjects(
     client::Client* client, Executor* loop, const api::ResourceInfo& resource,
     client::ListOptions options,

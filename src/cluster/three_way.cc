@@ -15,8 +15,8 @@ const JsonValue* FindByKey(const JsonValue& list, const std::string& key, const 
   return nullptr;
 }
 
-// The message that the members of the field's JSON objects belong to; null where JSON shows something
-// else (a map, a Quantity, a scalar).
+// The message that the members of the field's JSON objects belong to; null where JSON shows
+// something else (a map, a Quantity, a scalar).
 const google::protobuf::Descriptor* MessageIn(const google::protobuf::FieldDescriptor* field) {
   if (field == nullptr || field->message_type() == nullptr || field->is_map() ||
       api::HasJsonForm(field->message_type())) {
@@ -56,8 +56,7 @@ JsonValue ThreeWayPatch(const JsonValue& last, const JsonValue& applied,
     const std::string key = field == nullptr ? "" : api::FactsOf(field).patch_merge_key();
     if (before != nullptr && before->is_object() && value.is_object()) {
       out.Member(name) = ThreeWayPatch(*before, value, inner);
-    } else if (before != nullptr && before->is_array() && value.is_array() &&
-               !key.empty()) {
+    } else if (before != nullptr && before->is_array() && value.is_array() && !key.empty()) {
       out.Member(name) = MergeList(*before, value, key, inner);
     } else {
       out.Member(name) = value;
@@ -77,8 +76,7 @@ JsonValue WithLastApplied(const JsonValue& applied) {
   if (!annotations.is_object()) annotations = JsonValue::Object();
   annotations.Erase(kLastApplied);
   const std::string remembered = out.ToString() + "\n";
-  out.Member("metadata").Member("annotations").Member(kLastApplied) =
-      JsonValue::String(remembered);
+  out.Member("metadata").Member("annotations").Member(kLastApplied) = JsonValue::String(remembered);
   return out;
 }
 

@@ -148,8 +148,7 @@ std::string WaitCondition::Describe(const JsonValue& object) const {
       const JsonValue* condition = FindCondition(object, name_);
       if (condition == nullptr) return absl::StrCat("it has no condition ", name_);
       return absl::StrCat("condition ", name_, " is \"", Member(*condition, "status"),
-                          "\": ", Member(*condition, "reason"), " ",
-                          Member(*condition, "message"));
+                          "\": ", Member(*condition, "reason"), " ", Member(*condition, "message"));
     }
     case Kind::kJsonPath: {
       const JsonValue* value = Walk(object, steps_);

@@ -22,13 +22,14 @@ class WaitCondition {
   bool for_create() const { return kind_ == Kind::kCreate; }
   // Whether this state of the object is what was waited for.
   bool Holds(const api::JsonValue& object) const;
-  // What the object is like instead, for the error: `condition Ready is "False": ContainersNotReady`.
+  // What the object is like instead, for the error: `condition Ready is "False":
+  // ContainersNotReady`.
   std::string Describe(const api::JsonValue& object) const;
 
  private:
   enum class Kind { kCondition, kDelete, kCreate, kJsonPath };
   Kind kind_ = Kind::kCondition;
-  std::string name_;                // The condition's type, or the path as written.
+  std::string name_;  // The condition's type, or the path as written.
   std::string value_;
   bool any_value_ = false;
   std::vector<std::string> steps_;  // Of the path; "0" style steps index lists.

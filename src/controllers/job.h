@@ -1,5 +1,5 @@
-// Jobs: work that ends. Pods are counted once each, in the transaction that lets them go: the finalizer
-// batch.kubernetes.io/job-tracking keeps a finished pod until the job's status has it.
+// Jobs: work that ends. Pods are counted once each, in the transaction that lets them go: the
+// finalizer batch.kubernetes.io/job-tracking keeps a finished pod until the job's status has it.
 #pragma once
 
 #include <vector>

@@ -48,8 +48,7 @@ absl::Duration Tolerance(const corev1::Pod& pod, const corev1::Taint& taint) {
   for (const corev1::Toleration& toleration : pod.spec().tolerations()) {
     const bool key = toleration.key().empty() || toleration.key() == taint.key();
     const bool effect = toleration.effect().empty() || toleration.effect() == taint.effect();
-    const bool value =
-        toleration.operator_() == "Exists" || toleration.value() == taint.value();
+    const bool value = toleration.operator_() == "Exists" || toleration.value() == taint.value();
     if (!key || !effect || !value) continue;
     const absl::Duration own = toleration.has_toleration_seconds()
                                    ? absl::Seconds(toleration.toleration_seconds())
@@ -69,8 +68,8 @@ Plan ReconcileNode(const NodeObserved& observed) {
   if (ready == nullptr) return plan;
   absl::Time heard = api::ToAbsl(ready->last_heartbeat_time());
   if (observed.lease != nullptr) {
-    heard = std::max(
-        heard, api::ToAbsl(observed.lease->As<coordinationv1::Lease>().spec().renew_time()));
+    heard = std::max(heard,
+                     api::ToAbsl(observed.lease->As<coordinationv1::Lease>().spec().renew_time()));
   }
   const bool silent = observed.now >= heard + kGrace;
   if (!silent) plan.WakeAt(heard + kGrace);
@@ -85,9 +84,9 @@ Plan ReconcileNode(const NodeObserved& observed) {
       *condition.mutable_last_transition_time() = api::MakeTime(observed.now);
     }
     plan.writes.push_back(client::Write::Update(std::move(changed), "status"));
-    plan.events.push_back({observed.node, "Normal", "NodeNotReady",
-                           absl::StrCat("Node ", node.metadata().name(),
-                                        " status is now: NodeNotReady")});
+    plan.events.push_back(
+        {observed.node, "Normal", "NodeNotReady",
+         absl::StrCat("Node ", node.metadata().name(), " status is now: NodeNotReady")});
     return plan;  // The taints follow on the newer object.
   }
   auto changed = observed.node->CopyAs<corev1::Node>();
@@ -105,8 +104,8 @@ Plan ReconcileNode(const NodeObserved& observed) {
       if (observed.now >= end) {
         plan.writes.push_back(client::Write::Delete(*pod));
         plan.events.push_back({pod, "Normal", "TaintManagerEviction",
-                               absl::StrCat("Marking for deletion Pod ",
-                                            pod->meta().namespace_(), "/", pod->meta().name())});
+                               absl::StrCat("Marking for deletion Pod ", pod->meta().namespace_(),
+                                            "/", pod->meta().name())});
       } else {
         plan.WakeAt(end);
       }

@@ -1,5 +1,5 @@
-// Nodes that have fallen silent: they are marked, and their pods, after the time that each tolerates, let
-// go.
+// Nodes that have fallen silent: they are marked, and their pods, after the time that each
+// tolerates, let go.
 #pragma once
 
 #include <vector>

@@ -40,8 +40,8 @@ absl::StatusOr<std::unique_ptr<Bridge>> Bridge::Open(BridgeOptions options) {
   if (inet_pton(AF_INET, parts.first.c_str(), &address) != 1 ||
       !absl::SimpleAtoi(parts.second, &bridge->prefix_length_) || bridge->prefix_length_ < 8 ||
       bridge->prefix_length_ > 30) {
-    return absl::InvalidArgumentError(absl::StrCat("subnet \"", bridge->options_.subnet,
-                                                   "\": want ADDRESS/LENGTH, such as 10.244.1.0/24"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "subnet \"", bridge->options_.subnet, "\": want ADDRESS/LENGTH, such as 10.244.1.0/24"));
   }
   bridge->base_ = ntohl(address.s_addr);
   bridge->gateway_ = ToText(bridge->base_ + 1);
@@ -68,12 +68,10 @@ absl::Status Bridge::Ensure() {
   return absl::OkStatus();
 }
 
-std::string Bridge::HostEnd(uint32_t host) const {
-  return absl::StrCat(options_.name, "p", host);
-}
+std::string Bridge::HostEnd(uint32_t host) const { return absl::StrCat(options_.name, "p", host); }
 
-// The pod's number in the subnet: the one on disk, or the next that nobody has. A number that was just
-// given back is the last to be taken again.
+// The pod's number in the subnet: the one on disk, or the next that nobody has. A number that was
+// just given back is the last to be taken again.
 absl::StatusOr<uint32_t> Bridge::Lease(const std::string& pod_uid) {
   std::set<uint32_t> taken;
   std::error_code error;
@@ -112,8 +110,7 @@ absl::StatusOr<PodAddress> Bridge::Attach(const std::string& pod_uid, int64_t he
   }
   SKIFF_RETURN_IF_ERROR(outside.SetMaster(end, options_.name));
   SKIFF_RETURN_IF_ERROR(outside.SetUp(end));
-  SKIFF_RETURN_IF_ERROR(
-      inside.AddAddress("eth0", absl::StrCat(address.ip, "/", prefix_length_)));
+  SKIFF_RETURN_IF_ERROR(inside.AddAddress("eth0", absl::StrCat(address.ip, "/", prefix_length_)));
   SKIFF_RETURN_IF_ERROR(inside.SetUp("eth0"));
   SKIFF_RETURN_IF_ERROR(inside.AddDefaultRoute(gateway_, "eth0"));
   return address;

@@ -1,6 +1,6 @@
-// A node's pod network: a bridge with the subnet's first address, and for each pod a veth pair whose
-// inner end is eth0 in the pod's network namespace (rtnetlink(7), veth(4)). What exists is found in the
-// kernel: every call may be repeated, by another process too.
+// A node's pod network: a bridge with the subnet's first address, and for each pod a veth pair
+// whose inner end is eth0 in the pod's network namespace (rtnetlink(7), veth(4)). What exists is
+// found in the kernel: every call may be repeated, by another process too.
 //
 // Threads: any, one at a time per bridge; calls block on the kernel for a moment.
 #pragma once
@@ -30,12 +30,12 @@ struct PodAddress {
 
 class Bridge {
  public:
-  // Makes the link, brings it up with its address, and lets the host forward. kFailedPrecondition: the
-  // kernel has no bridges, or no right to make one.
+  // Makes the link, brings it up with its address, and lets the host forward. kFailedPrecondition:
+  // the kernel has no bridges, or no right to make one.
   static absl::StatusOr<std::unique_ptr<Bridge>> Open(BridgeOptions options);
 
-  // Gives the pod of that head an address. The same again if it has one. kResourceExhausted: the subnet is
-  // full.
+  // Gives the pod of that head an address. The same again if it has one. kResourceExhausted: the
+  // subnet is full.
   absl::StatusOr<PodAddress> Attach(const std::string& pod_uid, int64_t head_pid);
   // Takes it away. OK if it has none.
   absl::Status Detach(const std::string& pod_uid);
@@ -52,7 +52,7 @@ class Bridge {
   std::string HostEnd(uint32_t host) const;
 
   const BridgeOptions options_;
-  uint32_t base_ = 0;          // The subnet's address, host order.
+  uint32_t base_ = 0;  // The subnet's address, host order.
   int prefix_length_ = 24;
   std::string gateway_;
   bool forwarding_changed_ = false;

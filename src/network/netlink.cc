@@ -100,16 +100,16 @@ absl::StatusOr<int> Netlink::LinkIndex(const std::string& name) {
 absl::Status Netlink::AddBridge(const std::string& name) {
   const LinkPtr link(rtnl_link_bridge_alloc());
   rtnl_link_set_name(link.get(), name.c_str());
-  const absl::Status added = NlStatus(
-      rtnl_link_add(socket_.get(), link.get(), NLM_F_CREATE | NLM_F_EXCL),
-      absl::StrCat("make the bridge ", name));
+  const absl::Status added =
+      NlStatus(rtnl_link_add(socket_.get(), link.get(), NLM_F_CREATE | NLM_F_EXCL),
+               absl::StrCat("make the bridge ", name));
   return absl::IsAlreadyExists(added) ? absl::OkStatus() : added;
 }
 
 absl::Status Netlink::AddVeth(const std::string& name, const std::string& peer, int64_t peer_pid) {
-  return NlStatus(rtnl_link_veth_add(socket_.get(), name.c_str(), peer.c_str(),
-                                     static_cast<pid_t>(peer_pid)),
-                  absl::StrCat("make the veth pair ", name));
+  return NlStatus(
+      rtnl_link_veth_add(socket_.get(), name.c_str(), peer.c_str(), static_cast<pid_t>(peer_pid)),
+      absl::StrCat("make the veth pair ", name));
 }
 
 absl::Status Netlink::SetUp(const std::string& name) {

@@ -19,8 +19,8 @@ namespace {
 
 constexpr size_t kChunk = 64 << 10;
 
-// "2026-01-02T15:04:05.123456789Z stdout F text" to what a client sees: the text, with a line end where
-// the line is whole.
+// "2026-01-02T15:04:05.123456789Z stdout F text" to what a client sees: the text, with a line end
+// where the line is whole.
 struct LogLine {
   absl::string_view time;
   absl::string_view text;
@@ -145,14 +145,15 @@ class Follower : public std::enable_shared_from_this<Follower> {
   }
 
   void Emit(std::string data) {
-    const int64_t skip = std::min<int64_t>(options_.offset_bytes - skipped_,
-                                           static_cast<int64_t>(data.size()));
+    const int64_t skip =
+        std::min<int64_t>(options_.offset_bytes - skipped_, static_cast<int64_t>(data.size()));
     if (skip > 0) {
       data.erase(0, static_cast<size_t>(skip));
       skipped_ += skip;
     }
     bool full = false;
-    if (options_.limit_bytes && sent_ + static_cast<int64_t>(data.size()) >= *options_.limit_bytes) {
+    if (options_.limit_bytes &&
+        sent_ + static_cast<int64_t>(data.size()) >= *options_.limit_bytes) {
       data.resize(static_cast<size_t>(*options_.limit_bytes - sent_));
       full = true;
     }
@@ -200,10 +201,10 @@ class FollowerHandle final : public client::LogStream {
 
 }  // namespace
 
-void Node::StreamLogs(const std::string& pod_namespace, const std::string& pod_name,
-                      client::LogOptions options, Executor* reply_on, client::LogSink sink,
-                      absl::AnyInvocable<void(absl::StatusOr<std::unique_ptr<client::LogStream>>) &&>
-                          started) {
+void Node::StreamLogs(
+    const std::string& pod_namespace, const std::string& pod_name, client::LogOptions options,
+    Executor* reply_on, client::LogSink sink,
+    absl::AnyInvocable<void(absl::StatusOr<std::unique_ptr<client::LogStream>>) &&> started) {
   loop_->Post([this, alive = alive_, key = absl::StrCat(pod_namespace, "/", pod_name), options,
                reply_on, sink = std::move(sink), started = std::move(started)]() mutable {
     const auto answer = [&](absl::StatusOr<std::unique_ptr<client::LogStream>> result) {
@@ -221,21 +222,18 @@ void Node::StreamLogs(const std::string& pod_namespace, const std::string& pod_n
     const int attempt = state == nullptr ? -1 : state->attempt - (options.previous ? 1 : 0);
     if (attempt < 0) {
       if (options.previous) {
-        return answer(api::BadRequest(absl::StrCat("previous terminated container \"",
-                                                   options.container, "\" in pod \"",
-                                                   object->meta().name(), "\" not found")));
+        return answer(
+            api::BadRequest(absl::StrCat("previous terminated container \"", options.container,
+                                         "\" in pod \"", object->meta().name(), "\" not found")));
       }
-      return answer(api::BadRequest(absl::StrCat("container \"", options.container,
-                                                 "\" in pod \"", object->meta().name(),
+      return answer(api::BadRequest(absl::StrCat("container \"", options.container, "\" in pod \"",
+                                                 object->meta().name(),
                                                  "\" is waiting to start: ContainerCreating")));
     }
-    const std::string path =
-        absl::StrCat(PlacesOf(object->meta().uid(), *pod).log_dir, "/", options.container, "/",
-                     attempt, ".log");
-    const bool ended =
-        options.previous || state->phase != runtime::ContainerPhase::kRunning;
-    auto follower =
-        std::make_shared<Follower>(loop_, path, options, reply_on, std::move(sink));
+    const std::string path = absl::StrCat(PlacesOf(object->meta().uid(), *pod).log_dir, "/",
+                                          options.container, "/", attempt, ".log");
+    const bool ended = options.previous || state->phase != runtime::ContainerPhase::kRunning;
+    auto follower = std::make_shared<Follower>(loop_, path, options, reply_on, std::move(sink));
     answer(std::make_unique<FollowerHandle>(loop_, follower));
     follower->Begin(ended);
     if (!ended && options.follow) {

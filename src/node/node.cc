@@ -77,8 +77,8 @@ void Node::StartOnLoop() {
   RenewLease();
 }
 
-// What an earlier manager left running. Pods that the API does not bind to this node (any more) go once
-// the view is complete.
+// What an earlier manager left running. Pods that the API does not bind to this node (any more) go
+// once the view is complete.
 void Node::AdoptFound() {
   for (const auto& [name, runtime] : options_.runtimes) {
     const auto found = runtime->List();
@@ -159,7 +159,8 @@ void Node::OnRuntimeChange(const std::string& uid) {
     return;
   }
   // Read on the pool, for it touches files.
-  RunAction(uid, [] { return absl::OkStatus(); }, [](const absl::Status&) {});
+  RunAction(
+      uid, [] { return absl::OkStatus(); }, [](const absl::Status&) {});
 }
 
 // Carries out one step for the pod on the pool, reads its state after it, and looks what is next.
@@ -237,8 +238,8 @@ void Node::Sync(const std::string& uid) {
   UpdateProbers(uid, *pod);
   WriteStatus(uid);
   if (plan.wake_at < absl::InfiniteFuture()) {
-    pod->wake = loop_->PostAfter(plan.wake_at - now + absl::Milliseconds(1),
-                                 [this, uid] { Sync(uid); });
+    pod->wake =
+        loop_->PostAfter(plan.wake_at - now + absl::Milliseconds(1), [this, uid] { Sync(uid); });
   }
   if (plan.action != PodPlan::Action::kNone) Act(uid, plan);
 }
@@ -269,22 +270,20 @@ void Node::Act(const std::string& uid, const PodPlan& plan) {
       return StartContainer(uid, plan);
     case PodPlan::Action::kTerminate:
       for (const std::string& name : running) {
-        events_.Record(*pod->object, "Normal", "Killing",
-                       absl::StrCat("Stopping container ", name),
+        events_.Record(*pod->object, "Normal", "Killing", absl::StrCat("Stopping container ", name),
                        absl::StrCat("spec.containers{", name, "}"));
       }
       pod->memory.term_sent = loop_->clock().Now();
-      return RunAction(uid, [signal_all] { return signal_all(SIGTERM); },
-                       [](const absl::Status&) {});
+      return RunAction(
+          uid, [signal_all] { return signal_all(SIGTERM); }, [](const absl::Status&) {});
     case PodPlan::Action::kKill:
       pod->memory.kill_sent = true;
-      return RunAction(uid, [signal_all] { return signal_all(SIGKILL); },
-                       [](const absl::Status&) {});
+      return RunAction(
+          uid, [signal_all] { return signal_all(SIGKILL); }, [](const absl::Status&) {});
     case PodPlan::Action::kStopContainer:
       pod->memory.unhealthy.erase(plan.container);
       return RunAction(
-          uid,
-          [runtime, uid, name = plan.container] { return runtime->KillContainer(uid, name); },
+          uid, [runtime, uid, name = plan.container] { return runtime->KillContainer(uid, name); },
           [](const absl::Status&) {});
     case PodPlan::Action::kRemove:
       return RunAction(
@@ -294,8 +293,8 @@ void Node::Act(const std::string& uid, const PodPlan& plan) {
               SKIFF_RETURN_IF_ERROR(options_.bridge->Detach(uid));
             }
             std::error_code ignored;
-            std::filesystem::remove_all(
-                absl::StrCat(options_.state_dir, "/volumes/", uid), ignored);
+            std::filesystem::remove_all(absl::StrCat(options_.state_dir, "/volumes/", uid),
+                                        ignored);
             return runtime->RemovePod(uid);
           },
           [this, uid](const absl::Status& status) {
@@ -347,8 +346,7 @@ void Node::StartSandbox(const std::string& uid) {
   runtime::Runtime* runtime = pod->runtime;
   const bool own_network = runtime->name() == "linux" && !spec.host_network;
   network::Bridge* bridge = own_network ? options_.bridge : nullptr;
-  auto address = std::make_shared<std::string>(
-      runtime->name() == "fake" ? "" : options_.host_ip);
+  auto address = std::make_shared<std::string>(runtime->name() == "fake" ? "" : options_.host_ip);
   RunAction(
       uid,
       [this, runtime, spec, bridge, address]() -> absl::Status {
@@ -441,8 +439,8 @@ void Node::StartContainer(const std::string& uid, const PodPlan& plan) {
 void Node::OnStartResult(const std::string& uid, const PodPlan& plan, const absl::Status& status) {
   const PodPtr pod = Find(uid);
   if (pod->object == nullptr) return;
-  const std::string path = absl::StrCat(plan.init ? "spec.initContainers{" : "spec.containers{",
-                                        plan.container, "}");
+  const std::string path =
+      absl::StrCat(plan.init ? "spec.initContainers{" : "spec.containers{", plan.container, "}");
   const auto& typed = pod->object->As<corev1::Pod>();
   std::string image;
   for (const auto* list : {&typed.spec().init_containers(), &typed.spec().containers()}) {
@@ -454,8 +452,7 @@ void Node::OnStartResult(const std::string& uid, const PodPlan& plan, const absl
     pod->memory.failures.erase(plan.container);
     if (pod->runtime->name() == "linux") {
       events_.Record(*pod->object, "Normal", "Pulled",
-                     absl::StrCat("Container image \"", image,
-                                  "\" already present on machine"),
+                     absl::StrCat("Container image \"", image, "\" already present on machine"),
                      path);
     }
     events_.Record(*pod->object, "Normal", "Created",
@@ -481,8 +478,7 @@ void Node::OnStartResult(const std::string& uid, const PodPlan& plan, const absl
     int& crashes = pod->memory.crashes[plan.container];
     ++crashes;
   }
-  events_.Record(*pod->object, "Warning", "Failed",
-                 absl::StrCat("Error: ", failure.message), path);
+  events_.Record(*pod->object, "Warning", "Failed", absl::StrCat("Error: ", failure.message), path);
   pod->memory.failures[plan.container] = std::move(failure);
 }
 
@@ -581,30 +577,29 @@ void Node::WriteStatus(const std::string& uid) {
   std::vector<client::Write> writes;
   writes.push_back(client::Write::Update(std::move(changed), "status"));
   pod->writing = true;
-  client_->Commit(std::move(writes), loop_,
-                  [this, alive = alive_, uid](absl::StatusOr<client::WriteResult> result) {
-                    if (!*alive) return;
-                    const PodPtr done = Find(uid);
-                    if (done == nullptr) return;
-                    done->writing = false;
-                    if (result.ok()) {
-                      // Until the watch brings it, this is the newest that is known.
-                      if (done->object != nullptr &&
-                          done->object->revision() < result->objects[0]->revision()) {
-                        done->object = result->objects[0];
-                      }
-                      Sync(uid);
-                    } else if (done->removed) {
-                      FinishRemoval(uid);
-                    } else if (!absl::IsAborted(result.status()) &&
-                               !absl::IsNotFound(result.status())) {
-                      logger_.Warning("cannot report pod %s: %s", uid,
-                                      result.status().ToString());
-                      loop_->PostAfter(absl::Seconds(1), [this, alive, uid] {
-                        if (*alive) Sync(uid);
-                      });
-                    }
-                  });
+  client_->Commit(
+      std::move(writes), loop_,
+      [this, alive = alive_, uid](absl::StatusOr<client::WriteResult> result) {
+        if (!*alive) return;
+        const PodPtr done = Find(uid);
+        if (done == nullptr) return;
+        done->writing = false;
+        if (result.ok()) {
+          // Until the watch brings it, this is the newest that is known.
+          if (done->object != nullptr &&
+              done->object->revision() < result->objects[0]->revision()) {
+            done->object = result->objects[0];
+          }
+          Sync(uid);
+        } else if (done->removed) {
+          FinishRemoval(uid);
+        } else if (!absl::IsAborted(result.status()) && !absl::IsNotFound(result.status())) {
+          logger_.Warning("cannot report pod %s: %s", uid, result.status().ToString());
+          loop_->PostAfter(absl::Seconds(1), [this, alive, uid] {
+            if (*alive) Sync(uid);
+          });
+        }
+      });
 }
 
 absl::Status Node::Stop(bool remove_pods) {

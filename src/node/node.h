@@ -1,8 +1,9 @@
 // The node agent: runs the pods that are bound to its node and reports on them. Decisions are pure
-// (pod_plan.h, pod_status.h); here they are carried out, one action a pod at a time, each safe to repeat.
+// (pod_plan.h, pod_status.h); here they are carried out, one action a pod at a time, each safe to
+// repeat.
 //
-// Threads: Start, Stop and NodeApi from any but the loop's; the rest on the loop, but for actions, which
-// run on the pool.
+// Threads: Start, Stop and NodeApi from any but the loop's; the rest on the loop, but for actions,
+// which run on the pool.
 #pragma once
 
 #include <map>
@@ -46,8 +47,8 @@ class Node final : public client::NodeApi {
 
   // Takes over the pods that the runtimes have, registers the node, begins.
   void Start();
-  // Ends; with `remove_pods`, stops and removes every pod of this machine first (SIGTERM, and after at most
-  // 5 seconds SIGKILL). Blocks.
+  // Ends; with `remove_pods`, stops and removes every pod of this machine first (SIGTERM, and after
+  // at most 5 seconds SIGKILL). Blocks.
   absl::Status Stop(bool remove_pods);
 
   void StreamLogs(const std::string& pod_namespace, const std::string& pod_name,
@@ -57,20 +58,20 @@ class Node final : public client::NodeApi {
 
  private:
   struct Pod {
-    api::ObjectPtr object;                  // Null: the API does not have it any more.
+    api::ObjectPtr object;  // Null: the API does not have it any more.
     runtime::Runtime* runtime = nullptr;
     std::optional<runtime::PodState> state;
     PodMemory memory;
     std::string ip;
-    bool busy = false;                      // An action is under way.
-    bool dirty = false;                     // Something changed meanwhile.
-    bool writing = false;                   // A status is under way.
-    bool removed = false;                   // Nothing of it is left here.
+    bool busy = false;     // An action is under way.
+    bool dirty = false;    // Something changed meanwhile.
+    bool writing = false;  // A status is under way.
+    bool removed = false;  // Nothing of it is left here.
     Executor::TimerId wake = 0;
     std::map<std::string, bool> ready;
     std::map<std::string, bool> started;
     std::map<std::string, std::unique_ptr<Prober>> probers;
-    std::map<std::string, int> seen_ends;   // Attempt whose end was counted.
+    std::map<std::string, int> seen_ends;  // Attempt whose end was counted.
   };
   using PodPtr = std::shared_ptr<Pod>;
 
@@ -113,13 +114,13 @@ class Node final : public client::NodeApi {
   client::EventRecorder events_;
   client::Informer pods_informer_;
   client::Informer node_informer_;
-  std::map<std::string, PodPtr> pods_;       // By uid.
+  std::map<std::string, PodPtr> pods_;                         // By uid.
   std::map<std::string, std::vector<LogFollower>> followers_;  // By pod uid.
   Executor::TimerId lease_timer_ = 0;
   bool running_ = false;
   bool found_ = false;
-  int actions_ = 0;                          // On the pool now.
-  std::function<void()> idle_;               // Called when actions_ is 0 and the node is stopping.
+  int actions_ = 0;             // On the pool now.
+  std::function<void()> idle_;  // Called when actions_ is 0 and the node is stopping.
   const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

@@ -74,8 +74,8 @@ void DescribeMachine(const NodeOptions& options, absl::Time now, corev1::Node* n
     (*list)["pods"] = api::Quantity::FromInt(options.max_pods).ToProto();
   }
   status->clear_addresses();
-  for (const auto& [type, address] : {std::pair("InternalIP", options.host_ip),
-                                      std::pair("Hostname", options.name)}) {
+  for (const auto& [type, address] :
+       {std::pair("InternalIP", options.host_ip), std::pair("Hostname", options.name)}) {
     corev1::NodeAddress* added = status->add_addresses();
     added->set_type(type);
     added->set_address(address);
@@ -135,27 +135,27 @@ void Node::ReportNode(const api::ObjectPtr& current) {
 void Node::RenewLease() {
   if (!running_) return;
   lease_timer_ = loop_->PostAfter(kRenewEvery, [this] { RenewLease(); });
-  client_->Get(
-      api::ResourceOf<coordinationv1::Lease>(), "kube-node-lease", options_.name, loop_,
-      [this, alive = alive_](absl::StatusOr<api::ObjectPtr> found) {
-        if (!*alive || !running_) return;
-        const absl::Time now = loop_->clock().Now();
-        std::unique_ptr<coordinationv1::Lease> lease;
-        if (found.ok()) {
-          lease = (*found)->CopyAs<coordinationv1::Lease>();
-        } else {
-          lease = std::make_unique<coordinationv1::Lease>();
-          lease->mutable_metadata()->set_name(options_.name);
-          lease->mutable_metadata()->set_namespace_("kube-node-lease");
-        }
-        lease->mutable_spec()->set_holder_identity(options_.name);
-        lease->mutable_spec()->set_lease_duration_seconds(kLeaseSeconds);
-        *lease->mutable_spec()->mutable_renew_time() = api::MakeMicroTime(now);
-        std::vector<client::Write> writes;
-        writes.push_back(found.ok() ? client::Write::Update(std::move(lease))
-                                    : client::Write::Create(std::move(lease)));
-        client_->Commit(std::move(writes), loop_, [](absl::StatusOr<client::WriteResult>) {});
-      });
+  client_->Get(api::ResourceOf<coordinationv1::Lease>(), "kube-node-lease", options_.name, loop_,
+               [this, alive = alive_](absl::StatusOr<api::ObjectPtr> found) {
+                 if (!*alive || !running_) return;
+                 const absl::Time now = loop_->clock().Now();
+                 std::unique_ptr<coordinationv1::Lease> lease;
+                 if (found.ok()) {
+                   lease = (*found)->CopyAs<coordinationv1::Lease>();
+                 } else {
+                   lease = std::make_unique<coordinationv1::Lease>();
+                   lease->mutable_metadata()->set_name(options_.name);
+                   lease->mutable_metadata()->set_namespace_("kube-node-lease");
+                 }
+                 lease->mutable_spec()->set_holder_identity(options_.name);
+                 lease->mutable_spec()->set_lease_duration_seconds(kLeaseSeconds);
+                 *lease->mutable_spec()->mutable_renew_time() = api::MakeMicroTime(now);
+                 std::vector<client::Write> writes;
+                 writes.push_back(found.ok() ? client::Write::Update(std::move(lease))
+                                             : client::Write::Create(std::move(lease)));
+                 client_->Commit(std::move(writes), loop_,
+                                 [](absl::StatusOr<client::WriteResult>) {});
+               });
 }
 
 }  // namespace skiff::node

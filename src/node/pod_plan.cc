@@ -44,8 +44,8 @@ PodPlan PlanTermination(const corev1::Pod& pod, const std::optional<runtime::Pod
   return plan;
 }
 
-// What to do about one container; nothing if it runs, waits or is over. `blocked`: what comes after it must
-// wait.
+// What to do about one container; nothing if it runs, waits or is over. `blocked`: what comes after
+// it must wait.
 std::optional<PodPlan> PlanContainer(const corev1::Pod& pod, const corev1::Container& container,
                                      bool init, const std::optional<runtime::PodState>& state,
                                      const PodMemory& memory, absl::Time now, absl::Time* wake_at) {
@@ -149,7 +149,8 @@ PodPlan PlanPod(const corev1::Pod& pod, const std::optional<runtime::PodState>& 
   bool failed = false;
   if (DeadlineExceeded(pod, now) || IsFinished(pod, state, memory, &failed) ||
       pod.status().phase() == "Failed" || pod.status().phase() == "Succeeded") {
-    // Over: what still runs (sidecars, or all of it past its deadline) is stopped; the records stay.
+    // Over: what still runs (sidecars, or all of it past its deadline) is stopped; the records
+    // stay.
     if (AnyRunning(state)) plan = PlanTermination(pod, state, memory, now);
     return plan;
   }
@@ -169,8 +170,8 @@ PodPlan PlanPod(const corev1::Pod& pod, const std::optional<runtime::PodState>& 
     const auto end = EndOf(container.name(), state, memory);
     const bool done = end && end->exit_code == 0;
     const ContainerState* found = FindContainer(state, container.name());
-    const bool up = IsSidecar(container, true) && found != nullptr &&
-                    found->phase == ContainerPhase::kRunning;
+    const bool up =
+        IsSidecar(container, true) && found != nullptr && found->phase == ContainerPhase::kRunning;
     if (!done && !up) return plan;  // One after the other.
   }
   for (const corev1::Container& container : pod.spec().containers()) {

@@ -1,5 +1,6 @@
-// What the node should do next for a pod, given what the API wants of it and what the runtime has of it.
-// Pure: the same inputs give the same plan, and a plan that was carried out leads to the next.
+// What the node should do next for a pod, given what the API wants of it and what the runtime has
+// of it. Pure: the same inputs give the same plan, and a plan that was carried out leads to the
+// next.
 #pragma once
 
 #include <map>
@@ -17,8 +18,9 @@ namespace skiff::node {
 // A container that could not be started, or that waits to be tried again.
 struct StartFailure {
   int attempt = 0;
-  bool terminal = false;     // It counts as an end with exit code 128 (StartError); else it is retried.
-  std::string reason;        // "ErrImagePull", "CreateContainerConfigError", "StartError"
+  bool terminal =
+      false;           // It counts as an end with exit code 128 (StartError); else it is retried.
+  std::string reason;  // "ErrImagePull", "CreateContainerConfigError", "StartError"
   std::string message;
   absl::Time at;
   int count = 1;
@@ -30,18 +32,18 @@ struct PodMemory {
   std::map<std::string, int> crashes;            // Ends in a row, for the back-off.
   std::optional<absl::Time> term_sent;           // SIGTERM went out.
   bool kill_sent = false;
-  std::set<std::string> unhealthy;               // Containers to be stopped for a failed liveness probe.
+  std::set<std::string> unhealthy;  // Containers to be stopped for a failed liveness probe.
 };
 
 struct PodPlan {
   enum class Action {
     kNone,
     kStartSandbox,
-    kStartContainer,   // `container`, `attempt`
-    kTerminate,        // SIGTERM to what runs
-    kKill,             // SIGKILL to what runs
-    kStopContainer,    // `container` is unhealthy: kill it
-    kRemove,           // the sandbox goes, and then the pod's object
+    kStartContainer,  // `container`, `attempt`
+    kTerminate,       // SIGTERM to what runs
+    kKill,            // SIGKILL to what runs
+    kStopContainer,   // `container` is unhealthy: kill it
+    kRemove,          // the sandbox goes, and then the pod's object
   };
   Action action = Action::kNone;
   std::string container;
@@ -54,16 +56,16 @@ struct PodPlan {
 PodPlan PlanPod(const corev1::Pod& pod, const std::optional<runtime::PodState>& state,
                 const PodMemory& memory, absl::Time now);
 
-// The pause before the next start of a container that has ended `crashes` times: 10 s, doubling, at most 5
-// minutes; none before the first restart.
+// The pause before the next start of a container that has ended `crashes` times: 10 s, doubling, at
+// most 5 minutes; none before the first restart.
 absl::Duration CrashBackoff(int crashes);
 
 // The state of a container, or null if it was never started.
 const runtime::ContainerState* FindContainer(const std::optional<runtime::PodState>& state,
                                              const std::string& name);
 
-// The end of the latest attempt, whether the container ran or could not start; nothing while it runs or
-// waits.
+// The end of the latest attempt, whether the container ran or could not start; nothing while it
+// runs or waits.
 struct ContainerEnd {
   int attempt = 0;
   int exit_code = 0;

@@ -26,7 +26,8 @@ std::string Expand(const std::string& text,
     } else if (text[i + 1] == '$') {
       out += '$';
       ++i;
-    } else if (const size_t end = text.find(')', i); text[i + 1] == '(' && end != std::string::npos) {
+    } else if (const size_t end = text.find(')', i);
+               text[i + 1] == '(' && end != std::string::npos) {
       const std::string name = text.substr(i + 2, end - i - 2);
       const auto it = std::find_if(env.rbegin(), env.rend(),
                                    [&](const auto& variable) { return variable.first == name; });
@@ -94,8 +95,7 @@ absl::StatusOr<std::optional<std::string>> KeyOf(const References& references,
     if (const auto found = data.find(key); found != data.end()) return std::optional(found->second);
   }
   if (optional) return std::optional<std::string>();
-  return absl::NotFoundError(
-      absl::StrCat("couldn't find key ", key, " in ", word, " ", name));
+  return absl::NotFoundError(absl::StrCat("couldn't find key ", key, " in ", word, " ", name));
 }
 
 std::map<std::string, std::string> AllOf(const api::Object& object) {
@@ -121,8 +121,7 @@ absl::StatusOr<std::vector<std::pair<std::string, std::string>>> Environment(
                                     : source.secret_ref().local_object_reference().name();
     const bool optional =
         config ? source.config_map_ref().optional() : source.secret_ref().optional();
-    const auto it =
-        references.find(absl::StrCat(config ? "configmaps/" : "secrets/", name));
+    const auto it = references.find(absl::StrCat(config ? "configmaps/" : "secrets/", name));
     if (it == references.end() || it->second == nullptr) {
       if (optional) continue;
       return absl::NotFoundError(
@@ -143,20 +142,19 @@ absl::StatusOr<std::vector<std::pair<std::string, std::string>>> Environment(
     } else if (from.has_resource_field_ref()) {
       const std::string& resource = from.resource_field_ref().resource();
       const bool limit = absl::StartsWith(resource, "limits.");
-      const auto& list =
-          limit ? container.resources().limits() : container.resources().requests();
+      const auto& list = limit ? container.resources().limits() : container.resources().requests();
       const std::string name = resource.substr(resource.find('.') + 1);
       env.emplace_back(variable.name(), absl::StrCat(Amount(list, name, false)));
     } else {
       const bool config = from.has_config_map_key_ref();
       SKIFF_ASSIGN_OR_RETURN(
           const std::optional<std::string> value,
-          config ? KeyOf(references, "configmaps",
-                         from.config_map_key_ref().local_object_reference().name(),
-                         from.config_map_key_ref().key(), from.config_map_key_ref().optional())
-                 : KeyOf(references, "secrets",
-                         from.secret_key_ref().local_object_reference().name(),
-                         from.secret_key_ref().key(), from.secret_key_ref().optional()));
+          config
+              ? KeyOf(references, "configmaps",
+                      from.config_map_key_ref().local_object_reference().name(),
+                      from.config_map_key_ref().key(), from.config_map_key_ref().optional())
+              : KeyOf(references, "secrets", from.secret_key_ref().local_object_reference().name(),
+                      from.secret_key_ref().key(), from.secret_key_ref().optional()));
       if (value) env.emplace_back(variable.name(), *value);
     }
   }
@@ -204,8 +202,7 @@ absl::StatusOr<Files> Chosen(const Files& all, const Items& items, const std::st
       }
       out[item.path()] = it->second;
     } else if (!optional) {
-      return absl::NotFoundError(
-          absl::StrCat(what, " references non-existent key: ", item.key()));
+      return absl::NotFoundError(absl::StrCat(what, " references non-existent key: ", item.key()));
     }
   }
   return out;
@@ -228,8 +225,8 @@ absl::StatusOr<Files> ReferenceFiles(const References& references, const std::st
   const auto it = references.find(absl::StrCat(kind, "/", name));
   if (it != references.end() && it->second != nullptr) return AllOf(*it->second);
   if (optional) return Files();
-  return absl::NotFoundError(absl::StrCat(kind == "secrets" ? "secret" : "configmap", " \"", name,
-                                          "\" not found"));
+  return absl::NotFoundError(
+      absl::StrCat(kind == "secrets" ? "secret" : "configmap", " \"", name, "\" not found"));
 }
 
 absl::StatusOr<Files> DownwardFiles(const corev1::Pod& pod, const PodPlaces& places,
@@ -273,17 +270,16 @@ absl::StatusOr<std::string> MakeVolume(const corev1::Pod& pod, const corev1::Vol
   mode_t mode = 0644;
   if (source.has_config_map()) {
     const auto& config = source.config_map();
-    SKIFF_ASSIGN_OR_RETURN(const Files all,
-                           ReferenceFiles(references, "configmaps",
-                                          config.local_object_reference().name(),
-                                          config.optional()));
+    SKIFF_ASSIGN_OR_RETURN(
+        const Files all, ReferenceFiles(references, "configmaps",
+                                        config.local_object_reference().name(), config.optional()));
     SKIFF_ASSIGN_OR_RETURN(files, Chosen(all, config.items(), "configmap", config.optional()));
     mode = config.has_default_mode() ? config.default_mode() : 0644;
   } else if (source.has_secret()) {
     const auto& secret = source.secret();
-    SKIFF_ASSIGN_OR_RETURN(const Files all, ReferenceFiles(references, "secrets",
-                                                           secret.secret_name(),
-                                                           secret.optional()));
+    SKIFF_ASSIGN_OR_RETURN(
+        const Files all,
+        ReferenceFiles(references, "secrets", secret.secret_name(), secret.optional()));
     SKIFF_ASSIGN_OR_RETURN(files, Chosen(all, secret.items(), "secret", secret.optional()));
     mode = secret.has_default_mode() ? secret.default_mode() : 0644;
   } else if (source.has_downward_api()) {
@@ -322,8 +318,7 @@ void AddSecurity(const corev1::Pod& pod, const corev1::Container& container,
   out->read_only_root = own.read_only_root_filesystem();
   out->allow_privilege_escalation =
       !own.has_allow_privilege_escalation() || own.allow_privilege_escalation();
-  const auto& profile =
-      own.has_seccomp_profile() ? own.seccomp_profile() : whole.seccomp_profile();
+  const auto& profile = own.has_seccomp_profile() ? own.seccomp_profile() : whole.seccomp_profile();
   out->seccomp_unconfined = profile.type() == "Unconfined";
   for (const std::string& name : own.capabilities().add()) out->add_capabilities.push_back(name);
   for (const std::string& name : own.capabilities().drop()) out->drop_capabilities.push_back(name);
@@ -367,8 +362,8 @@ runtime::PodSpec MakePodSpec(const corev1::Pod& pod, const PodPlaces& places) {
   out.uid = pod.metadata().uid();
   out.name = pod.metadata().name();
   out.name_space = pod.metadata().namespace_();
-  out.hostname = pod.spec().hostname().empty() ? pod.metadata().name().substr(0, 63)
-                                               : pod.spec().hostname();
+  out.hostname =
+      pod.spec().hostname().empty() ? pod.metadata().name().substr(0, 63) : pod.spec().hostname();
   out.host_network = pod.spec().host_network();
   out.host_pid = pod.spec().host_pid();
   out.host_ipc = pod.spec().host_ipc();

@@ -12,15 +12,15 @@
 
 namespace skiff::node {
 
-// What a pod refers to, fetched beforehand: "configmaps/NAME", "secrets/NAME" -> the object; null if it does
-// not exist.
+// What a pod refers to, fetched beforehand: "configmaps/NAME", "secrets/NAME" -> the object; null
+// if it does not exist.
 using References = std::map<std::string, api::ObjectPtr>;
 
 // The names above of everything the pod's volumes and environment need.
 std::vector<std::string> ReferencesOf(const corev1::PodSpec& spec);
 
 struct PodPlaces {
-  std::string volumes_dir;   // Of this pod.
+  std::string volumes_dir;  // Of this pod.
   std::string log_dir;
   std::string node_name;
   std::string pod_ip;

@@ -104,10 +104,10 @@ corev1::ContainerStatus OneStatus(const corev1::Pod& pod, const corev1::Containe
     *out.mutable_last_state()->mutable_terminated() = terminated;
     corev1::ContainerStateWaiting* waiting = out.mutable_state()->mutable_waiting();
     waiting->set_reason("CrashLoopBackOff");
-    waiting->set_message(absl::StrCat(
-        "back-off ", absl::FormatDuration(CrashBackoff(crashes->second)),
-        " restarting failed container=", name, " pod=", pod.metadata().name(), "_",
-        pod.metadata().namespace_(), "(", pod.metadata().uid(), ")"));
+    waiting->set_message(
+        absl::StrCat("back-off ", absl::FormatDuration(CrashBackoff(crashes->second)),
+                     " restarting failed container=", name, " pod=", pod.metadata().name(), "_",
+                     pod.metadata().namespace_(), "(", pod.metadata().uid(), ")"));
   } else {
     *out.mutable_state()->mutable_terminated() = terminated;
   }

@@ -19,8 +19,8 @@ struct StatusInputs {
   absl::Time now;
 };
 
-// The pod's next status; `pod` has the one before it, from which times of transition and earlier ends are
-// kept.
+// The pod's next status; `pod` has the one before it, from which times of transition and earlier
+// ends are kept.
 corev1::PodStatus MakeStatus(const corev1::Pod& pod, const StatusInputs& inputs);
 
 }  // namespace skiff::node

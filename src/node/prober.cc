@@ -46,7 +46,8 @@ absl::StatusOr<UniqueFd> Connect(const std::string& host, int port, int timeout_
   if (connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0) return fd;
   int error = errno;
   if (error == EINPROGRESS) {
-    if (!Await(fd.get(), POLLOUT, timeout_ms)) return absl::DeadlineExceededError(where + ": i/o timeout");
+    if (!Await(fd.get(), POLLOUT, timeout_ms))
+      return absl::DeadlineExceededError(where + ": i/o timeout");
     socklen_t size = sizeof error;
     getsockopt(fd.get(), SOL_SOCKET, SO_ERROR, &error, &size);
   }
@@ -88,8 +89,7 @@ absl::Status HttpGet(const corev1::HTTPGetAction& action, const corev1::Containe
     return absl::UnavailableError("malformed HTTP response");
   }
   if (status >= 200 && status < 400) return absl::OkStatus();
-  return absl::UnavailableError(
-      absl::StrCat("HTTP probe failed with statuscode: ", status));
+  return absl::UnavailableError(absl::StrCat("HTTP probe failed with statuscode: ", status));
 }
 
 }  // namespace
@@ -108,8 +108,8 @@ absl::Status RunProbe(const corev1::Probe& probe, const corev1::Container& conta
   if (handler.has_exec()) {
     const std::vector<std::string> argv(handler.exec().command().begin(),
                                         handler.exec().command().end());
-    SKIFF_ASSIGN_OR_RETURN(const auto result, runtime->Exec(pod_uid, container.name(), argv,
-                                                            absl::Seconds(seconds)));
+    SKIFF_ASSIGN_OR_RETURN(const auto result,
+                           runtime->Exec(pod_uid, container.name(), argv, absl::Seconds(seconds)));
     if (result.exit_code == 0) return absl::OkStatus();
     return absl::UnavailableError(result.output.empty()
                                       ? absl::StrCat("command exited with ", result.exit_code)
@@ -158,8 +158,9 @@ void Prober::OnAnswer(const absl::Status& answer) {
   const bool down = failures_ >= std::max(probe_.failure_threshold(), 1);
   // Until it first succeeds a probe is asked often, so that a server is used as soon as it serves.
   const absl::Duration period = absl::Seconds(std::max(probe_.period_seconds(), 1));
-  Schedule(!healthy_ && !up && failures_ > 0 && failures_ < 10 ? std::min(period, absl::Milliseconds(100) * failures_)
-                                                               : period);
+  Schedule(!healthy_ && !up && failures_ > 0 && failures_ < 10
+               ? std::min(period, absl::Milliseconds(100) * failures_)
+               : period);
   if (up || (down && (healthy_ || failures_ == std::max(probe_.failure_threshold(), 1)))) {
     healthy_ = up;
     opinion_(up, std::string(answer.message()));

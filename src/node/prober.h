@@ -1,5 +1,5 @@
-// One probe of one container, asked again and again (core/v1 Probe). Thresholds turn single answers into
-// an opinion.
+// One probe of one container, asked again and again (core/v1 Probe). Thresholds turn single answers
+// into an opinion.
 //
 // Threads: the loop's; the probe itself runs on the pool.
 #pragma once
@@ -14,8 +14,8 @@
 
 namespace skiff::node {
 
-// Asks once. OK: success. The message of a failure is what kubelet's would be. Blocks at most the probe's
-// time-out.
+// Asks once. OK: success. The message of a failure is what kubelet's would be. Blocks at most the
+// probe's time-out.
 absl::Status RunProbe(const corev1::Probe& probe, const corev1::Container& container,
                       const std::string& pod_ip, runtime::Runtime* runtime,
                       const std::string& pod_uid);
@@ -23,9 +23,8 @@ absl::Status RunProbe(const corev1::Probe& probe, const corev1::Container& conta
 class Prober {
  public:
   // `opinion` is told of every change: whether the probe holds it healthy, and why not.
-  Prober(Executor* loop, WorkPool* pool, corev1::Probe probe,
-         std::function<absl::Status()> ask, bool initially,
-         std::function<void(bool healthy, const std::string& why)> opinion);
+  Prober(Executor* loop, WorkPool* pool, corev1::Probe probe, std::function<absl::Status()> ask,
+         bool initially, std::function<void(bool healthy, const std::string& why)> opinion);
   ~Prober();
 
  private:

@@ -223,8 +223,9 @@ absl::Status Log::Write(rocksdb::WriteBatch* batch) {
   rocksdb::WriteOptions options;
   options.sync = true;
   absl::Status result;
-  // A failed write leaves RocksDB read-only until it is told that the cause is gone; an error of its own
-  // background work, from before there was space again, may yet come in the way of the first attempt.
+  // A failed write leaves RocksDB read-only until it is told that the cause is gone; an error of
+  // its own background work, from before there was space again, may yet come in the way of the
+  // first attempt.
   for (int attempt = 0; attempt < 3; ++attempt) {
     if (failed_) {
       result = FromRocks(db_->Resume(), dir_);

@@ -12,8 +12,8 @@ namespace {
 constexpr absl::string_view kUnschedulableTaint = "node.kubernetes.io/unschedulable";
 
 // core/v1 Toleration: an empty key with Exists tolerates everything; an empty effect, every effect.
-bool Tolerates(const corev1::Toleration& toleration, absl::string_view key,
-               absl::string_view value, absl::string_view effect) {
+bool Tolerates(const corev1::Toleration& toleration, absl::string_view key, absl::string_view value,
+               absl::string_view effect) {
   if (!toleration.effect().empty() && toleration.effect() != effect) return false;
   if (!toleration.key().empty() && toleration.key() != key) return false;
   if (toleration.operator_() == "Exists") return true;
@@ -75,8 +75,8 @@ struct NodeTable::Constraints {
   const corev1::PodSpec* spec = nullptr;
   const PodInfo* info = nullptr;
   bool tolerates_unschedulable = false;
-  std::vector<bool> taint_blocks;     // By taint id: NoSchedule or NoExecute, not tolerated.
-  std::vector<bool> taint_dislikes;   // By taint id: PreferNoSchedule, not tolerated.
+  std::vector<bool> taint_blocks;    // By taint id: NoSchedule or NoExecute, not tolerated.
+  std::vector<bool> taint_dislikes;  // By taint id: PreferNoSchedule, not tolerated.
   std::vector<std::string> taint_reasons;
   struct Request {
     size_t column;
@@ -84,7 +84,7 @@ struct NodeTable::Constraints {
     std::string reason;
   };
   std::vector<Request> requests;
-  std::vector<std::string> missing;   // Requested, but no node has ever had it.
+  std::vector<std::string> missing;  // Requested, but no node has ever had it.
   const std::string too_many_pods = "Too many pods";
   const std::string unschedulable = "node(s) were unschedulable";
   const std::string affinity = "node(s) didn't match Pod's node affinity/selector";
@@ -158,8 +158,8 @@ const std::string* NodeTable::Reject(const Constraints& constraints, NodeRow row
 }
 
 int64_t NodeTable::Score(const Constraints& constraints, NodeRow row) const {
-  // Least allocated (0..100 of cpu and memory, after placing), as NodeResourcesFit does. A pod without
-  // a request counts as a small one, so that such pods spread as well.
+  // Least allocated (0..100 of cpu and memory, after placing), as NodeResourcesFit does. A pod
+  // without a request counts as a small one, so that such pods spread as well.
   static constexpr std::pair<absl::string_view, int64_t> kScored[] = {
       {"cpu", 100}, {"memory", int64_t{200} << 20}};
   int64_t score = 0;

@@ -48,8 +48,8 @@ class NodeTable {
   void RemovePod(NodeRow row, const PodInfo& pod);
 
   // The node for `pod`: of those that pass every filter, the one with the highest score (least
-  // allocated after placing, minus untolerated PreferNoSchedule taints, plus preferred node affinity);
-  // ties are broken by `rng`.
+  // allocated after placing, minus untolerated PreferNoSchedule taints, plus preferred node
+  // affinity); ties are broken by `rng`.
   Placement Place(const corev1::Pod& pod, const PodInfo& info, Rng& rng) const;
 
  private:

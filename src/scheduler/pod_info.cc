@@ -24,8 +24,8 @@ bool HostPort::Conflicts(const HostPort& other) const {
 }
 
 Amounts ToAmounts(
-    const google::protobuf::Map<std::string,
-                                ::k8s::io::apimachinery::pkg::api::resource::Quantity>& list) {
+    const google::protobuf::Map<std::string, ::k8s::io::apimachinery::pkg::api::resource::Quantity>&
+        list) {
   Amounts out;
   for (const auto& [name, written] : list) {
     const auto quantity = api::Quantity::Parse(written.string());

@@ -30,11 +30,14 @@ struct PodInfo {
   int32_t priority = 0;
 };
 
-// Requests: the larger of the sum over containers (and restartable init containers) and of each init
-// container with what runs beside it, plus overhead; pod-level requests where given (KEP-753, KEP-2837).
+// Requests: the larger of the sum over containers (and restartable init containers) and of each
+// init container with what runs beside it, plus overhead; pod-level requests where given (KEP-753,
+// KEP-2837).
 PodInfo MakePodInfo(const corev1::Pod& pod);
 
 // Amounts of a ResourceList. Quantities that do not parse count as zero: validation refused them.
-Amounts ToAmounts(const google::protobuf::Map<std::string, ::k8s::io::apimachinery::pkg::api::resource::Quantity>& list);
+Amounts ToAmounts(
+    const google::protobuf::Map<std::string, ::k8s::io::apimachinery::pkg::api::resource::Quantity>&
+        list);
 
 }  // namespace skiff::scheduler

@@ -9,8 +9,8 @@
 namespace skiff::scheduler {
 namespace {
 
-// One transaction holds at most this many bindings, so that a burst neither waits for a giant commit nor
-// pays an fsync for each.
+// One transaction holds at most this many bindings, so that a burst neither waits for a giant
+// commit nor pays an fsync for each.
 constexpr size_t kBatch = 256;
 constexpr absl::string_view kSchedulerName = "default-scheduler";
 
@@ -238,8 +238,7 @@ void Scheduler::Pass() {
     const std::string key = std::get<2>(*queue_.begin());
     queue_.erase(queue_.begin());
     Pod& pod = pods_.at(key);
-    const Placement placement =
-        table_.Place(pod.object->As<corev1::Pod>(), pod.info, loop_->rng());
+    const Placement placement = table_.Place(pod.object->As<corev1::Pod>(), pod.info, loop_->rng());
     if (!placement.row) {
       unschedulable_.insert(key);
       ReportUnschedulable(pod, placement.Message(table_.size()));
@@ -260,13 +259,13 @@ void Scheduler::Bind(std::vector<std::string> keys) {
     writes.push_back(BindingOf(*pod.object, pod.node));
   }
   ++in_flight_;
-  client_->Commit(std::move(writes), loop_,
-                  [this, alive = alive_, keys = std::move(keys)](
-                      absl::StatusOr<client::WriteResult> result) {
-                    if (!*alive) return;
-                    --in_flight_;
-                    OnBound(keys, result.status());
-                  });
+  client_->Commit(
+      std::move(writes), loop_,
+      [this, alive = alive_, keys = std::move(keys)](absl::StatusOr<client::WriteResult> result) {
+        if (!*alive) return;
+        --in_flight_;
+        OnBound(keys, result.status());
+      });
 }
 
 void Scheduler::OnBound(const std::vector<std::string>& keys, absl::Status status) {
@@ -312,14 +311,14 @@ void Scheduler::ReportUnschedulable(Pod& pod, const std::string& message) {
   std::vector<client::Write> writes;
   writes.push_back(client::Write::Update(std::move(changed), "status"));
   ++in_flight_;
-  client_->Commit(std::move(writes), loop_,
-                  [this, alive = alive_, key = pod.info.key](
-                      absl::StatusOr<client::WriteResult> result) {
-                    if (!*alive) return;
-                    --in_flight_;
-                    // Lost to a newer state of the pod: said again with the next attempt.
-                    if (!result.ok() && pods_.contains(key)) pods_.at(key).why_not.clear();
-                  });
+  client_->Commit(
+      std::move(writes), loop_,
+      [this, alive = alive_, key = pod.info.key](absl::StatusOr<client::WriteResult> result) {
+        if (!*alive) return;
+        --in_flight_;
+        // Lost to a newer state of the pod: said again with the next attempt.
+        if (!result.ok() && pods_.contains(key)) pods_.at(key).why_not.clear();
+      });
 }
 
 }  // namespace skiff::scheduler

@@ -1,5 +1,5 @@
-// Binds pods to nodes: watches both, keeps the node table, places what is pending in order of priority
-// and age, and commits bindings in batches.
+// Binds pods to nodes: watches both, keeps the node table, places what is pending in order of
+// priority and age, and commits bindings in batches.
 //
 // Threads: Start and Stop from any thread but the loop's; everything else happens on the loop.
 #pragma once
@@ -42,10 +42,10 @@ class Scheduler {
   struct Pod {
     api::ObjectPtr object;
     PodInfo info;
-    std::string node;       // Accounted to it; empty: to none.
-    bool assumed = false;   // Placed here, the binding not yet seen in the watch.
-    uint64_t order = 0;     // Of its first sight.
-    std::string why_not;    // The last reason it could not be placed.
+    std::string node;      // Accounted to it; empty: to none.
+    bool assumed = false;  // Placed here, the binding not yet seen in the watch.
+    uint64_t order = 0;    // Of its first sight.
+    std::string why_not;   // The last reason it could not be placed.
   };
   using QueueKey = std::tuple<int32_t, uint64_t, std::string>;  // -priority, order, pod key
 

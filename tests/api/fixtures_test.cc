@@ -1,5 +1,5 @@
-// Every fixture goes JSON -> message -> protobuf -> message -> JSON and through YAML with nothing lost,
-// and its protobuf bytes are the fixture's.
+// Every fixture goes JSON -> message -> protobuf -> message -> JSON and through YAML with nothing
+// lost, and its protobuf bytes are the fixture's.
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>

@@ -317,22 +317,19 @@ TEST_CASE("ConfigMapsAndSecretsAreBoundedAndMayFreeze") {
 }
 
 TEST_CASE("TheClustersOwnKindsAreChecked") {
-  CHECK(
-      Created(FromJson<corev1::Node>(
-          R"({"metadata": {"name": "n"},
+  CHECK(Created(FromJson<corev1::Node>(
+            R"({"metadata": {"name": "n"},
               "spec": {"taints": [{"key": "a", "effect": "Maybe"}]}})")) ==
-      "spec.taints[0].effect: Unsupported value: \"Maybe\": supported values: \"NoExecute\", "
-      "\"NoSchedule\", \"PreferNoSchedule\"");
-  CHECK(
-      Created(FromJson<coordinationv1::Lease>(
-          R"({"metadata": {"name": "l", "namespace": "n"},
+        "spec.taints[0].effect: Unsupported value: \"Maybe\": supported values: \"NoExecute\", "
+        "\"NoSchedule\", \"PreferNoSchedule\"");
+  CHECK(Created(FromJson<coordinationv1::Lease>(
+            R"({"metadata": {"name": "l", "namespace": "n"},
               "spec": {"leaseDurationSeconds": 0}})")) ==
-      "spec.leaseDurationSeconds: Invalid value: 0: must be greater than 0");
-  CHECK(
-      Created(FromJson<corev1::Event>(
-          R"({"metadata": {"name": "e", "namespace": "n"},
+        "spec.leaseDurationSeconds: Invalid value: 0: must be greater than 0");
+  CHECK(Created(FromJson<corev1::Event>(
+            R"({"metadata": {"name": "e", "namespace": "n"},
               "involvedObject": {"namespace": "m"}})")) ==
-      "involvedObject.namespace: Invalid value: \"m\": does not match event.namespace");
+        "involvedObject.namespace: Invalid value: \"m\": does not match event.namespace");
   const auto runtime =
       FromJson<nodev1::RuntimeClass>(R"({"metadata": {"name": "r"}, "handler": "linux"})");
   CHECK(Created(runtime) == "");

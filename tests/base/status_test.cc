@@ -1,7 +1,7 @@
 #include "base/status.h"
 
-#include <cerrno>
 #include <catch2/catch.hpp>
+#include <cerrno>
 
 namespace skiff {
 namespace {

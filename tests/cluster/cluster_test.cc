@@ -32,7 +32,8 @@ std::string JobManifest(const std::string& name, int exit_code, int backoff_limi
                       R"("},"spec":{"backoffLimit":)", backoff_limit,
                       R"(,"template":{"metadata":{"annotations":{
                         "fake.skiff.dev/run-seconds":"0","fake.skiff.dev/output":"hello",
-                        "fake.skiff.dev/exit-code":")", exit_code,
+                        "fake.skiff.dev/exit-code":")",
+                      exit_code,
                       R"("}},"spec":{"restartPolicy":"Never",
                         "containers":[{"name":"work","image":"x"}]}}}})");
 }
@@ -89,8 +90,11 @@ TEST_CASE("ARollingUpdateReplacesEveryPod") {
   std::string next = kDeployment;
   next.replace(next.find("web:v1"), 6, "web:v2");
   REQUIRE(cluster->Apply(next).ok());
-  REQUIRE(cluster->Wait(web, R"(jsonpath={.metadata.annotations.deployment\.kubernetes\.io/revision}=2)",
-                        absl::Seconds(30)).ok());
+  REQUIRE(cluster
+              ->Wait(web,
+                     R"(jsonpath={.metadata.annotations.deployment\.kubernetes\.io/revision}=2)",
+                     absl::Seconds(30))
+              .ok());
   REQUIRE(cluster->Wait(web, "jsonpath={.status.observedGeneration}=2", absl::Seconds(30)).ok());
   const absl::Status rolled =
       cluster->Wait(web, "jsonpath={.status.updatedReplicas}=3", absl::Seconds(30));
@@ -133,7 +137,8 @@ TEST_CASE("LogsAreReadFromAnOffset") {
 
 TEST_CASE("AWatchBeginsWithWhatIsThere") {
   const auto cluster = OpenFake(0);
-  REQUIRE(cluster->Create(R"({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a"}})").ok());
+  REQUIRE(
+      cluster->Create(R"({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a"}})").ok());
   std::mutex mutex;
   std::condition_variable changed;
   std::vector<WatchEvent::Type> seen;
@@ -152,7 +157,8 @@ TEST_CASE("AWatchBeginsWithWhatIsThere") {
       return changed.wait_for(lock, std::chrono::seconds(20), [&] { return seen.size() >= count; });
     };
     REQUIRE(wait_for(1));
-    REQUIRE(cluster->Apply("{apiVersion: v1, kind: ConfigMap, metadata: {name: a}, data: {x: z}}").ok());
+    REQUIRE(cluster->Apply("{apiVersion: v1, kind: ConfigMap, metadata: {name: a}, data: {x: z}}")
+                .ok());
     REQUIRE(wait_for(2));
     REQUIRE(cluster->Delete({"cm", "default", "a"}).ok());
     REQUIRE(wait_for(3));
@@ -172,7 +178,8 @@ TEST_CASE("BadInputIsRefusedByName") {
   expect("a: [", "line");
   expect("kind: Pod", "apiVersion");
   expect("{apiVersion: v1, kind: Podd, metadata: {name: x}}", "Podd");
-  expect("{apiVersion: v1, kind: ConfigMap, metadata: {name: x}, dta: {}}", "unknown field \"dta\"");
+  expect("{apiVersion: v1, kind: ConfigMap, metadata: {name: x}, dta: {}}",
+         "unknown field \"dta\"");
   expect("{apiVersion: v1, kind: ConfigMap, metadata: {name: X_Y}}", "metadata.name");
   expect("{apiVersion: v1, kind: ConfigMap, metadata: {name: x, namespace: nowhere}}", "nowhere");
   CHECK(absl::IsNotFound(cluster->Get({"widgets", "default", "x"}).status()));

@@ -46,13 +46,17 @@ TEST_CASE("ConditionsAreReadAsKubectlReadsThem") {
       R"({"metadata":{"generation":2,"labels":{"a.b/c":"d"}},"status":{"observedGeneration":2,
           "phase":"Running","conditions":[{"type":"Ready","status":"True"}],"list":[{"x":1}]}})");
   const std::vector<std::pair<const char*, bool>> cases = {
-      {"condition=Ready", true},          {"condition=ready=true", true},
-      {"condition=Ready=False", false},   {"condition=Other", false},
+      {"condition=Ready", true},
+      {"condition=ready=true", true},
+      {"condition=Ready=False", false},
+      {"condition=Other", false},
       {"jsonpath={.status.phase}=Running", true},
       {"jsonpath={.status.phase}=Pending", false},
       {"jsonpath={.status.list[0].x}=1", true},
-      {"jsonpath={.status.none}", false}, {"jsonpath={.status.phase}", true},
-      {"jsonpath={.metadata.labels.a\\.b/c}=d", true}, {"delete", false}};
+      {"jsonpath={.status.none}", false},
+      {"jsonpath={.status.phase}", true},
+      {"jsonpath={.metadata.labels.a\\.b/c}=d", true},
+      {"delete", false}};
   for (const auto& [text, holds] : cases) {
     INFO(text);
     const auto condition = WaitCondition::Parse(text);

@@ -1,5 +1,5 @@
-// Tables: objects in, plan out; and what must hold for every controller: a plan that was carried out leaves
-// nothing to plan.
+// Tables: objects in, plan out; and what must hold for every controller: a plan that was carried
+// out leaves nothing to plan.
 #include <catch2/catch.hpp>
 
 #include "absl/strings/str_cat.h"
@@ -83,16 +83,17 @@ TEST_CASE("AReplicaSetMakesWhatIsMissing") {
 
 TEST_CASE("AReplicaSetDoesNotCountWhatIsFinished") {
   const api::ObjectPtr set = ReplicaSet(1);
-  CHECK(Count(ReconcileReplicaSet({set, {Pod("a", set, "Failed")}, kNow}), Verb::kCreate, "Pod") == 1);
+  CHECK(Count(ReconcileReplicaSet({set, {Pod("a", set, "Failed")}, kNow}), Verb::kCreate, "Pod") ==
+        1);
 }
 
 TEST_CASE("AReplicaSetRemovesTheLeastUsefulFirst") {
   const api::ObjectPtr set = ReplicaSet(1);
-  const Plan plan = ReconcileReplicaSet({set,
-                                         {Pod("ready", set, "Running", true),
-                                          Pod("unready", set, "Running"),
-                                          Pod("unassigned", set, "Pending", false, "")},
-                                         kNow});
+  const Plan plan =
+      ReconcileReplicaSet({set,
+                           {Pod("ready", set, "Running", true), Pod("unready", set, "Running"),
+                            Pod("unassigned", set, "Pending", false, "")},
+                           kNow});
   REQUIRE(Count(plan, Verb::kDelete, "Pod") == 2);
   CHECK(plan.writes[0].name == "unassigned");
   CHECK(plan.writes[1].name == "unready");
@@ -121,8 +122,8 @@ api::ObjectPtr Deployment(int replicas, const std::string& image) {
 
 // A replica set as the plan made it, with so many pods available.
 api::ObjectPtr Made(const client::Write& write, int available) {
-  auto set = std::make_unique<appsv1::ReplicaSet>(
-      static_cast<const appsv1::ReplicaSet&>(*write.object));
+  auto set =
+      std::make_unique<appsv1::ReplicaSet>(static_cast<const appsv1::ReplicaSet&>(*write.object));
   set->mutable_metadata()->set_uid("uid-" + set->metadata().name());
   set->mutable_metadata()->set_resource_version("1");
   set->mutable_status()->set_replicas(set->spec().replicas());
@@ -170,10 +171,10 @@ TEST_CASE("ARollingUpdateStaysWithinItsBounds") {
         }
         INFO(old_replicas << " old, " << fresh << " new, " << fresh_available << " available -> "
                           << old_after << " old, " << new_after << " new");
-        CHECK(old_after + new_after <= wanted + 1);            // maxSurge 25%
+        CHECK(old_after + new_after <= wanted + 1);  // maxSurge 25%
         const int before = old_replicas + fresh_available;
         const int after = old_after + std::min(fresh_available, new_after);
-        CHECK(after >= std::min(before, wanted - 1));          // maxUnavailable 25%
+        CHECK(after >= std::min(before, wanted - 1));  // maxUnavailable 25%
       }
     }
   }
@@ -197,7 +198,8 @@ api::ObjectPtr Job(int completions, int parallelism, int backoff_limit) {
   return Stored(std::move(job));
 }
 
-api::ObjectPtr JobPod(const std::string& name, const api::ObjectPtr& job, const std::string& phase) {
+api::ObjectPtr JobPod(const std::string& name, const api::ObjectPtr& job,
+                      const std::string& phase) {
   auto pod = Pod(name, job, phase)->CopyAs<corev1::Pod>();
   pod->mutable_metadata()->add_finalizers("batch.kubernetes.io/job-tracking");
   return Stored(std::move(pod));
@@ -309,11 +311,13 @@ TEST_CASE("ASilentNodeIsMarkedThenTaintedThenEmptied") {
   CHECK(alive.writes.empty());
   CHECK(alive.wake_at == kNow + absl::Seconds(40));
 
-  const Plan silent = ReconcileNode({NodeHeard(kNow - absl::Seconds(41), "True"), nullptr, {}, kNow});
+  const Plan silent =
+      ReconcileNode({NodeHeard(kNow - absl::Seconds(41), "True"), nullptr, {}, kNow});
   REQUIRE(silent.writes.size() == 1);
   CHECK(silent.writes[0].subresource == "status");
 
-  const Plan taint = ReconcileNode({NodeHeard(kNow - absl::Seconds(41), "Unknown"), nullptr, {}, kNow});
+  const Plan taint =
+      ReconcileNode({NodeHeard(kNow - absl::Seconds(41), "Unknown"), nullptr, {}, kNow});
   REQUIRE(taint.writes.size() == 1);
   const auto& tainted = static_cast<const corev1::Node&>(*taint.writes[0].object);
   CHECK(tainted.spec().taints_size() == 2);

@@ -54,7 +54,8 @@ std::string Tar(const std::vector<Entry>& entries) {
 std::string Config(const std::vector<std::string>& layers, absl::string_view diff_id = "") {
   std::vector<std::string> ids;
   for (const std::string& layer : layers) {
-    ids.push_back(absl::StrCat("\"", diff_id.empty() ? DigestOf(layer) : std::string(diff_id), "\""));
+    ids.push_back(
+        absl::StrCat("\"", diff_id.empty() ? DigestOf(layer) : std::string(diff_id), "\""));
   }
   return absl::StrCat(
       R"({"config":{"Entrypoint":["/bin/sh"],"Cmd":["-c","true"],"Env":["A=b=c"],"WorkingDir":"/srv",)",
@@ -70,9 +71,9 @@ std::string DockerArchive(const std::vector<std::string>& layers, std::string co
     entries.push_back({absl::StrCat(i, "/layer.tar"), layers[i]});
   }
   entries.push_back({"config.json", config});
-  entries.push_back({"manifest.json",
-                     absl::StrCat(R"([{"Config":"config.json","RepoTags":["web:v1"],"Layers":[)",
-                                  absl::StrJoin(names, ","), "]}]")});
+  entries.push_back(
+      {"manifest.json", absl::StrCat(R"([{"Config":"config.json","RepoTags":["web:v1"],"Layers":[)",
+                                     absl::StrJoin(names, ","), "]}]")});
   return Tar(entries);
 }
 
@@ -129,7 +130,8 @@ TEST_CASE("ReferencesAreNormalisedAsDockerDoes") {
 TEST_CASE("ADockerArchiveIsLoadedAndFoundAfterReopening") {
   const Scratch scratch;
   const std::string archive = scratch.Write(
-      "web.tar", DockerArchive({Tar({{"etc/", ""}, {"etc/motd", "one"}}), Tar({{"bin/sh", "#!"}})}));
+      "web.tar",
+      DockerArchive({Tar({{"etc/", ""}, {"etc/motd", "one"}}), Tar({{"bin/sh", "#!"}})}));
   {
     const auto loaded = scratch.Open()->Load(archive);
     REQUIRE(loaded.ok());
@@ -164,9 +166,10 @@ TEST_CASE("AnOciLayoutDirectoryIsLoadedAndItsDigestsAreChecked") {
   scratch.Write(blob(layer), layer);
   scratch.Write(blob(config), config);
   scratch.Write(blob(manifest), manifest);
-  scratch.Write("oci/index.json",
-                absl::StrCat(R"({"manifests":[{"digest":")", DigestOf(manifest),
-                             R"(","annotations":{"org.opencontainers.image.ref.name":"app:1"}}]})"));
+  scratch.Write(
+      "oci/index.json",
+      absl::StrCat(R"({"manifests":[{"digest":")", DigestOf(manifest),
+                   R"(","annotations":{"org.opencontainers.image.ref.name":"app:1"}}]})"));
   const auto store = scratch.Open();
   REQUIRE(store->Load(scratch.Path("oci")).ok());
   REQUIRE(store->Find("app:1").ok());
@@ -210,8 +213,8 @@ TEST_CASE("NoEntryLeavesTheRoot") {
   SECTION("through a symbolic link") {
     const std::string outside = scratch.Path("outside");
     fs::create_directories(outside);
-    const auto loaded = store->Load(scratch.Write(
-        "x.tar", DockerArchive({Tar({{"link", "", outside}, {"link/evil", "x"}})})));
+    const auto loaded = store->Load(
+        scratch.Write("x.tar", DockerArchive({Tar({{"link", "", outside}, {"link/evil", "x"}})})));
     CHECK(fs::is_empty(outside));
   }
   SECTION("by a layer's digest") {

@@ -67,8 +67,11 @@ TEST_CASE("AnUnknownResourceIsNowhere") {
   World world;
   world.table.SetNode(MakeNode("n", "4"));
   corev1::Pod pod = MakePod("a");
-  (*pod.mutable_spec()->mutable_containers(0)->mutable_resources()->mutable_requests())
-      ["example.com/gpu"].set_string("1");
+  (*pod.mutable_spec()
+        ->mutable_containers(0)
+        ->mutable_resources()
+        ->mutable_requests())["example.com/gpu"]
+      .set_string("1");
   CHECK(world.NodeFor(pod) == "0/1 nodes are available: 1 Insufficient example.com/gpu.");
 }
 
@@ -128,8 +131,7 @@ TEST_CASE("ACordonedNodeTakesNoPod") {
   corev1::Node node = MakeNode("n", "4");
   node.mutable_spec()->set_unschedulable(true);
   world.table.SetNode(node);
-  CHECK(world.NodeFor(MakePod("a")) ==
-        "0/1 nodes are available: 1 node(s) were unschedulable.");
+  CHECK(world.NodeFor(MakePod("a")) == "0/1 nodes are available: 1 node(s) were unschedulable.");
 }
 
 TEST_CASE("SelectorsAndAffinityChooseByLabels") {
@@ -148,8 +150,8 @@ TEST_CASE("SelectorsAndAffinityChooseByLabels") {
         "0/2 nodes are available: 2 node(s) didn't match Pod's node affinity/selector.");
 
   const std::vector<std::tuple<std::string, std::string, std::string, std::string>> cases = {
-      {"disk", "In", "ssd", "ssd"},          {"disk", "NotIn", "ssd", "plain"},
-      {"disk", "Exists", "", "ssd"},         {"disk", "DoesNotExist", "", "plain"},
+      {"disk", "In", "ssd", "ssd"},  {"disk", "NotIn", "ssd", "plain"},
+      {"disk", "Exists", "", "ssd"}, {"disk", "DoesNotExist", "", "plain"},
       {"cores", "Gt", "4", "ssd"},
   };
   for (const auto& [key, op, value, want] : cases) {

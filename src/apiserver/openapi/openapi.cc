@@ -40,8 +40,8 @@ class Schemas {
     Add(meta, nullptr);
     all_[absl::StrCat(NameOf(item), "List")] = absl::StrCat(
         "{\"type\":\"object\",\"required\":[\"items\"],\"properties\":{", kTypeMeta,
-        ",\"metadata\":", Ref(meta), ",\"items\":{\"type\":\"array\",\"items\":", Ref(item),
-        "}},", Gvk(resource, "List"), "}");
+        ",\"metadata\":", Ref(meta), ",\"items\":{\"type\":\"array\",\"items\":", Ref(item), "}},",
+        Gvk(resource, "List"), "}");
   }
 
   std::string Json() const {
@@ -71,9 +71,9 @@ class Schemas {
     std::string properties = plan.facts->has_type_meta() ? kTypeMeta : "";
     std::vector<std::string> required;
     Properties(plan, &properties, &required);
-    std::string out = absl::StrCat("{\"type\":\"object\",\"description\":",
-                                   JsonString(Words(plan.descriptor->name())),
-                                   ",\"properties\":{", properties, "}");
+    std::string out = absl::StrCat(
+        "{\"type\":\"object\",\"description\":", JsonString(Words(plan.descriptor->name())),
+        ",\"properties\":{", properties, "}");
     if (!required.empty()) {
       absl::StrAppend(&out, ",\"required\":[", absl::StrJoin(required, ","), "]");
     }
@@ -98,12 +98,12 @@ class Schemas {
     const FieldFacts& facts = *field.facts;
     std::string extra;
     if (!facts.patch_strategy().empty()) {
-      absl::StrAppend(&extra, ",\"x-kubernetes-patch-strategy\":",
-                      JsonString(facts.patch_strategy()));
+      absl::StrAppend(&extra,
+                      ",\"x-kubernetes-patch-strategy\":", JsonString(facts.patch_strategy()));
     }
     if (!facts.patch_merge_key().empty()) {
-      absl::StrAppend(&extra, ",\"x-kubernetes-patch-merge-key\":",
-                      JsonString(facts.patch_merge_key()));
+      absl::StrAppend(&extra,
+                      ",\"x-kubernetes-patch-merge-key\":", JsonString(facts.patch_merge_key()));
     }
     if (!facts.list_type().empty()) {
       absl::StrAppend(&extra, ",\"x-kubernetes-list-type\":", JsonString(facts.list_type()));
@@ -178,7 +178,7 @@ class Schemas {
       const bool word = upper && i > 0 && !absl::ascii_isupper(name[i - 1]);
       if (word) out += ' ';
       const bool acronym = upper && i + 1 < name.size() && absl::ascii_isupper(name[i + 1]);
-      out += i == 0 ? absl::ascii_toupper(name[i])
+      out += i == 0             ? absl::ascii_toupper(name[i])
              : word && !acronym ? absl::ascii_tolower(name[i])
                                 : name[i];
     }
@@ -191,9 +191,8 @@ class Schemas {
 };
 
 std::string GroupVersionPath(const api::ResourceInfo& resource) {
-  return resource.group.empty()
-             ? absl::StrCat("api/", resource.version)
-             : absl::StrCat("apis/", resource.group, "/", resource.version);
+  return resource.group.empty() ? absl::StrCat("api/", resource.version)
+                                : absl::StrCat("apis/", resource.group, "/", resource.version);
 }
 
 std::string Parameter(absl::string_view name, absl::string_view type, bool v3) {
@@ -227,9 +226,9 @@ std::string Operation(const api::ResourceInfo& resource, absl::string_view actio
 }
 
 void AddPaths(const api::ResourceInfo& resource, bool v3, std::vector<std::string>* out) {
-  const std::string base = absl::StrCat("/", GroupVersionPath(resource), "/",
-                                        resource.namespaced ? "namespaces/{namespace}/" : "",
-                                        resource.resource);
+  const std::string base =
+      absl::StrCat("/", GroupVersionPath(resource), "/",
+                   resource.namespaced ? "namespaces/{namespace}/" : "", resource.resource);
   out->push_back(absl::StrCat("\"", base, "\":{\"get\":", Operation(resource, "list", v3),
                               ",\"post\":", Operation(resource, "post", v3), "}"));
   out->push_back(absl::StrCat("\"", base, "/{name}\":{\"get\":", Operation(resource, "get", v3),

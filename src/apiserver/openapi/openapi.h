@@ -1,5 +1,6 @@
 // The schema of everything served, as OpenAPI documents: what clients validate with, and what
-// `kubectl explain` reads. Made from the plans of the messages (api/schema.h), when first asked for.
+// `kubectl explain` reads. Made from the plans of the messages (api/schema.h), when first asked
+// for.
 //
 // Threads: one at a time.
 #pragma once

@@ -42,8 +42,7 @@ void WriteLog(const PodSpec& pod, const ContainerSpec& container, absl::string_v
   mkdir(pod.log_dir.c_str(), 0755);
   mkdir(dir.c_str(), 0755);
   std::ofstream file(absl::StrCat(dir, "/", container.attempt, ".log"));
-  const std::string stamp =
-      absl::FormatTime("%Y-%m-%d%ET%H:%M:%E9SZ", now, absl::UTCTimeZone());
+  const std::string stamp = absl::FormatTime("%Y-%m-%d%ET%H:%M:%E9SZ", now, absl::UTCTimeZone());
   if (output.empty()) return;
   for (const absl::string_view line : absl::StrSplit(output, '\n')) {
     file << stamp << " stdout F " << std::string(line) << "\n";
@@ -126,13 +125,14 @@ absl::StatusOr<ContainerState> FakeRuntime::StartContainer(const std::string& po
     int exit_code = 0;
     if (!absl::SimpleAtoi(Script(pod.spec, "exit-code", spec.name), &exit_code)) exit_code = 0;
     const bool oom = Script(pod.spec, "oom", spec.name) == "true";
-    pod.timers[spec.name] = executor_->PostAfter(
-        absl::Seconds(std::max(seconds, 0.0)),
-        [executor = executor_, shared = shared_, pod_uid, container = spec.name,
-         attempt = spec.attempt, exit_code, oom] {
-          End(shared, executor, pod_uid, container, oom ? 137 : exit_code, oom ? SIGKILL : 0, oom, attempt)
-              .IgnoreError();
-        });
+    pod.timers[spec.name] =
+        executor_->PostAfter(absl::Seconds(std::max(seconds, 0.0)),
+                             [executor = executor_, shared = shared_, pod_uid,
+                              container = spec.name, attempt = spec.attempt, exit_code, oom] {
+                               End(shared, executor, pod_uid, container, oom ? 137 : exit_code,
+                                   oom ? SIGKILL : 0, oom, attempt)
+                                   .IgnoreError();
+                             });
   }
   return *state;
 }

@@ -1,6 +1,6 @@
-// Simulated pods: everything the node agent sees of a runtime and nothing of the kernel. A container
-// does what its pod's annotations say, in the executor's time, so a simulated cluster of a thousand
-// nodes is exact and fast.
+// Simulated pods: everything the node agent sees of a runtime and nothing of the kernel. A
+// container does what its pod's annotations say, in the executor's time, so a simulated cluster of
+// a thousand nodes is exact and fast.
 //
 // Annotations (a container's own, `<key>.<container>`, goes before the pod's):
 //   fake.skiff.dev/run-seconds    how long a container runs before it ends; without it, for ever

@@ -45,8 +45,8 @@ std::string Sha256::Finish() {
   unsigned char raw[EVP_MAX_MD_SIZE];
   unsigned int size = 0;
   SKIFF_CHECK(EVP_DigestFinal_ex(context_, raw, &size) == 1);
-  return absl::StrCat("sha256:", absl::BytesToHexString(absl::string_view(
-                                     reinterpret_cast<const char*>(raw), size)));
+  return absl::StrCat("sha256:", absl::BytesToHexString(
+                                     absl::string_view(reinterpret_cast<const char*>(raw), size)));
 }
 
 bool IsSha256Digest(absl::string_view digest) {
@@ -68,8 +68,8 @@ absl::StatusOr<std::string> DigestOfFile(const std::string& path) {
 
 absl::StatusOr<std::string> ReadWholeFile(const std::string& path) {
   std::string out;
-  SKIFF_RETURN_IF_ERROR(ReadChunks(
-      path, [&](absl::string_view chunk) { out.append(chunk.data(), chunk.size()); }));
+  SKIFF_RETURN_IF_ERROR(
+      ReadChunks(path, [&](absl::string_view chunk) { out.append(chunk.data(), chunk.size()); }));
   return out;
 }
 

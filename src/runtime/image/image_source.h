@@ -1,5 +1,5 @@
-// What an image file says it holds: the manifests of a `docker save` archive or of an OCI layout (as a
-// directory or a tar of one), each as a config and its layers, as files that can be read.
+// What an image file says it holds: the manifests of a `docker save` archive or of an OCI layout
+// (as a directory or a tar of one), each as a config and its layers, as files that can be read.
 #pragma once
 
 #include <string>
@@ -18,8 +18,8 @@ struct ImageManifest {
 };
 
 // Reads `path`. A tar is unpacked into the existing, empty directory `staging` (regular files only,
-// under names of our own, so nothing of it can leave that directory). kInvalidArgument, naming what is
-// missing or broken; of an image for several platforms, the one for this machine is taken.
+// under names of our own, so nothing of it can leave that directory). kInvalidArgument, naming what
+// is missing or broken; of an image for several platforms, the one for this machine is taken.
 absl::StatusOr<std::vector<ImageManifest>> ReadImageSource(const std::string& path,
                                                            const std::string& staging);
 

@@ -124,8 +124,8 @@ absl::Status ImageStore::AddLayer(const std::string& tar_path, const std::string
   const absl::Cleanup clean = [&] { RemoveTree(temporary); };
   SKIFF_ASSIGN_OR_RETURN(const UnpackedLayer layer, UnpackLayer(tar_path, temporary));
   if (layer.diff_id != diff_id) {
-    return absl::InvalidArgumentError(absl::StrCat("a layer has the content ", layer.diff_id,
-                                                   " where its image says ", diff_id));
+    return absl::InvalidArgumentError(
+        absl::StrCat("a layer has the content ", layer.diff_id, " where its image says ", diff_id));
   }
   SKIFF_RETURN_IF_ERROR(
       WriteFile(absl::StrCat(final_dir, ".size"), absl::StrCat(layer.size_bytes)));
@@ -158,8 +158,8 @@ absl::StatusOr<Image> ImageStore::LoadOne(const ImageManifest& manifest) {
   for (size_t i = 0; i < diff_ids.size(); ++i) {
     // It becomes a path: an image must not choose which.
     if (!IsSha256Digest(diff_ids[i])) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("its config names a layer \"", diff_ids[i], "\", which is no sha256 digest"));
+      return absl::InvalidArgumentError(absl::StrCat("its config names a layer \"", diff_ids[i],
+                                                     "\", which is no sha256 digest"));
     }
     if (!manifest.layer_digests.empty()) {
       SKIFF_ASSIGN_OR_RETURN(const std::string digest, DigestOfFile(manifest.layer_paths[i]));
@@ -258,7 +258,8 @@ absl::StatusOr<Image> ImageStore::Find(absl::string_view reference) const {
   SKIFF_ASSIGN_OR_RETURN(const std::string normal, NormalizeReference(reference));
   const auto it = index_.find(normal);
   if (it == index_.end()) {
-    return absl::NotFoundError(absl::StrCat("image \"", reference, "\" is not present on this node"));
+    return absl::NotFoundError(
+        absl::StrCat("image \"", reference, "\" is not present on this node"));
   }
   return ReadImage(it->second);
 }
@@ -284,7 +285,8 @@ absl::Status ImageStore::Remove(absl::string_view reference) {
     SKIFF_ASSIGN_OR_RETURN(name, NormalizeReference(reference));
   }
   if (index_.erase(name) == 0) {
-    return absl::NotFoundError(absl::StrCat("image \"", reference, "\" is not present on this node"));
+    return absl::NotFoundError(
+        absl::StrCat("image \"", reference, "\" is not present on this node"));
   }
   SKIFF_RETURN_IF_ERROR(WriteIndex());
   DeleteUnused();

@@ -37,8 +37,8 @@ struct Inflater {
 
   static la_ssize_t Read(archive* reader, void* self, const void** out) {
     auto* inflater = static_cast<Inflater*>(self);
-    const la_ssize_t n = archive_read_data(inflater->raw.get(), inflater->buffer.data(),
-                                           inflater->buffer.size());
+    const la_ssize_t n =
+        archive_read_data(inflater->raw.get(), inflater->buffer.data(), inflater->buffer.size());
     if (n < 0) {
       archive_set_error(reader, EIO, "%s", archive_error_string(inflater->raw.get()));
       return -1;
@@ -93,8 +93,8 @@ class Unpacker {
     open_how how{};
     how.flags = flags | O_CLOEXEC;
     how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
-    const int fd = static_cast<int>(syscall(SYS_openat2, root_.get(),
-                                            path.empty() ? "." : path.c_str(), &how, sizeof how));
+    const int fd = static_cast<int>(
+        syscall(SYS_openat2, root_.get(), path.empty() ? "." : path.c_str(), &how, sizeof how));
     if (fd < 0) return ErrnoStatus(errno, path);
     return UniqueFd(fd);
   }
@@ -105,9 +105,8 @@ class Unpacker {
     if (found.ok() || !absl::IsNotFound(found.status())) return found;
     const size_t slash = path.rfind('/');
     const std::string leaf = slash == std::string::npos ? path : path.substr(slash + 1);
-    SKIFF_ASSIGN_OR_RETURN(
-        const UniqueFd parent,
-        OpenDirectory(slash == std::string::npos ? "" : path.substr(0, slash)));
+    SKIFF_ASSIGN_OR_RETURN(const UniqueFd parent,
+                           OpenDirectory(slash == std::string::npos ? "" : path.substr(0, slash)));
     if (mkdirat(parent.get(), leaf.c_str(), 0755) != 0) return ErrnoStatus(errno, path);
     return OpenIn(path, O_DIRECTORY | O_RDONLY);
   }
