@@ -1,7 +1,7 @@
 #!/bin/sh
-# The main job: sets up and builds Skiff on Debian 12, starts a cluster, runs a Deployment and a Job in
-# real containers, breaks and heals them, and removes everything. Prints what happened and how long
-# each step took. Needs root (namespaces, cgroups, links). Safe to repeat.
+# The main job: sets up and builds Skiff on Debian 12, starts a cluster, runs a Deployment and a Job
+# in real containers, breaks and heals them, and removes everything. Prints what happened and how
+# long each step took. Needs root (namespaces, cgroups, links). Safe to repeat.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -64,7 +64,10 @@ eventually() {
   exit 1
 }
 
-addresses() { "$kubectl" get pods -l app=web -o wide --no-headers | awk '$3 == "Running" { print $(NF - 3) }'; }
+addresses() {
+  "$kubectl" get pods -l app=web -o wide --no-headers |
+    awk '$3 == "Running" { print $(NF - 3) }'
+}
 answers() { for ip in $(addresses); do curl -sf --max-time 2 "http://$ip:8080/"; done; }
 three_answer() { [ "$(answers | grep -c "^$1 from")" = 3 ] && [ "$(addresses | wc -l)" = 3 ]; }
 restarted() { "$kubectl" get pods -l app=web --no-headers | awk '{ n += $4 } END { exit n < 1 }'; }

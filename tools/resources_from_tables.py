@@ -44,7 +44,8 @@ def main(tables):
                 subs.append(f'{{"{sub}", "{fact["kind"]}", "{kind_group}", "{kind_version}", '
                             f'{strings(fact["verbs"])}}}')
             served_group = "" if group == "core" else group
-            print(f'{{"{served_group}", "{version}", "{name}", "{row["kind"].lower()}", "{row["kind"]}",')
+            kind = row["kind"]
+            print(f'{{"{served_group}", "{version}", "{name}", "{kind.lower()}", "{kind}",')
             print(f'  {"true" if row["namespaced"] == "y" else "false"}, {strings(row["verbs"])},')
             print(f'  {strings(row["short_names"])}, {strings(row["categories"])},')
             print("  Subresources({" + ", ".join(subs) + "}),")

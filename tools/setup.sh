@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs what building and testing Skiff needs on Debian 12, if anything is missing, and configures
-# and builds it in build/. Safe to repeat.
+# Installs what building and testing Skiff needs on Debian 12, if anything is missing, and
+# configures and builds it in build/. Safe to repeat.
 #
 #   sh tools/setup.sh [TARGET...]     builds the targets (default: all)
 set -eu
@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 packages="g++ cmake ninja-build ccache mold pkg-config git ca-certificates python3 python3-yaml
   libabsl-dev libprotobuf-dev protobuf-compiler librocksdb-dev libuv1-dev libnl-3-dev
   libnl-route-3-dev libseccomp-dev libboost-dev libssl-dev libsimdjson-dev libyaml-dev
-  libarchive-dev libcurl4-openssl-dev libspdlog-dev libcli11-dev
+  libarchive-dev libcurl4-openssl-dev libspdlog-dev libcli11-dev clang-format
   prometheus-cpp-dev catch2 busybox-static crun etcd-server etcd-client iproute2 curl"
 
 missing=""

@@ -20,7 +20,6 @@
 #include "cluster/kind_name.h"
 #include "cluster/three_way.h"
 #include "cluster/wait_condition.h"
-#include "runtime/image/image_store.h"
 #include "skiff/cluster.h"
 
 namespace skiff::cli {
@@ -213,12 +212,6 @@ absl::StatusOr<std::string> PodOf(ApiClient& client, const Common& common,
   return Text(list.Find("items")->items()[0].Find("metadata")->Find("name"));
 }
 
-std::string DataDir(const std::string& given) {
-  if (!given.empty()) return given;
-  const char* env = std::getenv("SKIFF_DATA_DIR");
-  return env != nullptr ? env : "/var/lib/skiff";
-}
-
 }  // namespace
 
 absl::Status Get(const Common& common, const GetOptions& options) {
@@ -395,33 +388,6 @@ absl::Status Run(const Common& common, const RunOptions& options) {
       client.Call("POST", PathOf(api::ResourceOf<corev1::Pod>(), common.name_space, ""), json)
           .status());
   std::cout << "pod/" << options.name << " created\n";
-  return absl::OkStatus();
-}
-
-absl::Status ImageLoad(const std::string& data_dir, const std::string& file) {
-  SKIFF_ASSIGN_OR_RETURN(const auto store,
-                         runtime::ImageStore::Open(DataDir(data_dir) + "/images"));
-  SKIFF_ASSIGN_OR_RETURN(const std::vector<runtime::Image> loaded, store->Load(file));
-  for (const runtime::Image& image : loaded) {
-    for (const std::string& reference : image.references) {
-      std::cout << "loaded " << reference << " (" << image.id.substr(0, 19) << ", "
-                << image.layer_dirs.size() << " layers, " << image.size_bytes / 1024 << " KiB)\n";
-    }
-  }
-  return absl::OkStatus();
-}
-
-absl::Status ImageList(const std::string& data_dir) {
-  SKIFF_ASSIGN_OR_RETURN(const auto store,
-                         runtime::ImageStore::Open(DataDir(data_dir) + "/images"));
-  std::cout << std::left << std::setw(50) << "IMAGE" << std::setw(16) << "ID"
-            << "SIZE\n";
-  for (const runtime::Image& image : store->List()) {
-    for (const std::string& reference : image.references) {
-      std::cout << std::left << std::setw(50) << reference << std::setw(16)
-                << image.id.substr(7, 12) << image.size_bytes / 1024 << " KiB\n";
-    }
-  }
   return absl::OkStatus();
 }
 

@@ -15,108 +15,124 @@ int Report(const absl::Status& status) {
   return 1;
 }
 
+// Options that outlive the parsing: a command runs from its callback, while main() is parsing.
+struct Arguments {
+  Common common;
+  skiff::cli::DevOptions dev;
+  skiff::cli::GetOptions get;
+  skiff::cli::LogsOptions logs;
+  skiff::cli::RunOptions run;
+  std::vector<std::string> files;
+  std::vector<std::string> what;
+  std::string condition;
+  std::string timeout = "30s";
+  std::string data_dir;
+  std::string file;
+  int result = 0;
+};
+
+// Adds a command that talks to a running cluster.
+CLI::App* AddClient(CLI::App& app, Arguments& args, const char* name, const char* help) {
+  CLI::App* command = app.add_subcommand(name, help);
+  command->add_option("--kubeconfig", args.common.kubeconfig, "The cluster to talk to");
+  command->add_option("-n,--namespace", args.common.name_space, "The namespace (default)");
+  return command;
+}
+
+void AddDev(CLI::App& app, Arguments& args) {
+  CLI::App* dev = app.add_subcommand("dev", "Run a cluster in the foreground");
+  dev->add_option("--nodes", args.dev.nodes, "Nodes; 0: the control plane only");
+  dev->add_option("--data-dir", args.dev.data_dir, "Where everything is kept; none: in memory");
+  dev->add_option("--listen", args.dev.listen, "HOST:PORT of the API; port 0 takes a free one");
+  dev->add_option("--kubeconfig", args.dev.kubeconfig, "Where to write the kubeconfig");
+  dev->add_option("--runtime", args.dev.runtime, "linux, process or fake: for pods that name none");
+  dev->add_flag("-v,--verbose", args.dev.verbose, "Say more on standard error");
+  dev->callback([&args] { args.result = Report(skiff::cli::Dev(args.dev)); });
+}
+
+void AddObjects(CLI::App& app, Arguments& args) {
+  CLI::App* apply = AddClient(app, args, "apply", "Create or change what a manifest says");
+  apply->add_option("-f,--filename", args.files, "YAML or JSON; - for standard input")->required();
+  apply->callback([&args] { args.result = Report(skiff::cli::Apply(args.common, args.files)); });
+
+  CLI::App* get = AddClient(app, args, "get", "Show objects: get pods, get pod/web-1 -o yaml");
+  get->add_option("what", args.get.what, "KIND [NAME…] or KIND/NAME…")->required();
+  get->add_option("-o,--output", args.get.output, "wide, json, yaml or name");
+  get->add_option("-l,--selector", args.get.selector, "Labels: app=web");
+  get->add_flag("-A,--all-namespaces", args.get.all_namespaces, "Of every namespace");
+  get->add_flag("--no-headers", args.get.no_headers, "Without the first line");
+  get->add_flag("-w,--watch", args.get.watch, "Then go on with every change, in JSON");
+  get->callback([&args] { args.result = Report(skiff::cli::Get(args.common, args.get)); });
+
+  CLI::App* del = AddClient(app, args, "delete", "Delete objects");
+  del->add_option("what", args.what, "KIND NAME… or KIND/NAME…");
+  del->add_option("-f,--filename", args.files, "What a manifest names");
+  del->callback(
+      [&args] { args.result = Report(skiff::cli::Delete(args.common, args.files, args.what)); });
+
+  CLI::App* wait = AddClient(app, args, "wait", "Wait until an object is as asked");
+  wait->add_option("what", args.what, "KIND/NAME…")->required();
+  wait->add_option("--for", args.condition, "condition=NAME, delete, or jsonpath={PATH}=VALUE")
+      ->required();
+  wait->add_option("--timeout", args.timeout, "How long at most, in seconds: 30s");
+  wait->callback([&args] {
+    const int seconds = std::max(1, std::atoi(args.timeout.c_str()));
+    args.result = Report(skiff::cli::Wait(args.common, args.what, args.condition, seconds));
+  });
+}
+
+void AddPods(CLI::App& app, Arguments& args) {
+  CLI::App* logs = AddClient(app, args, "logs", "Print a container's output");
+  logs->add_option("what", args.logs.what, "POD, or job/NAME")->required();
+  logs->add_option("-c,--container", args.logs.container, "Which one, where there are several");
+  logs->add_flag("-f,--follow", args.logs.follow, "Go on as it grows");
+  logs->add_flag("-p,--previous", args.logs.previous, "Of the run before");
+  logs->add_option("--tail", args.logs.tail, "Only the last so many lines");
+  logs->callback([&args] { args.result = Report(skiff::cli::Logs(args.common, args.logs)); });
+
+  CLI::App* run = AddClient(app, args, "run", "Run one pod: run hello --image web:v1 -- CMD");
+  run->add_option("name", args.run.name, "Its name")->required();
+  run->add_option("--image", args.run.image, "What it runs");
+  run->add_option("--restart", args.run.restart, "Always, OnFailure or Never");
+  run->add_option("--runtime-class", args.run.runtime_class, "linux, process or fake");
+  run->add_option("command", args.run.command, "After --: the command instead of the image's");
+  run->callback([&args] { args.result = Report(skiff::cli::Run(args.common, args.run)); });
+}
+
+void AddImages(CLI::App& app, Arguments& args) {
+  const char* const help = "The cluster's; $SKIFF_DATA_DIR or /var/lib/skiff if none";
+  CLI::App* image = app.add_subcommand("image", "Images on this machine's nodes");
+  image->require_subcommand(1);
+  CLI::App* load = image->add_subcommand("load", "Load an OCI layout or a docker save archive");
+  load->add_option("--data-dir", args.data_dir, help);
+  load->add_option("file", args.file, "The archive or directory")->required();
+  load->callback(
+      [&args] { args.result = Report(skiff::cli::ImageLoad(args.data_dir, args.file)); });
+  CLI::App* list = image->add_subcommand("list", "What is there");
+  list->add_option("--data-dir", args.data_dir, help);
+  list->callback([&args] { args.result = Report(skiff::cli::ImageList(args.data_dir)); });
+}
+
+void AddHost(CLI::App& app, Arguments& args) {
+  app.add_subcommand("check", "What this host's kernel and rights allow")->callback([&args] {
+    args.result = Report(skiff::cli::Check());
+  });
+  app.add_subcommand("version", "Print the version")->callback([] {
+    std::cout << "skiff " << SKIFF_VERSION << " (Kubernetes v1.35 API)\n";
+  });
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   CLI::App app{"Skiff: Kubernetes as a library, and this program around it."};
   app.require_subcommand(1);
-  int result = 0;
-  Common common;
-  const auto with_common = [&](CLI::App* command) {
-    command->add_option("--kubeconfig", common.kubeconfig, "The cluster to talk to");
-    command->add_option("-n,--namespace", common.name_space, "The namespace (default)");
-  };
-
-  skiff::cli::DevOptions dev;
-  CLI::App* dev_command = app.add_subcommand("dev", "Run a cluster in the foreground");
-  dev_command->add_option("--nodes", dev.nodes, "Nodes; 0: the control plane only");
-  dev_command->add_option("--data-dir", dev.data_dir, "Where everything is kept; none: in memory");
-  dev_command->add_option("--listen", dev.listen, "HOST:PORT of the API; port 0 takes a free one");
-  dev_command->add_option("--kubeconfig", dev.kubeconfig, "Where to write the kubeconfig");
-  dev_command->add_option("--runtime", dev.runtime,
-                          "linux, process or fake: for pods that name none");
-  dev_command->add_flag("-v,--verbose", dev.verbose, "Say more on standard error");
-  dev_command->callback([&] { result = Report(skiff::cli::Dev(dev)); });
-
-  std::vector<std::string> files;
-  CLI::App* apply = app.add_subcommand("apply", "Create or change what a manifest says");
-  with_common(apply);
-  apply->add_option("-f,--filename", files, "YAML or JSON; - for standard input")->required();
-  apply->callback([&] { result = Report(skiff::cli::Apply(common, files)); });
-
-  skiff::cli::GetOptions get;
-  CLI::App* get_command =
-      app.add_subcommand("get", "Show objects: get pods, get pod/web-1 -o yaml");
-  with_common(get_command);
-  get_command->add_option("what", get.what, "KIND [NAME…] or KIND/NAME…")->required();
-  get_command->add_option("-o,--output", get.output, "wide, json, yaml or name");
-  get_command->add_option("-l,--selector", get.selector, "Labels: app=web");
-  get_command->add_flag("-A,--all-namespaces", get.all_namespaces, "Of every namespace");
-  get_command->add_flag("--no-headers", get.no_headers, "Without the first line");
-  get_command->add_flag("-w,--watch", get.watch, "Then go on with every change, in JSON");
-  get_command->callback([&] { result = Report(skiff::cli::Get(common, get)); });
-
-  std::vector<std::string> what;
-  CLI::App* del = app.add_subcommand("delete", "Delete objects");
-  with_common(del);
-  del->add_option("what", what, "KIND NAME… or KIND/NAME…");
-  del->add_option("-f,--filename", files, "What a manifest names");
-  del->callback([&] { result = Report(skiff::cli::Delete(common, files, what)); });
-
-  skiff::cli::LogsOptions logs;
-  CLI::App* logs_command = app.add_subcommand("logs", "Print a container's output");
-  with_common(logs_command);
-  logs_command->add_option("what", logs.what, "POD, or job/NAME")->required();
-  logs_command->add_option("-c,--container", logs.container, "Which one, where there are several");
-  logs_command->add_flag("-f,--follow", logs.follow, "Go on as it grows");
-  logs_command->add_flag("-p,--previous", logs.previous, "Of the run before");
-  logs_command->add_option("--tail", logs.tail, "Only the last so many lines");
-  logs_command->callback([&] { result = Report(skiff::cli::Logs(common, logs)); });
-
-  std::string condition;
-  std::string timeout = "30s";
-  CLI::App* wait = app.add_subcommand("wait", "Wait until an object is as asked");
-  with_common(wait);
-  wait->add_option("what", what, "KIND/NAME…")->required();
-  wait->add_option("--for", condition, "condition=NAME, delete, or jsonpath={PATH}=VALUE")
-      ->required();
-  wait->add_option("--timeout", timeout, "How long at most, in seconds: 30s");
-  wait->callback([&] {
-    result =
-        Report(skiff::cli::Wait(common, what, condition, std::max(1, std::atoi(timeout.c_str()))));
-  });
-
-  skiff::cli::RunOptions run;
-  CLI::App* run_command = app.add_subcommand("run", "Run one pod: run hello --image web:v1 -- CMD");
-  with_common(run_command);
-  run_command->add_option("name", run.name, "Its name")->required();
-  run_command->add_option("--image", run.image, "What it runs");
-  run_command->add_option("--restart", run.restart, "Always, OnFailure or Never");
-  run_command->add_option("--runtime-class", run.runtime_class, "linux, process or fake");
-  run_command->add_option("command", run.command, "After --: the command instead of the image's");
-  run_command->callback([&] { result = Report(skiff::cli::Run(common, run)); });
-
-  std::string data_dir;
-  std::string file;
-  CLI::App* image = app.add_subcommand("image", "Images on this machine's nodes");
-  image->require_subcommand(1);
-  CLI::App* load = image->add_subcommand("load", "Load an OCI layout or a docker save archive");
-  load->add_option("--data-dir", data_dir,
-                   "The cluster's; $SKIFF_DATA_DIR or /var/lib/skiff if none");
-  load->add_option("file", file, "The archive or directory")->required();
-  load->callback([&] { result = Report(skiff::cli::ImageLoad(data_dir, file)); });
-  CLI::App* list = image->add_subcommand("list", "What is there");
-  list->add_option("--data-dir", data_dir,
-                   "The cluster's; $SKIFF_DATA_DIR or /var/lib/skiff if none");
-  list->callback([&] { result = Report(skiff::cli::ImageList(data_dir)); });
-
-  app.add_subcommand("check", "What this host's kernel and rights allow")->callback([&] {
-    result = Report(skiff::cli::Check());
-  });
-  app.add_subcommand("version", "Print the version")->callback([] {
-    std::cout << "skiff " << SKIFF_VERSION << " (Kubernetes v1.35 API)\n";
-  });
-
+  Arguments args;
+  AddDev(app, args);
+  AddObjects(app, args);
+  AddPods(app, args);
+  AddImages(app, args);
+  AddHost(app, args);
   CLI11_PARSE(app, argc, argv);
-  return result;
+  return args.result;
 }

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "base/status.h"
+#include "cluster/images.h"
 
 namespace skiff::cluster {
 namespace {
@@ -73,7 +74,7 @@ absl::StatusOr<std::unique_ptr<LocalNodes>> LocalNodes::Start(const LocalNodesOp
                                                               std::shared_ptr<LogSink> sink,
                                                               Metrics* metrics) {
   std::unique_ptr<LocalNodes> out(new LocalNodes());
-  SKIFF_ASSIGN_OR_RETURN(out->images_, runtime::ImageStore::Open(options.home + "/images"));
+  SKIFF_ASSIGN_OR_RETURN(out->images_, OpenImages(options.home));
   out->loop_ = std::make_unique<UvExecutor>("skiff-node");
   if (options.count > 0 && options.runtime != RuntimeKind::kFake) {
     SKIFF_ASSIGN_OR_RETURN(out->pod_network_, ChoosePodNetwork(options.home));

@@ -57,9 +57,10 @@ std::string Config(const std::vector<std::string>& layers, absl::string_view dif
     ids.push_back(
         absl::StrCat("\"", diff_id.empty() ? DigestOf(layer) : std::string(diff_id), "\""));
   }
-  return absl::StrCat(
-      R"({"config":{"Entrypoint":["/bin/sh"],"Cmd":["-c","true"],"Env":["A=b=c"],"WorkingDir":"/srv",)",
-      R"("User":"7:8"},"rootfs":{"type":"layers","diff_ids":[)", absl::StrJoin(ids, ","), "]}}");
+  return absl::StrCat(R"({"config":{"Entrypoint":["/bin/sh"],"Cmd":["-c","true"],"Env":["A=b=c"],)",
+                      R"("WorkingDir":"/srv",)"
+                      R"("User":"7:8"},"rootfs":{"type":"layers","diff_ids":[)",
+                      absl::StrJoin(ids, ","), "]}}");
 }
 
 std::string DockerArchive(const std::vector<std::string>& layers, std::string config = "") {
