@@ -1,10 +1,14 @@
-# skiff_room(NAME DEPS ...): one static library from every .cc and .c file of this folder (and of the
-# sub-folders named with DIRS), as target skiff_NAME.
+# skiff_room(NAME DEPS ...): one static library from every .cc and .c file of this folder (and of
+# the sub-folders named with DIRS), as target skiff_NAME.
 set(SKIFF_WARNINGS -Wall -Wextra -Werror -Wno-missing-field-initializers)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-  # With optimisation GCC 12 sees overflows in std::string that are not there (GCC bugs 105329, 105651).
-  list(APPEND SKIFF_WARNINGS $<$<CONFIG:Release>:-Wno-restrict> $<$<CONFIG:Release>:-Wno-array-bounds>
-    $<$<CONFIG:Release>:-Wno-stringop-overflow> $<$<CONFIG:Release>:-Wno-stringop-overread>)
+  # With optimisation GCC 12 sees overflows in std::string that are not there (GCC bugs 105329,
+  # 105651); with sanitizers it no longer sees what is initialised (GCC manual, -Wmaybe-uninitialized).
+  set(optimised $<OR:$<CONFIG:Release>,$<BOOL:${SKIFF_SANITIZE}>>)
+  foreach(warning restrict array-bounds stringop-overflow stringop-overread)
+    list(APPEND SKIFF_WARNINGS $<${optimised}:-Wno-${warning}>)
+  endforeach()
+  list(APPEND SKIFF_WARNINGS $<$<BOOL:${SKIFF_SANITIZE}>:-Wno-maybe-uninitialized>)
 endif()
 
 function(skiff_room name)

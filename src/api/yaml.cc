@@ -3,9 +3,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
+#include <cmath>
 #include <cstdlib>
 #include <optional>
-#include <regex>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
@@ -54,6 +55,31 @@ bool IsFalse(absl::string_view text) {
   return OneOf(text, {"false", "False", "FALSE", "n", "N", "no", "No", "NO", "off", "Off", "OFF"});
 }
 
+size_t SkipDigits(absl::string_view text, size_t at) {
+  while (at < text.size() && absl::ascii_isdigit(text[at])) ++at;
+  return at;
+}
+
+// [-+]? ( .digits | digits [. digits?] ) ( [eE] [-+]? digits )?, as YAML 1.1's core has it.
+bool IsFloat(absl::string_view text) {
+  size_t at = !text.empty() && (text[0] == '-' || text[0] == '+') ? 1 : 0;
+  const size_t whole = SkipDigits(text, at);
+  size_t end = whole;
+  if (end < text.size() && text[end] == '.') {
+    end = SkipDigits(text, end + 1);
+    if (whole == at && end == whole + 1) return false;
+  } else if (whole == at) {
+    return false;
+  }
+  if (end < text.size() && (text[end] == 'e' || text[end] == 'E')) {
+    at = end + 1;
+    if (at < text.size() && (text[at] == '-' || text[at] == '+')) ++at;
+    end = SkipDigits(text, at);
+    if (end == at) return false;
+  }
+  return end == text.size();
+}
+
 // The JSON number that a plain scalar means, or nothing: decimal, 0x, 0o, 0b and the old 0-octal.
 std::optional<std::string> Number(absl::string_view written) {
   if (written.empty() ||
@@ -84,13 +110,15 @@ std::optional<std::string> Number(absl::string_view written) {
   if (end != nullptr && *end == '\0' && errno == 0) {
     return absl::StrCat(negative && magnitude != 0 ? "-" : "", magnitude);
   }
-  static const std::regex* const kFloat =
-      new std::regex(R"(^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$)");
   double number = 0;
-  if (plain.size() > 64 || !std::regex_match(plain, *kFloat) || !absl::SimpleAtod(plain, &number)) {
+  if (!IsFloat(plain) || !absl::SimpleAtod(plain, &number) || !std::isfinite(number)) {
     return std::nullopt;
   }
-  return absl::StrFormat("%.17g", number);
+  // The shortest text that means this number: 0.1 is to stay 0.1, as a quantity above all.
+  char shortest[64];
+  const std::to_chars_result written_to =
+      std::to_chars(std::begin(shortest), std::end(shortest), number);
+  return std::string(shortest, written_to.ptr);
 }
 
 class Converter {
