@@ -5,8 +5,10 @@
 // Threads: any, one at a time per bridge; calls block on the kernel for a moment.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "absl/base/thread_annotations.h"
@@ -15,6 +17,8 @@
 #include "absl/synchronization/mutex.h"
 
 namespace skiff::network {
+
+class Netlink;
 
 struct BridgeOptions {
   std::string name;       // At most 10 characters: the link's own; pods' host ends begin with it.
@@ -30,16 +34,21 @@ struct PodAddress {
 
 class Bridge {
  public:
-  // Makes the link, brings it up with its address, and lets the host forward. kFailedPrecondition:
-  // the kernel has no bridges, or no right to make one.
+  // Makes the link, brings it up with its address, and lets the host forward what comes from it.
+  // kInvalidArgument: no such subnet; kAlreadyExists: another link has the name;
+  // kFailedPrecondition: the kernel has no bridges; kPermissionDenied: no right to make one.
   static absl::StatusOr<std::unique_ptr<Bridge>> Open(BridgeOptions options);
 
-  // Gives the pod of that head an address. The same again if it has one. kResourceExhausted: the
-  // subnet is full.
+  // Gives the pod of that head an address: the same again if it has one. Repairs what somebody else
+  // took away: the pod's link, the bridge with every pod on it. kResourceExhausted: the subnet is
+  // full; kNotFound: there is no such process.
   absl::StatusOr<PodAddress> Attach(const std::string& pod_uid, int64_t head_pid);
   // Takes it away. OK if it has none.
   absl::Status Detach(const std::string& pod_uid);
-  // Removes the bridge, and with it every host end; puts forwarding back if Open changed it.
+  // Takes the addresses of all other pods away, and removes host ends that belong to nobody: what a
+  // manager that was killed could not.
+  absl::Status Retain(const std::set<std::string>& pod_uids);
+  // Removes the bridge, every host end and the leases.
   absl::Status Remove();
 
   // The address of the host on this bridge.
@@ -48,14 +57,16 @@ class Bridge {
  private:
   explicit Bridge(BridgeOptions options) : options_(std::move(options)) {}
   absl::Status Ensure();
+  absl::Status Repair(Netlink* netlink) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::map<std::string, uint32_t> Leases() const;
   absl::StatusOr<uint32_t> Lease(const std::string& pod_uid) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status DeleteStrangers(Netlink* netlink, const std::set<std::string>& host_ends);
   std::string HostEnd(uint32_t host) const;
 
   const BridgeOptions options_;
   uint32_t base_ = 0;  // The subnet's address, host order.
   int prefix_length_ = 24;
   std::string gateway_;
-  bool forwarding_changed_ = false;
   absl::Mutex mutex_;
   uint32_t next_ ABSL_GUARDED_BY(mutex_) = 2;
 };

@@ -5,6 +5,7 @@
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <netlink/addr.h>
+#include <netlink/cache.h>
 #include <netlink/errno.h>
 #include <netlink/route/addr.h>
 #include <netlink/route/link.h>
@@ -97,13 +98,39 @@ absl::StatusOr<int> Netlink::LinkIndex(const std::string& name) {
   return rtnl_link_get_ifindex(link->get());
 }
 
-absl::Status Netlink::AddBridge(const std::string& name) {
+absl::StatusOr<std::vector<Link>> Netlink::Links() {
+  nl_cache* cache = nullptr;
+  SKIFF_RETURN_IF_ERROR(
+      NlStatus(rtnl_link_alloc_cache(socket_.get(), AF_UNSPEC, &cache), "list the links"));
+  std::vector<Link> out;
+  for (nl_object* row = nl_cache_get_first(cache); row != nullptr; row = nl_cache_get_next(row)) {
+    auto* link = reinterpret_cast<rtnl_link*>(row);
+    const char* kind = rtnl_link_get_type(link);
+    out.push_back({rtnl_link_get_ifindex(link), rtnl_link_get_master(link),
+                   rtnl_link_get_name(link), kind == nullptr ? "" : kind});
+  }
+  nl_cache_free(cache);
+  return out;
+}
+
+absl::Status Netlink::AddBridge(const std::string& name, const std::string& mac) {
+  const auto existing = Get(socket_.get(), name);
+  if (existing.ok()) {
+    const char* kind = rtnl_link_get_type(existing->get());
+    if (kind != nullptr && std::string(kind) == "bridge") return absl::OkStatus();
+    return absl::AlreadyExistsError(absl::StrCat("the name of the pods' bridge, ", name,
+                                                 ", belongs to a link that is none: delete it (ip ",
+                                                 "link del ", name, ")"));
+  }
+  if (!absl::IsNotFound(existing.status())) return existing.status();
   const LinkPtr link(rtnl_link_bridge_alloc());
   rtnl_link_set_name(link.get(), name.c_str());
-  const absl::Status added =
-      NlStatus(rtnl_link_add(socket_.get(), link.get(), NLM_F_CREATE | NLM_F_EXCL),
-               absl::StrCat("make the bridge ", name));
-  return absl::IsAlreadyExists(added) ? absl::OkStatus() : added;
+  nl_addr* parsed = nullptr;
+  SKIFF_RETURN_IF_ERROR(NlStatus(nl_addr_parse(mac.c_str(), AF_LLC, &parsed), mac));
+  const AddressPtr hardware(parsed);
+  rtnl_link_set_addr(link.get(), hardware.get());
+  return NlStatus(rtnl_link_add(socket_.get(), link.get(), NLM_F_CREATE | NLM_F_EXCL),
+                  absl::StrCat("make the bridge ", name));
 }
 
 absl::Status Netlink::AddVeth(const std::string& name, const std::string& peer, int64_t peer_pid) {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -13,6 +14,13 @@
 struct nl_sock;
 
 namespace skiff::network {
+
+struct Link {
+  int index = 0;
+  int master = 0;  // The index of the bridge that it is a port of, or 0.
+  std::string name;
+  std::string kind;  // "bridge", "veth"; empty for hardware.
+};
 
 class Netlink {
  public:
@@ -23,7 +31,12 @@ class Netlink {
 
   // 0 if there is no such link.
   absl::StatusOr<int> LinkIndex(const std::string& name);
-  absl::Status AddBridge(const std::string& name);
+  // Every link of the namespace.
+  absl::StatusOr<std::vector<Link>> Links();
+  // With the hardware address `mac` ("0a:58:0a:f4:03:01") for good: a bridge without one of its own
+  // takes the lowest of its ports', so that it would change under the pods that have learned it. OK
+  // if there is such a bridge; kAlreadyExists if a link of another kind has the name.
+  absl::Status AddBridge(const std::string& name, const std::string& mac);
   // A pair: `name` here and `peer` in the namespace of `peer_pid`.
   absl::Status AddVeth(const std::string& name, const std::string& peer, int64_t peer_pid);
   absl::Status SetUp(const std::string& name);
