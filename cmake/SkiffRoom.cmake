@@ -4,11 +4,14 @@ set(SKIFF_WARNINGS -Wall -Wextra -Werror -Wno-missing-field-initializers)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # With optimisation GCC 12 sees overflows in std::string that are not there (GCC bugs 105329,
   # 105651); with sanitizers it no longer sees what is initialised (GCC manual, -Wmaybe-uninitialized).
-  set(optimised $<OR:$<CONFIG:Release>,$<BOOL:${SKIFF_SANITIZE}>>)
+  set(optimised $<CONFIG:Release>)
+  if(SKIFF_SANITIZE)
+    set(optimised 1)
+    list(APPEND SKIFF_WARNINGS -Wno-maybe-uninitialized)
+  endif()
   foreach(warning restrict array-bounds stringop-overflow stringop-overread)
     list(APPEND SKIFF_WARNINGS $<${optimised}:-Wno-${warning}>)
   endforeach()
-  list(APPEND SKIFF_WARNINGS $<$<BOOL:${SKIFF_SANITIZE}>:-Wno-maybe-uninitialized>)
 endif()
 
 function(skiff_room name)
