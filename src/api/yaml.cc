@@ -324,8 +324,9 @@ absl::StatusOr<std::vector<std::string>> YamlToJson(absl::string_view yaml) {
     }
     const yaml_node_t* root = yaml_document_get_root_node(&document.document);
     if (root == nullptr) return out;
-    SKIFF_ASSIGN_OR_RETURN(std::string json, Converter(&document.document).Convert());
-    if (json != "null") out.push_back(std::move(json));
+    absl::StatusOr<std::string> json = Converter(&document.document).Convert();
+    SKIFF_RETURN_IF_ERROR(json.status());
+    if (*json != "null") out.push_back(*std::move(json));
   }
 }
 
