@@ -2,11 +2,13 @@
 
 #include <algorithm>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "controllers/deployment.h"
 #include "controllers/garbage_collector.h"
 #include "controllers/job.h"
+#include "controllers/job_pods.h"
 #include "controllers/namespace.h"
 #include "controllers/node_lifecycle.h"
 #include "controllers/replica_set.h"
@@ -30,6 +32,19 @@ bool SameLabels(const metav1::ObjectMeta& a, const metav1::ObjectMeta& b) {
     const auto it = b.labels().find(label.first);
     return it != b.labels().end() && it->second == label.second;
   });
+}
+
+// Keys of the job controller that are not a job's but a tracked pod's without one.
+constexpr char kPodKey[] = "pod|";
+// The back-off does not grow any more long before that.
+constexpr size_t kRememberedFailures = 16;
+
+bool JobExistsFor(const api::Object& pod, InformerSet& informers) {
+  const metav1::OwnerReference* owner = ControllerOf(pod);
+  if (owner == nullptr || owner->kind() != api::ResourceOf<batchv1::Job>().kind) return false;
+  const api::ObjectPtr job =
+      informers.Of<batchv1::Job>().Get(absl::StrCat(pod.meta().namespace_(), "/", owner->name()));
+  return job != nullptr && job->meta().uid() == owner->uid();
 }
 
 std::string GarbageKey(const api::Object& object) {
@@ -155,13 +170,53 @@ void ControllerManager::AddDeployments() {
 
 void ControllerManager::AddJobs() {
   Runner* runner = Add("job-controller", [this](const std::string& key) -> Plan {
+    client::Informer& pods = informers_.Of<corev1::Pod>();
+    if (absl::StartsWith(key, kPodKey)) {
+      const api::ObjectPtr pod = pods.Get(key.substr(sizeof(kPodKey) - 1));
+      return pod == nullptr || JobExistsFor(*pod, informers_) ? Plan() : ReconcileUntrackedPod(pod);
+    }
     const api::ObjectPtr job = informers_.Of<batchv1::Job>().Get(key);
     if (job == nullptr) return {};
-    return ReconcileJob({job, Controlled(informers_.Of<corev1::Pod>(), job->meta().uid()),
-                         executor_->clock().Now()});
+    JobObserved observed;
+    observed.job = job;
+    observed.pods = Controlled(pods, job->meta().uid());
+    observed.now = executor_->clock().Now();
+    observed.strays = pods.Uncontrolled(job->meta().namespace_());
+    const auto lost = lost_failures_.find(job->meta().uid());
+    if (lost != lost_failures_.end()) observed.lost_failures = lost->second;
+    return ReconcileJob(observed);
   });
+  OnStrays<batchv1::Job>(api::ResourceOf<corev1::Pod>(), runner);
   OnOwn(api::ResourceOf<batchv1::Job>(), runner);
   OnDependents(api::ResourceOf<corev1::Pod>(), api::ResourceOf<batchv1::Job>(), runner);
+  informers_.Of<batchv1::Job>().AddHandler([this, runner](const api::ObjectPtr& before,
+                                                          const api::ObjectPtr& now) {
+    if (before == nullptr) return;
+    if (now != nullptr && now->meta().uid() == before->meta().uid()) return;
+    lost_failures_.erase(before->meta().uid());
+    for (const api::ObjectPtr& pod : informers_.Of<corev1::Pod>().OwnedBy(before->meta().uid())) {
+      runner->Enqueue(absl::StrCat(kPodKey, client::Informer::KeyOf(*pod)));
+    }
+  });
+  informers_.Of<corev1::Pod>().AddHandler(
+      [this, runner](const api::ObjectPtr&, const api::ObjectPtr& now) {
+        if (now != nullptr && HasFinalizer(now->meta(), kJobTracking)) OnJobPod(now, runner);
+      });
+}
+
+void ControllerManager::OnJobPod(const api::ObjectPtr& pod, Runner* runner) {
+  if (!JobExistsFor(*pod, informers_)) {
+    runner->Enqueue(absl::StrCat(kPodKey, client::Informer::KeyOf(*pod)));
+    return;
+  }
+  // Once it is gone, nothing else tells that it failed, and when.
+  const auto& typed = pod->As<corev1::Pod>();
+  if (!pod->meta().has_deletion_timestamp() || HasSucceeded(typed)) return;
+  LostFailures& lost = lost_failures_[ControllerOf(*pod)->uid()];
+  lost[pod->meta().uid()] = PodEndedAt(typed);
+  if (lost.size() <= kRememberedFailures) return;
+  lost.erase(std::min_element(lost.begin(), lost.end(),
+                              [](const auto& a, const auto& b) { return a.second < b.second; }));
 }
 
 void ControllerManager::AddGarbageCollector() {

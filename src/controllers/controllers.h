@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "base/metrics.h"
+#include "controllers/job.h"
 #include "controllers/runner.h"
 
 namespace skiff::controllers {
@@ -36,6 +37,7 @@ class ControllerManager {
   void AddReplicaSets();
   void AddDeployments();
   void AddJobs();
+  void OnJobPod(const api::ObjectPtr& pod, Runner* runner);
   void AddGarbageCollector();
   void AddNamespaces();
   void AddNodes();
@@ -53,6 +55,8 @@ class ControllerManager {
   Metrics* const metrics_;
   InformerSet informers_;
   std::vector<std::unique_ptr<Runner>> runners_;
+  // The job controller's, by the job's uid: failures of pods that were being deleted.
+  std::map<std::string, LostFailures> lost_failures_;
   // The garbage collector's: who has which uid. Keys are
   // "group/resource|namespace/name".
   std::map<std::string, std::string> by_uid_;

@@ -279,7 +279,7 @@ class Walk {
     auto changed = set->CopyAs<appsv1::ReplicaSet>();
     changed->mutable_spec()->set_replicas(replicas);
     Annotate(changed->mutable_metadata(), revision);
-    const bool annotations_differ = Bytes(changed->metadata()) != Bytes(set->meta());
+    const bool annotations_differ = !Same(changed->metadata(), set->meta());
     if (before == replicas && revision == RevisionOf(*set) && !(annotate && annotations_differ)) {
       return;
     }
@@ -346,7 +346,7 @@ class Walk {
                         : "Deployment does not have minimum availability.",
                  false, status);
     SetProgress(status);
-    if (Bytes(*changed) != Bytes(deployment_)) {
+    if (!Same(changed->status(), deployment_.status())) {
       plan_.writes.push_back(client::Write::Update(std::move(changed), "status"));
     }
   }

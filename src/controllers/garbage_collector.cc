@@ -10,18 +10,6 @@ namespace {
 // One transaction deletes or frees at most so many dependents; the next round takes the next ones.
 constexpr size_t kBurst = 500;
 
-bool HasFinalizer(const metav1::ObjectMeta& meta, const char* name) {
-  return std::find(meta.finalizers().begin(), meta.finalizers().end(), name) !=
-         meta.finalizers().end();
-}
-
-client::Write WithoutFinalizer(const api::Object& object, const char* name) {
-  api::MessagePtr changed = object.Copy();
-  auto* finalizers = api::MutableMetaOf(changed.get())->mutable_finalizers();
-  finalizers->erase(std::find(finalizers->begin(), finalizers->end(), name));
-  return client::Write::Update(std::move(changed));
-}
-
 client::Write WithoutOwner(const api::Object& object, const std::string& uid) {
   api::MessagePtr changed = object.Copy();
   auto* owners = api::MutableMetaOf(changed.get())->mutable_owner_references();

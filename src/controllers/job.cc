@@ -1,25 +1,20 @@
 #include "controllers/job.h"
 
 #include <algorithm>
+#include <optional>
 #include <set>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
-#include "absl/strings/str_split.h"
 #include "api/time.h"
+#include "controllers/job_pods.h"
 
 namespace skiff::controllers {
 namespace {
 
-constexpr char kTracking[] = "batch.kubernetes.io/job-tracking";
-constexpr char kIndex[] = "batch.kubernetes.io/job-completion-index";
+// One transaction makes at most so many pods.
 constexpr int kBurst = 500;
-
-bool HasTracking(const metav1::ObjectMeta& meta) {
-  const auto& all = meta.finalizers();
-  return std::find(all.begin(), all.end(), kTracking) != all.end();
-}
+// What the API server keeps of a generateName.
+constexpr size_t kMaxGenerateName = 58;
 
 const batchv1::JobCondition* Find(const batchv1::Job& job, const std::string& type) {
   for (const batchv1::JobCondition& condition : job.status().conditions()) {
@@ -28,36 +23,7 @@ const batchv1::JobCondition* Find(const batchv1::Job& job, const std::string& ty
   return nullptr;
 }
 
-int IndexOf(const api::Object& pod) {
-  const auto it = pod.meta().annotations().find(kIndex);
-  int index = -1;
-  return it != pod.meta().annotations().end() && absl::SimpleAtoi(it->second, &index) ? index : -1;
-}
-
-// "0-2,5" <-> {0,1,2,5}: how a job's status writes indexes.
-std::set<int> ParseIndexes(const std::string& text) {
-  std::set<int> out;
-  for (const absl::string_view part : absl::StrSplit(text, ',', absl::SkipEmpty())) {
-    const std::pair<std::string, std::string> ends = absl::StrSplit(part, absl::MaxSplits('-', 1));
-    int first = 0, last = 0;
-    if (!absl::SimpleAtoi(ends.first, &first)) continue;
-    if (ends.second.empty() || !absl::SimpleAtoi(ends.second, &last)) last = first;
-    for (int i = first; i <= last; ++i) out.insert(i);
-  }
-  return out;
-}
-
-std::string FormatIndexes(const std::set<int>& indexes) {
-  std::vector<std::string> parts;
-  for (auto it = indexes.begin(); it != indexes.end();) {
-    const int first = *it;
-    int last = first;
-    while (++it != indexes.end() && *it == last + 1) last = *it;
-    parts.push_back(first == last ? absl::StrCat(first) : absl::StrCat(first, "-", last));
-  }
-  return absl::StrJoin(parts, ",");
-}
-
+// The reconcile of one job, in steps over shared facts.
 class Round {
  public:
   explicit Round(const JobObserved& observed)
@@ -66,28 +32,288 @@ class Round {
         changed_(observed.job->CopyAs<batchv1::Job>()),
         status_(changed_->mutable_status()),
         indexed_(job_.spec().completion_mode() == "Indexed"),
-        done_indexes_(ParseIndexes(job_.status().completed_indexes())) {}
+        per_index_(indexed_ && job_.spec().has_backoff_limit_per_index()),
+        pods_(observed.pods) {
+    std::sort(pods_.begin(), pods_.end(),
+              [](const auto& a, const auto& b) { return a->meta().name() < b->meta().name(); });
+  }
 
   Plan Run() {
+    const std::string& manager = job_.spec().managed_by();
+    if (!manager.empty() && manager != "kubernetes.io/job-controller") return {};
     if (Find(job_, "Complete") != nullptr || Find(job_, "Failed") != nullptr) return Finished();
-    if (job_.metadata().has_deletion_timestamp()) {
-      ReleaseAll();
-      return std::move(plan_);
-    }
-    Suspend();
+    Claim(*observed_.job, job_.spec().selector(), pods_, observed_.strays, &plan_, kJobTracking);
+    if (!plan_.writes.empty()) return std::move(plan_);
     if (!status_->has_start_time() && !job_.spec().suspend()) {
       *status_->mutable_start_time() = api::MakeTime(observed_.now);
     }
-    Count();
+    Sort();
     Decide();
-    if (ending_.empty()) Adjust();
+    if (ending_.has_value()) {
+      StopActive();
+    } else if (!job_.metadata().has_deletion_timestamp()) {
+      Adjust();
+      if (IsComplete()) {
+        End(/*success=*/true, "CompletionsReached", "Reached expected number of succeeded pods");
+      } else {
+        Suspend();
+      }
+    }
+    Count();
+    Close();
     WriteStatus();
     return std::move(plan_);
   }
 
  private:
-  int wanted() const { return job_.spec().has_completions() ? job_.spec().completions() : -1; }
-  int parallelism() const { return job_.spec().suspend() ? 0 : job_.spec().parallelism(); }
+  struct Ending {
+    bool success;
+    std::string reason;
+    std::string message;
+  };
+
+  static const corev1::Pod& Typed(const api::ObjectPtr& pod) { return pod->As<corev1::Pod>(); }
+  int IndexOf(const api::ObjectPtr& pod) const { return CompletionIndexOf(Typed(pod), job_); }
+  static bool IsTracked(const api::ObjectPtr& pod) {
+    return HasFinalizer(pod->meta(), kJobTracking);
+  }
+  // Pods of an Indexed job that work on no index of it do not count for anything.
+  bool Counts(const api::ObjectPtr& pod) const { return !indexed_ || IndexOf(pod) != kNoIndex; }
+
+  // Who is active, who has ended and was not counted yet; which indexes are done or have failed.
+  void Sort() {
+    if (indexed_) {
+      done_ = ParseIndexes(job_.status().completed_indexes(), job_.spec().completions());
+      failed_indexes_ = ParseIndexes(job_.status().failed_indexes(), job_.spec().completions());
+    }
+    failures_ = job_.status().failed();
+    successes_ = job_.status().succeeded();
+    for (const api::ObjectPtr& object : pods_) {
+      const corev1::Pod& pod = Typed(object);
+      terminating_ += IsPodTerminating(pod) ? 1 : 0;
+      if (IsPodActive(pod)) active_.push_back(object);
+      if (!IsTracked(object) || !Counts(object)) continue;
+      if (HasSucceeded(pod)) {
+        ++successes_;
+        if (indexed_) done_.insert(IndexOf(object));
+      } else if (HasFailed(pod, job_)) {
+        const FailureVerdict verdict = JudgeFailure(pod, job_);
+        failures_ += verdict.counts ? 1 : 0;
+        if (per_index_ && (verdict.fails_index ||
+                           (verdict.counts && IndexFailuresBefore(pod).counted >=
+                                                  job_.spec().backoff_limit_per_index()))) {
+          failed_indexes_.insert(IndexOf(object));
+        }
+      }
+    }
+    if (indexed_) successes_ = static_cast<int>(done_.size());
+    for (const int index : done_) failed_indexes_.erase(index);
+  }
+
+  // Whether it is to end, whatever else could still be begun.
+  void Decide() {
+    if (const auto* met = Find(job_, "SuccessCriteriaMet"); met != nullptr) {
+      return End(/*success=*/true, met->reason(), met->message());
+    }
+    if (const auto* target = Find(job_, "FailureTarget"); target != nullptr) {
+      return End(/*success=*/false, target->reason(), target->message());
+    }
+    for (const api::ObjectPtr& pod : pods_) {
+      if (!HasFailed(Typed(pod), job_)) continue;
+      const FailureVerdict verdict = JudgeFailure(Typed(pod), job_);
+      if (verdict.fails_job.has_value()) {
+        return End(/*success=*/false, "PodFailurePolicy", *verdict.fails_job);
+      }
+    }
+    if (failures_ > job_.spec().backoff_limit() || RestartedTooOften()) {
+      return End(/*success=*/false, "BackoffLimitExceeded",
+                 "Job has reached the specified backoff limit");
+    }
+    if (IsPastDeadline()) {
+      return End(/*success=*/false, "DeadlineExceeded",
+                 "Job was active longer than specified deadline");
+    }
+    const int failed = static_cast<int>(failed_indexes_.size());
+    if (per_index_ && job_.spec().has_max_failed_indexes() &&
+        failed > job_.spec().max_failed_indexes()) {
+      return End(/*success=*/false, "MaxFailedIndexesExceeded",
+                 "Job has exceeded the specified maximal number of failed indexes");
+    }
+    if (per_index_ && failed > 0 && failed + successes_ >= job_.spec().completions()) {
+      return End(/*success=*/false, "FailedIndexes", "Job has failed indexes");
+    }
+    if (!indexed_) return;
+    if (const auto message = MatchSuccessPolicy(job_, done_); message.has_value()) {
+      End(/*success=*/true, "SuccessPolicy", *message);
+    }
+  }
+
+  // With restartPolicy OnFailure the containers' restarts count against the limit as well.
+  bool RestartedTooOften() const {
+    if (job_.spec().template_().spec().restart_policy() != "OnFailure") return false;
+    int restarts = 0;
+    for (const api::ObjectPtr& pod : active_) {
+      for (const auto* list : {&Typed(pod).status().init_container_statuses(),
+                               &Typed(pod).status().container_statuses()}) {
+        for (const corev1::ContainerStatus& status : *list) restarts += status.restart_count();
+      }
+    }
+    return restarts > 0 && restarts >= job_.spec().backoff_limit();
+  }
+
+  bool IsPastDeadline() {
+    if (!job_.spec().has_active_deadline_seconds() || !status_->has_start_time() ||
+        job_.spec().suspend()) {
+      return false;
+    }
+    // Going on, it starts its clock anew (see Suspend).
+    if (Find(job_, "Suspended") != nullptr) return false;
+    const absl::Time deadline =
+        api::ToAbsl(status_->start_time()) + absl::Seconds(job_.spec().active_deadline_seconds());
+    if (observed_.now >= deadline) return true;
+    plan_.WakeAt(deadline);
+    return false;
+  }
+
+  void End(bool success, const std::string& reason, const std::string& message) {
+    ending_ = Ending{success, reason, message};
+  }
+
+  void Remove(const api::ObjectPtr& pod) {
+    to_delete_.push_back(pod);
+    ++terminating_;
+    plan_.events.push_back({observed_.job, "Normal", "SuccessfulDelete",
+                            absl::StrCat("Deleted pod: ", pod->meta().name())});
+  }
+
+  void StopActive() {
+    for (const api::ObjectPtr& pod : active_) Remove(pod);
+    active_.clear();
+  }
+
+  // Removed because there are too many: they did not fail, so they go uncounted.
+  void RemoveUncounted(const std::set<std::string>& names) {
+    std::vector<api::ObjectPtr> left;
+    for (const api::ObjectPtr& pod : active_) {
+      if (!names.contains(pod->meta().name())) {
+        left.push_back(pod);
+        continue;
+      }
+      Release(pod);
+      Remove(pod);
+    }
+    active_ = std::move(left);
+  }
+
+  int Target() const {
+    if (job_.spec().suspend()) return 0;
+    const int have = static_cast<int>(active_.size());
+    // With an open number of completions, a success means that no more pods are begun.
+    if (!job_.spec().has_completions()) {
+      return successes_ > 0 ? have : job_.spec().parallelism();
+    }
+    return std::max(0, std::min(job_.spec().parallelism(), job_.spec().completions() - successes_));
+  }
+
+  void Adjust() {
+    const int target = Target();
+    std::set<std::string> surplus;
+    std::vector<api::ObjectPtr> rest;
+    std::set<int> taken;
+    std::vector<api::ObjectPtr> ranked = InOrderOfRemoval(active_);
+    // The most useful pod of each index stays.
+    std::reverse(ranked.begin(), ranked.end());
+    for (const api::ObjectPtr& pod : ranked) {
+      if (!indexed_ || (IndexOf(pod) != kNoIndex && taken.insert(IndexOf(pod)).second)) {
+        rest.push_back(pod);
+      } else {
+        surplus.insert(pod->meta().name());
+      }
+    }
+    for (int i = static_cast<int>(rest.size()); i > target; --i) {
+      surplus.insert(rest[i - 1]->meta().name());
+    }
+    if (!surplus.empty()) return RemoveUncounted(surplus);
+    int missing = target - static_cast<int>(active_.size());
+    if (ReplacesFailedOnly(job_)) missing -= terminating_;
+    if (missing <= 0 || job_.spec().suspend()) return;
+    if (indexed_) {
+      CreateIndexed(std::min(missing, kBurst), std::move(taken));
+    } else if (const absl::Time start = BackoffEnd(); observed_.now < start) {
+      plan_.WakeAt(start);
+    } else {
+      for (int i = 0; i < std::min(missing, kBurst); ++i) Create(kNoIndex, nullptr);
+    }
+  }
+
+  // The lowest indexes that nobody works on.
+  void CreateIndexed(int missing, std::set<int> taken) {
+    const absl::Time start = per_index_ ? absl::InfinitePast() : BackoffEnd();
+    if (observed_.now < start) return plan_.WakeAt(start);
+    taken.insert(done_.begin(), done_.end());
+    taken.insert(failed_indexes_.begin(), failed_indexes_.end());
+    if (ReplacesFailedOnly(job_)) {
+      for (const api::ObjectPtr& pod : pods_) {
+        if (IsPodTerminating(Typed(pod))) taken.insert(IndexOf(pod));
+      }
+    }
+    const std::map<int, api::ObjectPtr> last = LastFailures();
+    for (int index = 0; index < job_.spec().completions() && missing > 0; ++index) {
+      if (taken.contains(index)) continue;
+      --missing;
+      const auto before = last.find(index);
+      if (!per_index_ || before == last.end()) {
+        Create(index, nullptr);
+        continue;
+      }
+      const corev1::Pod& failed = Typed(before->second);
+      const absl::Time when =
+          PodEndedAt(failed) + FailurePause(IndexFailuresAfter(failed, job_).all());
+      if (observed_.now < when) {
+        plan_.WakeAt(when);
+      } else {
+        Create(index, &failed);
+      }
+    }
+  }
+
+  // By index, the failed pod that knows most of its index's failures.
+  std::map<int, api::ObjectPtr> LastFailures() const {
+    std::map<int, api::ObjectPtr> out;
+    for (const api::ObjectPtr& pod : pods_) {
+      if (!HasFailed(Typed(pod), job_) || IndexOf(pod) == kNoIndex) continue;
+      api::ObjectPtr& known = out[IndexOf(pod)];
+      if (known == nullptr ||
+          IndexFailuresBefore(Typed(pod)).all() > IndexFailuresBefore(Typed(known)).all()) {
+        known = pod;
+      }
+    }
+    return out;
+  }
+
+  // Every failure since the last success makes the next pod wait longer.
+  absl::Time BackoffEnd() const {
+    absl::Time last_success = absl::InfinitePast();
+    LostFailures failed = observed_.lost_failures;
+    for (const api::ObjectPtr& pod : pods_) {
+      if (HasSucceeded(Typed(pod))) last_success = std::max(last_success, PodEndedAt(Typed(pod)));
+      if (HasFailed(Typed(pod), job_)) failed[pod->meta().uid()] = PodEndedAt(Typed(pod));
+    }
+    int failures = 0;
+    absl::Time last = absl::InfinitePast();
+    for (const auto& [uid, when] : failed) {
+      if (when <= last_success) continue;
+      ++failures;
+      last = std::max(last, when);
+    }
+    return last + FailurePause(failures);
+  }
+
+  bool IsComplete() const {
+    if (!active_.empty() || created_ > 0) return false;
+    if (job_.spec().has_completions()) return successes_ >= job_.spec().completions();
+    return successes_ > 0;
+  }
 
   // A suspended job has no pods; the clock of its deadline begins again when it goes on.
   void Suspend() {
@@ -99,222 +325,164 @@ class Round {
     const bool is = job_.spec().suspend();
     if (was == is) return;
     if (condition == nullptr) condition = status_->add_conditions();
-    condition->set_type("Suspended");
-    condition->set_status(is ? "True" : "False");
-    condition->set_reason(is ? "JobSuspended" : "JobResumed");
-    condition->set_message(is ? "Job suspended" : "Job resumed");
-    *condition->mutable_last_probe_time() = api::MakeTime(observed_.now);
-    *condition->mutable_last_transition_time() = api::MakeTime(observed_.now);
-    if (!is) *status_->mutable_start_time() = api::MakeTime(observed_.now);
+    SetCondition("Suspended", is ? "True" : "False", is ? "JobSuspended" : "JobResumed",
+                 is ? "Job suspended" : "Job resumed", condition);
+    if (!is) {
+      *status_->mutable_start_time() = api::MakeTime(observed_.now);
+      // The deadline counts from now: the next round, which this write brings, sees to it.
+    }
     plan_.events.push_back({observed_.job, "Normal", is ? "Suspended" : "Resumed",
                             is ? "Job suspended" : "Job resumed"});
   }
 
-  // A finished pod is counted, and let go of, in one transaction.
+  // Adds to the counts what has ended, and lets go of it.
   void Count() {
-    for (const api::ObjectPtr& object : observed_.pods) {
-      const auto& pod = object->As<corev1::Pod>();
-      const bool succeeded = pod.status().phase() == "Succeeded";
-      const bool failed = pod.status().phase() == "Failed" ||
-                          (pod.metadata().has_deletion_timestamp() && !succeeded);
-      if (!succeeded && !failed) {
-        active_.push_back(object);
-        ready_ += IsPodReady(pod) ? 1 : 0;
-        if (job_.spec().template_().spec().restart_policy() == "OnFailure") {
-          for (const auto& container : pod.status().container_statuses()) {
-            restarts_ += container.restart_count();
-          }
-        }
-        continue;
-      }
-      if (failed && pod.status().phase() == "Failed") last_failure_ = Later(last_failure_, pod);
-      if (pod.metadata().has_deletion_timestamp() && pod.status().phase() != "Failed" &&
-          !succeeded) {
-        ++terminating_;
-      }
-      if (!HasTracking(pod.metadata())) continue;
-      // A pod that is being deleted while it runs is over only when its node says so.
+    const bool failing = ending_.has_value() && !ending_->success;
+    const std::set<std::string> held = Held();
+    int failed = job_.status().failed();
+    int succeeded = job_.status().succeeded();
+    for (const api::ObjectPtr& object : pods_) {
+      const std::string& name = object->meta().name();
+      if (!IsTracked(object) || released_.contains(name) || held.contains(name)) continue;
+      const corev1::Pod& pod = Typed(object);
+      // What a failing job has not seen end by then counts as failed.
+      const bool over = HasSucceeded(pod) || HasFailed(pod, job_) || failing;
+      if (!over) continue;
       Release(object);
-      if (succeeded) {
-        if (!indexed_ || done_indexes_.insert(IndexOf(*object)).second) {
-          status_->set_succeeded(status_->succeeded() + 1);
-        }
-      } else {
-        status_->set_failed(status_->failed() + 1);
+      if (!Counts(object)) continue;
+      if (HasSucceeded(pod)) {
+        ++succeeded;
+      } else if (JudgeFailure(pod, job_).counts) {
+        ++failed;
       }
     }
-    if (indexed_) {
-      status_->set_completed_indexes(FormatIndexes(done_indexes_));
-      status_->set_succeeded(static_cast<int>(done_indexes_.size()));
-    }
+    status_->set_failed(failed);
+    status_->set_succeeded(indexed_ ? static_cast<int>(done_.size()) : succeeded);
+    if (indexed_) status_->set_completed_indexes(FormatIndexes(done_));
+    if (per_index_) status_->set_failed_indexes(FormatIndexes(failed_indexes_));
   }
 
-  static absl::Time Later(absl::Time known, const corev1::Pod& pod) {
-    absl::Time end = known;
-    for (const auto& container : pod.status().container_statuses()) {
-      if (container.state().has_terminated()) {
-        end = std::max(end, api::ToAbsl(container.state().terminated().finished_at()));
-      }
+  // How often an index has failed stands on its last failed pod alone: that one is let go of, and
+  // counted, when its successor, which knows, is made.
+  std::set<std::string> Held() const {
+    if (!per_index_ || ending_.has_value() || job_.metadata().has_deletion_timestamp()) return {};
+    std::set<int> settled = done_;
+    settled.insert(failed_indexes_.begin(), failed_indexes_.end());
+    settled.insert(created_indexes_.begin(), created_indexes_.end());
+    for (const api::ObjectPtr& pod : active_) settled.insert(IndexOf(pod));
+    std::set<std::string> out;
+    for (const auto& [index, pod] : LastFailures()) {
+      if (!settled.contains(index)) out.insert(pod->meta().name());
     }
-    return end;
+    return out;
   }
 
-  void Release(const api::ObjectPtr& object) {
-    auto pod = object->CopyAs<corev1::Pod>();
-    auto* finalizers = pod->mutable_metadata()->mutable_finalizers();
-    const auto it = std::find(finalizers->begin(), finalizers->end(), kTracking);
-    if (it == finalizers->end()) return;
-    finalizers->erase(it);
-    plan_.writes.push_back(client::Write::Update(std::move(pod)));
-    released_.insert(object->meta().name());
+  void Release(const api::ObjectPtr& pod) {
+    if (!IsTracked(pod) || !released_.insert(pod->meta().name()).second) return;
+    plan_.writes.push_back(WithoutFinalizer(*pod, kJobTracking));
   }
 
-  void ReleaseAll() {
-    for (const api::ObjectPtr& pod : observed_.pods) {
-      if (HasTracking(pod->meta())) Release(pod);
-    }
+  // First the condition that says how it will end, the terminal one when nothing runs any more:
+  // who has seen that may reuse what the pods held.
+  void Close() {
+    if (!ending_.has_value()) return;
+    AddCondition(ending_->success ? "SuccessCriteriaMet" : "FailureTarget");
+    if (!active_.empty() || terminating_ > 0) return;
+    AddCondition(ending_->success ? "Complete" : "Failed");
+    if (ending_->success) *status_->mutable_completion_time() = api::MakeTime(observed_.now);
+    plan_.events.push_back({observed_.job, ending_->success ? "Normal" : "Warning",
+                            ending_->success ? "Completed" : ending_->reason,
+                            ending_->success ? "Job completed" : ending_->message});
+    plan_.wake_at = absl::InfiniteFuture();
   }
 
-  bool Completed() const {
-    const int succeeded = status_->succeeded();
-    if (wanted() >= 0) return succeeded >= wanted();
-    // Without completions any success ends it, once nothing is active.
-    return succeeded > 0 && active_.empty();
-  }
-
-  void Decide() {
-    const int failures = status_->failed() + restarts_;
-    if (Completed()) {
-      return End("Complete", "SuccessCriteriaMet", "CompletionsReached",
-                 "Reached expected number of succeeded pods");
-    }
-    if (failures > job_.spec().backoff_limit()) {
-      return End("Failed", "FailureTarget", "BackoffLimitExceeded",
-                 "Job has reached the specified backoff limit");
-    }
-    if (job_.spec().has_active_deadline_seconds() && status_->has_start_time() &&
-        !job_.spec().suspend()) {
-      const absl::Time deadline =
-          api::ToAbsl(status_->start_time()) + absl::Seconds(job_.spec().active_deadline_seconds());
-      if (observed_.now >= deadline) {
-        return End("Failed", "FailureTarget", "DeadlineExceeded",
-                   "Job was active longer than specified deadline");
-      }
-      plan_.WakeAt(deadline);
-    }
-  }
-
-  // Over: what still runs is stopped; the terminal condition comes with the last of it.
-  void End(const std::string& type, const std::string& early, const std::string& reason,
-           const std::string& message) {
-    ending_ = type;
-    AddCondition(early, reason, message);
-    for (const api::ObjectPtr& pod : active_) {
-      if (HasTracking(pod->meta())) Release(pod);
-      // Released and deleted in one transaction.
-      plan_.writes.push_back(client::Write::Delete(*pod));
-    }
-    active_.clear();
-    ready_ = 0;
-    AddCondition(type, reason, message);
-    if (type == "Complete") *status_->mutable_completion_time() = api::MakeTime(observed_.now);
-    plan_.events.push_back({observed_.job, type == "Complete" ? "Normal" : "Warning",
-                            type == "Complete" ? "Completed" : reason,
-                            type == "Complete" ? "Job completed" : message});
-  }
-
-  void AddCondition(const std::string& type, const std::string& reason,
-                    const std::string& message) {
+  void AddCondition(const std::string& type) {
     if (Find(job_, type) != nullptr) return;
-    batchv1::JobCondition* condition = status_->add_conditions();
+    SetCondition(type, "True", ending_->reason, ending_->message, status_->add_conditions());
+  }
+
+  void SetCondition(const std::string& type, const std::string& value, const std::string& reason,
+                    const std::string& message, batchv1::JobCondition* condition) const {
     condition->set_type(type);
-    condition->set_status("True");
+    condition->set_status(value);
     condition->set_reason(reason);
     condition->set_message(message);
     *condition->mutable_last_probe_time() = api::MakeTime(observed_.now);
     *condition->mutable_last_transition_time() = api::MakeTime(observed_.now);
   }
 
-  void Adjust() {
-    const int have = static_cast<int>(active_.size());
-    int target = parallelism();
-    if (wanted() >= 0) target = std::min(target, wanted() - status_->succeeded());
-    // With an open number of completions, a success means that no more pods are begun.
-    if (wanted() < 0 && status_->succeeded() > 0) target = std::min(target, have);
-    for (int i = have; i > std::max(target, 0); --i) {
-      const api::ObjectPtr& pod = active_[i - 1];
-      if (HasTracking(pod->meta())) Release(pod);
-      plan_.writes.push_back(client::Write::Delete(*pod));
-    }
-    if (target <= have) return;
-    if (const absl::Time start = BackoffEnd(); observed_.now < start) return plan_.WakeAt(start);
-    std::set<int> taken = done_indexes_;
-    for (const api::ObjectPtr& pod : active_) taken.insert(IndexOf(*pod));
-    int next = 0;
-    for (int i = have; i < std::min(target, have + kBurst); ++i) {
-      int index = -1;
-      if (indexed_) {
-        while (taken.contains(next)) ++next;
-        if (next >= wanted()) break;
-        index = next;
-        taken.insert(index);
-      }
-      Create(index);
-    }
-  }
-
-  // Failures make the next pod wait: 10 s, doubling, at most 10 minutes (batch/v1 backoffLimit).
-  absl::Time BackoffEnd() const {
-    if (status_->failed() == 0) return absl::InfinitePast();
-    const absl::Duration pause = std::min(
-        absl::Seconds(10) * (int64_t{1} << std::min(status_->failed() - 1, 10)), absl::Minutes(10));
-    return last_failure_ == absl::InfinitePast() ? absl::InfinitePast() : last_failure_ + pause;
-  }
-
-  void Create(int index) {
+  void Create(int index, const corev1::Pod* replaces) {
     auto pod = std::make_unique<corev1::Pod>();
     metav1::ObjectMeta* meta = pod->mutable_metadata();
     const auto& from = job_.spec().template_();
     meta->set_namespace_(job_.metadata().namespace_());
+    meta->set_generate_name(absl::StrCat(job_.metadata().name(), "-"));
     *meta->mutable_labels() = from.metadata().labels();
     *meta->mutable_annotations() = from.metadata().annotations();
+    *meta->mutable_finalizers() = from.metadata().finalizers();
+    if (!HasFinalizer(*meta, kJobTracking)) meta->add_finalizers(kJobTracking);
     *meta->add_owner_references() = MakeControllerRef(*observed_.job);
-    meta->add_finalizers(kTracking);
     *pod->mutable_spec() = from.spec();
-    if (index >= 0) {
-      meta->set_generate_name(absl::StrCat(job_.metadata().name(), "-", index, "-"));
-      (*meta->mutable_annotations())[kIndex] = absl::StrCat(index);
-      (*meta->mutable_labels())[kIndex] = absl::StrCat(index);
-      for (auto* list : {pod->mutable_spec()->mutable_init_containers(),
-                         pod->mutable_spec()->mutable_containers()}) {
-        for (corev1::Container& container : *list) {
-          corev1::EnvVar* variable = container.add_env();
-          variable->set_name("JOB_COMPLETION_INDEX");
-          variable->set_value(absl::StrCat(index));
-        }
-      }
-    } else {
-      meta->set_generate_name(absl::StrCat(job_.metadata().name(), "-"));
-    }
+    if (index != kNoIndex) SetIndex(index, replaces, pod.get());
     plan_.events.push_back({observed_.job, "Normal", "SuccessfulCreate",
                             "Created pod: ", static_cast<int>(plan_.writes.size())});
     plan_.writes.push_back(client::Write::Create(std::move(pod)));
+    ++created_;
+    if (index != kNoIndex) created_indexes_.insert(index);
+  }
+
+  void SetIndex(int index, const corev1::Pod* replaces, corev1::Pod* pod) const {
+    metav1::ObjectMeta* meta = pod->mutable_metadata();
+    const std::string suffix = absl::StrCat("-", index, "-");
+    meta->set_generate_name(
+        absl::StrCat(job_.metadata().name().substr(0, kMaxGenerateName - suffix.size()), suffix));
+    (*meta->mutable_annotations())[kCompletionIndex] = absl::StrCat(index);
+    (*meta->mutable_labels())[kCompletionIndex] = absl::StrCat(index);
+    if (per_index_) {
+      const IndexFailures failures =
+          replaces == nullptr ? IndexFailures{} : IndexFailuresAfter(*replaces, job_);
+      (*meta->mutable_annotations())[kIndexFailures] = absl::StrCat(failures.counted);
+      if (failures.ignored > 0) {
+        (*meta->mutable_annotations())[kIndexIgnored] = absl::StrCat(failures.ignored);
+      }
+    }
+    pod->mutable_spec()->set_hostname(absl::StrCat(job_.metadata().name(), "-", index));
+    constexpr char kVariable[] = "JOB_COMPLETION_INDEX";
+    for (auto* list : {pod->mutable_spec()->mutable_init_containers(),
+                       pod->mutable_spec()->mutable_containers()}) {
+      for (corev1::Container& container : *list) {
+        const auto& env = container.env();
+        if (std::any_of(env.begin(), env.end(),
+                        [&](const auto& each) { return each.name() == kVariable; })) {
+          continue;
+        }
+        corev1::EnvVar* variable = container.add_env();
+        variable->set_name(kVariable);
+        variable->mutable_value_from()->mutable_field_ref()->set_field_path(
+            absl::StrCat("metadata.labels['", kCompletionIndex, "']"));
+      }
+    }
   }
 
   void WriteStatus() {
-    status_->set_active(static_cast<int>(active_.size()));
-    status_->set_ready(ready_);
+    const int ready = static_cast<int>(std::count_if(
+        active_.begin(), active_.end(), [](const auto& pod) { return IsPodReady(Typed(pod)); }));
+    status_->set_active(static_cast<int>(active_.size()) + created_);
+    status_->set_ready(ready);
     status_->set_terminating(terminating_);
     status_->mutable_uncounted_terminated_pods();
-    // The status alone: it has no maps, whose order differs from copy to copy.
-    if (changed_->status().SerializeAsString() != job_.status().SerializeAsString()) {
+    // After their finalizer is off: in one transaction the order is the writes'.
+    for (const api::ObjectPtr& pod : to_delete_) {
+      plan_.writes.push_back(client::Write::Delete(*pod));
+    }
+    if (!Same(changed_->status(), job_.status())) {
       plan_.writes.push_back(client::Write::Update(std::move(changed_), "status"));
     }
   }
 
   // Nothing is left to do but, perhaps, to go.
   Plan Finished() {
-    ReleaseAll();
+    for (const api::ObjectPtr& pod : pods_) Release(pod);
     if (job_.spec().has_ttl_seconds_after_finished() && !job_.metadata().has_deletion_timestamp()) {
       const batchv1::JobCondition* end = Find(job_, "Complete");
       if (end == nullptr) end = Find(job_, "Failed");
@@ -323,7 +491,9 @@ class Round {
       if (observed_.now < when) {
         plan_.WakeAt(when);
       } else {
-        plan_.writes.push_back(client::Write::Delete(*observed_.job));
+        client::Write write = client::Write::Delete(*observed_.job);
+        write.propagation_policy = "Foreground";
+        plan_.writes.push_back(std::move(write));
       }
     }
     return std::move(plan_);
@@ -334,19 +504,32 @@ class Round {
   std::unique_ptr<batchv1::Job> changed_;
   batchv1::JobStatus* const status_;
   const bool indexed_;
-  std::set<int> done_indexes_;
-  std::set<std::string> released_;
+  const bool per_index_;
+  std::vector<api::ObjectPtr> pods_;
   std::vector<api::ObjectPtr> active_;
-  absl::Time last_failure_ = absl::InfinitePast();
-  int ready_ = 0;
+  std::vector<api::ObjectPtr> to_delete_;
+  std::set<std::string> released_;
+  std::set<int> done_;
+  std::set<int> failed_indexes_;
+  std::set<int> created_indexes_;
+  int successes_ = 0;  // Those counted and those seen now.
+  int failures_ = 0;
   int terminating_ = 0;
-  int restarts_ = 0;
-  std::string ending_;
+  int created_ = 0;
+  std::optional<Ending> ending_;
   Plan plan_;
 };
 
 }  // namespace
 
 Plan ReconcileJob(const JobObserved& observed) { return Round(observed).Run(); }
+
+Plan ReconcileUntrackedPod(const api::ObjectPtr& pod) {
+  Plan plan;
+  if (HasFinalizer(pod->meta(), kJobTracking)) {
+    plan.writes.push_back(WithoutFinalizer(*pod, kJobTracking));
+  }
+  return plan;
+}
 
 }  // namespace skiff::controllers

@@ -91,7 +91,7 @@ Plan ReconcileNode(const NodeObserved& observed) {
   }
   auto changed = observed.node->CopyAs<corev1::Node>();
   SetTaints(status, observed.now, changed.get());
-  if (changed->spec().SerializeAsString() != node.spec().SerializeAsString()) {
+  if (!Same(changed->spec(), node.spec())) {
     plan.writes.push_back(client::Write::Update(std::move(changed)));
     return plan;
   }

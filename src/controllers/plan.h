@@ -34,9 +34,17 @@ metav1::OwnerReference MakeControllerRef(const api::Object& owner);
 // Lets go of what `owner` controls though its selector does not match, and takes on what matches
 // and nobody controls (`strays`). The writes change metadata alone; where there are any, they are
 // the whole plan: the next round sees who is left. An owner that is being deleted claims nothing.
+// `finalizer`, unless empty, is put on what is taken on and taken off what is let go of.
 void Claim(const api::Object& owner, const metav1::LabelSelector& selector,
            const std::vector<api::ObjectPtr>& controlled, const std::vector<api::ObjectPtr>& strays,
-           Plan* plan);
+           Plan* plan, const std::string& finalizer = "");
+
+// Whether two messages say the same. Their bytes do not tell: maps come in any order.
+bool Same(const google::protobuf::Message& a, const google::protobuf::Message& b);
+
+bool HasFinalizer(const metav1::ObjectMeta& meta, absl::string_view name);
+// The object without that finalizer of its own.
+client::Write WithoutFinalizer(const api::Object& object, absl::string_view name);
 
 bool IsPodReady(const corev1::Pod& pod);
 // Ready for at least that long.
@@ -44,5 +52,12 @@ bool IsPodAvailable(const corev1::Pod& pod, int32_t min_ready_seconds, absl::Tim
 // When a ready pod will have been so for that long.
 absl::Time PodAvailableAt(const corev1::Pod& pod, int32_t min_ready_seconds);
 bool IsPodActive(const corev1::Pod& pod);  // Neither finished nor being deleted.
+// Being deleted, and not over yet.
+bool IsPodTerminating(const corev1::Pod& pod);
+
+// Whom to remove first: the unassigned, the pending, the unready, the cheap (annotation
+// controller.kubernetes.io/pod-deletion-cost), those that share their node with the most of the
+// others, the most recently ready, the most restarted, the youngest.
+std::vector<api::ObjectPtr> InOrderOfRemoval(std::vector<api::ObjectPtr> pods);
 
 }  // namespace skiff::controllers

@@ -1,29 +1,14 @@
 #include "controllers/replica_set.h"
 
 #include <algorithm>
-#include <tuple>
 
 #include "absl/strings/str_cat.h"
-#include "api/time.h"
 
 namespace skiff::controllers {
 namespace {
 
 // One transaction makes at most so many pods: a thousand replicas do not wait for one giant commit.
 constexpr int kBurst = 500;
-
-// Whom to remove first: the unassigned, the pending, the unready, the most restarted, the youngest.
-auto Rank(const api::ObjectPtr& object) {
-  const auto& pod = object->As<corev1::Pod>();
-  int restarts = 0;
-  for (const auto& status : pod.status().container_statuses()) {
-    restarts = std::max(restarts, status.restart_count());
-  }
-  return std::make_tuple(!pod.spec().node_name().empty(), pod.status().phase() == "Running",
-                         IsPodReady(pod), -restarts,
-                         -absl::ToUnixSeconds(api::ToAbsl(pod.metadata().creation_timestamp())),
-                         pod.metadata().name());
-}
 
 std::unique_ptr<corev1::Pod> MakePod(const api::Object& owner, const appsv1::ReplicaSet& set) {
   auto pod = std::make_unique<corev1::Pod>();
@@ -61,9 +46,7 @@ Plan ReconcileReplicaSet(const ReplicaSetObserved& observed) {
       plan.writes.push_back(client::Write::Create(MakePod(*observed.replica_set, set)));
     }
     if (have > wanted) {
-      std::vector<api::ObjectPtr> ranked = active;
-      std::sort(ranked.begin(), ranked.end(),
-                [](const auto& a, const auto& b) { return Rank(a) < Rank(b); });
+      const std::vector<api::ObjectPtr> ranked = InOrderOfRemoval(active);
       for (int i = 0; i < have - wanted; ++i) {
         plan.writes.push_back(client::Write::Delete(*ranked[i]));
         plan.events.push_back({observed.replica_set, "Normal", "SuccessfulDelete",
@@ -91,8 +74,7 @@ Plan ReconcileReplicaSet(const ReplicaSetObserved& observed) {
   status->set_available_replicas(available);
   status->set_terminating_replicas(terminating);
   status->set_observed_generation(set.metadata().generation());
-  // The status alone: it has no maps, whose order differs from copy to copy.
-  if (changed->status().SerializeAsString() != set.status().SerializeAsString()) {
+  if (!Same(changed->status(), set.status())) {
     plan.writes.push_back(client::Write::Update(std::move(changed), "status"));
   }
   return plan;

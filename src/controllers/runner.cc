@@ -92,9 +92,7 @@ void Runner::Process() {
     }
     if (reconciles_ != nullptr) reconciles_->Increment();
     Plan plan = reconcile_(key);
-    if (plan.wake_at < absl::InfiniteFuture()) {
-      WakeLater(key, plan.wake_at - executor_->clock().Now());
-    }
+    WakeLater(key, plan.wake_at - executor_->clock().Now());
     if (plan.writes.empty()) {
       for (const EventNote& note : plan.events) {
         events_.Record(*note.about, note.type, note.reason, note.message);
@@ -146,13 +144,17 @@ void Runner::OnCommitted(const std::string& key, std::vector<EventNote> events,
 }
 
 void Runner::WakeLater(const std::string& key, absl::Duration delay) {
-  Executor::TimerId& timer = timers_[key];
-  if (timer != 0) executor_->Cancel(timer);
-  timer = executor_->PostAfter(std::max(delay, absl::Milliseconds(1)), [this, alive = alive_, key] {
-    if (!*alive) return;
-    timers_.erase(key);
-    Enqueue(key);
-  });
+  if (const auto known = timers_.find(key); known != timers_.end()) {
+    executor_->Cancel(known->second);
+    timers_.erase(known);
+  }
+  if (delay == absl::InfiniteDuration()) return;
+  timers_[key] =
+      executor_->PostAfter(std::max(delay, absl::Milliseconds(1)), [this, alive = alive_, key] {
+        if (!*alive) return;
+        timers_.erase(key);
+        Enqueue(key);
+      });
 }
 
 }  // namespace skiff::controllers

@@ -239,8 +239,12 @@ TEST_CASE("OneFailureTooManyFailsTheJobAndStopsTheOthers") {
   CHECK(Count(plan, Verb::kDelete, "Pod") == 1);
   const auto* status = StatusOf<batchv1::Job>(plan);
   REQUIRE(status != nullptr);
-  CHECK(status->status().conditions(1).type() == "Failed");
-  CHECK(status->status().conditions(1).reason() == "BackoffLimitExceeded");
+  // Failed comes when the other has stopped.
+  REQUIRE(status->status().conditions_size() == 1);
+  CHECK(status->status().conditions(0).type() == "FailureTarget");
+  CHECK(status->status().conditions(0).reason() == "BackoffLimitExceeded");
+  CHECK(status->status().failed() == 2);
+  CHECK(status->status().terminating() == 1);
 }
 
 TEST_CASE("AJobPastItsDeadlineFails") {

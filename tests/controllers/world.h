@@ -110,6 +110,40 @@ class World {
     *condition->mutable_last_transition_time() = api::MakeTime(now());
     Update(std::move(changed), "status");
   }
+  // As the scheduler does.
+  void Bind(const api::ObjectPtr& pod, const std::string& node = "n1") {
+    auto binding = std::make_unique<corev1::Binding>();
+    binding->mutable_metadata()->set_name(pod->meta().name());
+    binding->mutable_metadata()->set_namespace_(pod->meta().namespace_());
+    binding->mutable_target()->set_kind("Node");
+    binding->mutable_target()->set_name(node);
+    client::Write write;
+    write.verb = client::Write::Verb::kCreate;
+    write.resource = &api::ResourceOf<corev1::Pod>();
+    write.name_space = pod->meta().namespace_();
+    write.name = pod->meta().name();
+    write.subresource = "binding";
+    write.object = std::move(binding);
+    REQUIRE(Commit(std::move(write)).ok());
+  }
+  // A container of the pod ends with that code, and the pod with it.
+  void Exit(const api::ObjectPtr& pod, int code, const std::string& container = "c") {
+    auto changed = pod->CopyAs<corev1::Pod>();
+    changed->mutable_status()->set_phase(code == 0 ? "Succeeded" : "Failed");
+    auto* status = changed->mutable_status()->add_container_statuses();
+    status->set_name(container);
+    auto* terminated = status->mutable_state()->mutable_terminated();
+    terminated->set_exit_code(code);
+    *terminated->mutable_finished_at() = api::MakeTime(now());
+    Update(std::move(changed), "status");
+  }
+  // The node has stopped what was to be deleted: the pod is over, and may go.
+  void FinishDeletion(const std::string& name, int code = 143) {
+    Exit(Get<corev1::Pod>(name), code);
+    client::Write write = client::Write::Delete(*Get<corev1::Pod>(name));
+    write.grace_period_seconds = 0;
+    REQUIRE(Commit(std::move(write)).ok());
+  }
   // One step of the nodes: every pod that does not run yet runs and is ready.
   // Whether there was one.
   bool RunPods() {
