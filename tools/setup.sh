@@ -11,6 +11,8 @@ packages="g++ cmake ninja-build ccache mold pkg-config git ca-certificates pytho
   libnl-route-3-dev libseccomp-dev libboost-dev libssl-dev libsimdjson-dev libyaml-dev
   libarchive-dev libcurl4-openssl-dev libspdlog-dev libcli11-dev clang-format
   prometheus-cpp-dev catch2 busybox-static crun etcd-server etcd-client iproute2 curl"
+# A kernel that is a program, for tests that need another than this machine's.
+[ "$(dpkg --print-architecture)" != amd64 ] || packages="$packages user-mode-linux"
 
 missing=""
 for package in $packages; do

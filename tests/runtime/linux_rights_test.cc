@@ -111,21 +111,21 @@ TEST_CASE("DevicesOfTheMachineAreOutOfReach") {
   Machine machine;
   // Nodes can be made with the MKNOD that containers have by default, and opened only if harmless.
   const std::string script =
-      "mknod /tmp/tun c 10 200 && echo made; "
-      "( : 0<>/tmp/tun ) && echo opened-tun; "
+      "mknod /tmp/kmsg c 1 11 && echo made; "
+      "( : </tmp/kmsg ) && echo opened-kmsg; "
       "mknod /tmp/null c 1 3; head -c 1 /dev/zero > /tmp/null && echo wrote-null; "
       "( : 0<>/dev/ptmx ) && echo ptmx; echo x > /dev/null && echo null";
   machine.Run(Machine::Shell(script));
   const std::string log = machine.Log();
   INFO(log);
   CHECK(absl::StrContains(log, "made\n"));
-  CHECK_FALSE(absl::StrContains(log, "opened-tun"));
+  CHECK_FALSE(absl::StrContains(log, "opened-kmsg"));
   CHECK(absl::StrContains(log, "wrote-null\n"));
   CHECK(absl::StrContains(log, "ptmx\nnull\n"));
   ContainerSpec spec = Machine::Shell(script, "trusted");
   spec.privileged = true;
   machine.Run(spec);
-  CHECK(absl::StrContains(machine.Log("trusted"), "opened-tun"));
+  CHECK(absl::StrContains(machine.Log("trusted"), "opened-kmsg"));
 }
 
 TEST_CASE("MemoryLimitKillsAndSaysSo") {
@@ -138,6 +138,80 @@ TEST_CASE("MemoryLimitKillsAndSaysSo") {
   CHECK(state.oom_killed);
   CHECK(state.reason == "OOMKilled");
   CHECK(state.exit_code == 137);
+}
+
+TEST_CASE("OomKillTakesAllOfTheContainer") {
+  if (!IsRoot()) return;
+  Machine machine;
+  const auto cgroups = Cgroups::Detect();
+  REQUIRE(cgroups.ok());
+  if (!cgroups->pure_v2()) {
+    WARN("SKIPPED: only a v2 memory controller kills a group as a whole");
+    return;
+  }
+  ContainerSpec spec = Machine::Shell("sleep 1000 & tail /dev/zero; echo survived; sleep 1000");
+  spec.resources.memory_bytes = 16 << 20;
+  const ContainerState state = machine.Run(spec);
+  CHECK(state.exit_code == 137);
+  CHECK(state.reason == "OOMKilled");
+  CHECK(machine.Log() == "");
+}
+
+TEST_CASE("PodShortOfMemoryLosesAContainerNotItsHead") {
+  if (!IsRoot()) return;
+  Machine machine;
+  PodSpec pod = machine.Pod();
+  pod.resources.memory_bytes = 24 << 20;
+  REQUIRE(machine.runtime().StartPod(pod).ok());
+  machine.Start(Machine::Shell("exec sleep 1000", "small"));
+  ContainerSpec spec = Machine::Shell("");
+  spec.command = {"tail", "/dev/zero"};
+  machine.Start(spec);
+  const ContainerState state = machine.AwaitEnd();
+  CHECK(state.reason == "OOMKilled");
+  CHECK(machine.runtime().State("pod-1")->alive);
+  CHECK(machine.Get("small").phase == ContainerPhase::kRunning);
+}
+
+TEST_CASE("ContainerSeesItsOwnLimitsAndCannotChangeThem") {
+  if (!IsRoot()) return;
+  Machine machine;
+  ContainerSpec spec = Machine::Shell(
+      "cd /sys/fs/cgroup; cat memory.max memory/memory.limit_in_bytes 2>/dev/null; "
+      "cat pids.max pids/pids.max 2>/dev/null; cat cgroup.procs memory/cgroup.procs 2>/dev/null; "
+      "echo 1 > memory.max || echo 1 > memory/memory.limit_in_bytes || echo kept; "
+      "mkdir mine memory/mine unified/mine || echo none; cat /proc/self/cgroup");
+  spec.resources.memory_bytes = 64 << 20;
+  spec.resources.pids = 50;
+  machine.Run(spec);
+  INFO(machine.Log());
+  CHECK(absl::StartsWith(machine.Log(), absl::StrCat(64 << 20, "\n50\n1\n")));
+  CHECK(absl::StrContains(machine.Log(), "kept\n"));
+  CHECK(absl::StrContains(machine.Log(), "none\n"));
+  // Its own groups are the roots of what it sees.
+  CHECK(absl::StrContains(machine.Log(), "0::/\n"));
+  CHECK_FALSE(absl::StrContains(machine.Log(), machine.instance()));
+}
+
+TEST_CASE("RootWithProcessesOfItsOwnLosesLimitsNotPods") {
+  if (!IsRoot()) return;
+  const auto cgroups = Cgroups::Detect();
+  REQUIRE(cgroups.ok());
+  if (!cgroups->pure_v2() || !cgroups->RootIsInhabited()) {
+    WARN("SKIPPED: the root of this machine's cgroups may hand controllers down");
+    return;
+  }
+  Cgroups prepared = *cgroups;
+  const std::vector<std::string> losses = prepared.Prepare();
+  REQUIRE(losses.size() == 3);
+  CHECK(absl::StrContains(losses[1], "memory limits of pods do not bite"));
+  CHECK(absl::StrContains(losses[1], "move them into a group below it"));
+  CHECK(prepared.Controllers().empty());
+  Machine machine;
+  ContainerSpec spec = Machine::Shell("echo ran");
+  spec.resources.memory_bytes = 64 << 20;
+  machine.Run(spec);
+  CHECK(machine.Log() == "ran\n");
 }
 
 TEST_CASE("PidsLimitHolds") {

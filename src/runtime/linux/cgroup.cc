@@ -22,6 +22,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr const char* kControllers[] = {"cpu", "memory", "pids"};
 constexpr int64_t kPeriodMicros = 100'000;  // Of the CFS quota.
 
 absl::Status WriteFile(const std::string& path, absl::string_view text) {
@@ -32,8 +33,21 @@ absl::Status WriteFile(const std::string& path, absl::string_view text) {
 }
 
 std::string ReadFile(const std::string& path) {
-  std::ifstream file(path);
-  return std::string(std::istreambuf_iterator<char>(file), {});
+  const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  std::string out;
+  char part[4096];
+  for (ssize_t n; (n = read(fd.get(), part, sizeof part)) > 0;) {
+    out.append(part, static_cast<size_t>(n));
+  }
+  return out;
+}
+
+std::vector<std::string> Words(const std::string& path) {
+  return absl::StrSplit(ReadFile(path), absl::ByAnyChar(" \n"), absl::SkipEmpty());
+}
+
+bool Contains(const std::vector<std::string>& words, absl::string_view word) {
+  return std::find(words.begin(), words.end(), word) != words.end();
 }
 
 absl::Status MakeDirs(const std::string& path) {
@@ -76,6 +90,8 @@ absl::StatusOr<Cgroups> Cgroups::Detect() {
       for (const absl::string_view option : absl::StrSplit(after[2], ',')) {
         if (option == "cpu" || option == "cpuacct" || option == "memory" || option == "pids") {
           out.v1_[std::string(option)] = before[4];
+          std::string& options = out.v1_options_[before[4]];
+          absl::StrAppend(&options, options.empty() ? "" : ",", option);
         }
       }
     }
@@ -84,22 +100,61 @@ absl::StatusOr<Cgroups> Cgroups::Detect() {
     return absl::FailedPreconditionError(
         "no cgroup2 hierarchy is mounted: mount -t cgroup2 none /sys/fs/cgroup");
   }
-  out.v2_controllers_ = absl::StrSplit(ReadFile(out.v2_ + "/cgroup.controllers"),
-                                       absl::ByAnyChar(" \n"), absl::SkipEmpty());
+  out.v2_controllers_ = Words(out.v2_ + "/cgroup.controllers");
   return out;
 }
 
 std::vector<std::string> Cgroups::Controllers() const {
   std::vector<std::string> out;
-  for (const char* name : {"cpu", "memory", "pids"}) {
+  for (const char* name : kControllers) {
     if (v1_.contains(name) || HasV2(name)) out.push_back(name);
   }
   return out;
 }
 
 bool Cgroups::HasV2(const std::string& controller) const {
-  return std::find(v2_controllers_.begin(), v2_controllers_.end(), controller) !=
-         v2_controllers_.end();
+  return Contains(v2_controllers_, controller);
+}
+
+// The machine's own root has no type.
+bool Cgroups::RootIsInhabited() const {
+  return access((v2_ + "/cgroup.type").c_str(), F_OK) == 0 &&
+         !ReadFile(v2_ + "/cgroup.procs").empty();
+}
+
+std::vector<std::string> Cgroups::Prepare() {
+  std::vector<std::string> losses;
+  const std::string file = v2_ + "/cgroup.subtree_control";
+  // With processes in the root, cpu and pids could be had; but the groups below would then be parts
+  // of a threaded domain, which no process can join (cgroup-v2.rst, "Threads").
+  const bool inhabited = RootIsInhabited();
+  for (const char* name : kControllers) {
+    if (!HasV2(name) || Contains(Words(file), name)) continue;
+    std::string reason = absl::StrCat(
+        "processes live in ", v2_, " itself: move them into a group below it before Skiff starts");
+    if (!inhabited) {
+      const absl::Status enabled = WriteFile(file, absl::StrCat("+", name));
+      if (enabled.ok()) continue;
+      reason = std::string(enabled.message());
+    }
+    v2_controllers_.erase(std::find(v2_controllers_.begin(), v2_controllers_.end(), name));
+    losses.push_back(absl::StrCat(name, " limits of pods do not bite: ", reason));
+  }
+  return losses;
+}
+
+std::vector<Cgroups::View> Cgroups::Views() const {
+  std::vector<View> out;
+  if (pure_v2()) {
+    out.push_back({"/sys/fs/cgroup", "cgroup2", ""});
+    return out;
+  }
+  out.push_back({"/sys/fs/cgroup", "tmpfs", "mode=755,size=16k"});
+  for (const auto& [mount, options] : v1_options_) {
+    out.push_back({absl::StrCat("/sys/fs/cgroup/", options), "cgroup", options});
+  }
+  out.push_back({"/sys/fs/cgroup/unified", "cgroup2", ""});
+  return out;
 }
 
 std::string Cgroups::V1(const std::string& controller, const std::string& group) const {
@@ -119,28 +174,32 @@ std::vector<std::string> Cgroups::Paths(const std::string& group) const {
 }
 
 // A v2 group may limit what its parent hands down (cgroup.subtree_control), all the way from the
-// root.
+// root. What is enabled is left alone: a write waits until the kernel has buried every group that
+// was removed below.
 absl::Status Cgroups::EnableControllers(const std::string& group) const {
-  std::string wanted;
-  for (const char* name : {"cpu", "memory", "pids"}) {
-    if (HasV2(name)) absl::StrAppend(&wanted, wanted.empty() ? "" : " ", "+", name);
-  }
-  if (wanted.empty()) return absl::OkStatus();
   std::string parent = v2_;
   const std::vector<std::string> parts = absl::StrSplit(group, '/');
   for (const std::string& part : parts) {
-    SKIFF_RETURN_IF_ERROR(WriteFile(parent + "/cgroup.subtree_control", wanted));
+    const std::vector<std::string> enabled = Words(parent + "/cgroup.subtree_control");
+    std::string wanted;
+    for (const char* name : kControllers) {
+      if (!HasV2(name) || Contains(enabled, name)) continue;
+      absl::StrAppend(&wanted, wanted.empty() ? "" : " ", "+", name);
+    }
+    if (!wanted.empty()) {
+      SKIFF_RETURN_IF_ERROR(WriteFile(parent + "/cgroup.subtree_control", wanted));
+    }
     absl::StrAppend(&parent, "/", part);
     SKIFF_RETURN_IF_ERROR(MakeDirs(parent));
   }
   return absl::OkStatus();
 }
 
-absl::Status Cgroups::Make(const std::string& group, const Resources& limits) const {
+absl::Status Cgroups::Make(const std::string& group, const Resources& limits, bool whole) const {
   SKIFF_RETURN_IF_ERROR(EnableControllers(group));
   for (const std::string& path : Paths(group)) SKIFF_RETURN_IF_ERROR(MakeDirs(path));
   SKIFF_RETURN_IF_ERROR(LimitV1(group, limits));
-  return LimitV2(group, limits);
+  return LimitV2(group, limits, whole);
 }
 
 absl::Status Cgroups::Keep(const std::string& group, int64_t pid) const {
@@ -164,6 +223,9 @@ absl::Status Cgroups::LimitV1(const std::string& group, const Resources& limits)
     if (limits.memory_bytes > 0) {
       SKIFF_RETURN_IF_ERROR(
           WriteFile(memory + "/memory.limit_in_bytes", absl::StrCat(limits.memory_bytes)));
+      // With swap; absent where the kernel does not count it.
+      WriteFile(memory + "/memory.memsw.limit_in_bytes", absl::StrCat(limits.memory_bytes))
+          .IgnoreError();
     }
   }
   if (const std::string pids = V1("pids", group); !pids.empty() && limits.pids > 0) {
@@ -172,7 +234,7 @@ absl::Status Cgroups::LimitV1(const std::string& group, const Resources& limits)
   return absl::OkStatus();
 }
 
-absl::Status Cgroups::LimitV2(const std::string& group, const Resources& limits) const {
+absl::Status Cgroups::LimitV2(const std::string& group, const Resources& limits, bool whole) const {
   const std::string path = V2(group);
   if (HasV2("cpu") && limits.cpu_shares > 0) {
     // The usual mapping of shares 2..262144 to weights 1..10000 (KEP-2254).
@@ -186,7 +248,11 @@ absl::Status Cgroups::LimitV2(const std::string& group, const Resources& limits)
   }
   if (HasV2("memory") && limits.memory_bytes > 0) {
     SKIFF_RETURN_IF_ERROR(WriteFile(path + "/memory.max", absl::StrCat(limits.memory_bytes)));
-    // One process of the container killed is all of it killed (cgroup.h's OomKills tells).
+    // What may not be in memory may not be in swap either. Absent where there is no swap.
+    WriteFile(path + "/memory.swap.max", "0").IgnoreError();
+  }
+  // Whoever sets off the OOM killer, this group's limit or one around it.
+  if (HasV2("memory") && whole) {
     SKIFF_RETURN_IF_ERROR(WriteFile(path + "/memory.oom.group", "1"));
   }
   if (HasV2("pids") && limits.pids > 0) {

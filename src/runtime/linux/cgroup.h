@@ -22,8 +22,24 @@ class Cgroups {
   // Finds the hierarchies in /proc/self/mountinfo. kFailedPrecondition: no v2 hierarchy.
   static absl::StatusOr<Cgroups> Detect();
 
-  // Makes the group in every hierarchy that is used, with its limits. Idempotent.
-  absl::Status Make(const std::string& group, const Resources& limits) const;
+  // Asks the v2 hierarchy's root for the controllers that limits need. What it will not give is
+  // done without from here on; returns a sentence for each such loss. A group that has processes of
+  // its own may hand nothing down (cgroups(7), "no internal processes"): so it is in a container
+  // whose programs live in its root.
+  std::vector<std::string> Prepare();
+
+  // Makes the group in every hierarchy that is used, with its limits. Idempotent. `whole`: when the
+  // OOM killer strikes inside it, everything in it goes, where the kernel can (v2).
+  absl::Status Make(const std::string& group, const Resources& limits, bool whole) const;
+
+  // What a container mounts in order to see its own groups, as programs look for them that size
+  // themselves by their limits.
+  struct View {
+    std::string target;
+    std::string type;
+    std::string data;
+  };
+  std::vector<View> Views() const;
 
   // The files to write "0" to in order to join: one a hierarchy.
   std::vector<std::string> ProcsFiles(const std::string& group) const;
@@ -50,17 +66,20 @@ class Cgroups {
   bool pure_v2() const { return v1_.empty(); }
   // Controllers that can limit something here: cpu, memory, pids.
   std::vector<std::string> Controllers() const;
+  // True if the v2 root has processes of its own and is not the machine's: see Prepare.
+  bool RootIsInhabited() const;
 
  private:
   bool HasV2(const std::string& controller) const;
   std::string V1(const std::string& controller, const std::string& group) const;
   absl::Status EnableControllers(const std::string& group) const;
   absl::Status LimitV1(const std::string& group, const Resources& limits) const;
-  absl::Status LimitV2(const std::string& group, const Resources& limits) const;
+  absl::Status LimitV2(const std::string& group, const Resources& limits, bool whole) const;
   std::vector<std::string> Paths(const std::string& group) const;
 
   std::map<std::string, std::string> v1_;  // Controller -> mount point: cpu, cpuacct, memory, pids.
-  std::string v2_;                         // Mount point.
+  std::map<std::string, std::string> v1_options_;  // Mount point -> "cpu,cpuacct".
+  std::string v2_;                                 // Mount point.
   std::vector<std::string> v2_controllers_;
 };
 

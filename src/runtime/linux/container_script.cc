@@ -66,12 +66,21 @@ absl::Status AddOverlay(const Image& image, const std::string& dir, Script* scri
   return absl::OkStatus();
 }
 
-void AddKernelFilesystems(const ContainerSpec& container, Script* script) {
+void AddKernelFilesystems(const ContainerSpec& container, const ContainerPlace& place,
+                          Script* script) {
   const std::string safe = Flags(MS_NOSUID | MS_NODEV | MS_NOEXEC);
+  const std::string kernel =
+      Flags(MS_NOSUID | MS_NODEV | MS_NOEXEC | (container.privileged ? 0 : MS_RDONLY));
   script->Step({"mount", "proc", "/proc", "proc", safe, ""});
-  script->Step({"mount", "sysfs", "/sys", "sysfs",
-                Flags(MS_NOSUID | MS_NODEV | MS_NOEXEC | (container.privileged ? 0 : MS_RDONLY)),
-                ""});
+  script->Step({"mount", "sysfs", "/sys", "sysfs", kernel, ""});
+  for (const Cgroups::View& view : place.cgroup_views) {
+    script->Step({"mount", view.type, view.target, view.type, view.type == "tmpfs" ? safe : kernel,
+                  view.data});
+  }
+  // The tmpfs that holds the mounts of several hierarchies.
+  if (place.cgroup_views.size() > 1) {
+    script->Step({"remount-ro", place.cgroup_views.front().target});
+  }
   script->Step(
       {"mount", "tmpfs", "/dev", "tmpfs", Flags(MS_NOSUID | MS_STRICTATIME), "mode=755,size=64k"});
   for (const Device& device : kDevices) {
@@ -192,7 +201,7 @@ absl::StatusOr<Launch> LinuxLaunch(const PodSpec& pod, const ContainerSpec& cont
   SKIFF_RETURN_IF_ERROR(AddOverlay(image, place.dir, &script));
   PickUpMounts(container, &script);
   script.Step({"pivot", place.dir + "/root"});
-  AddKernelFilesystems(container, &script);
+  AddKernelFilesystems(container, place, &script);
   PutDownMounts(container, &script);
   for (const auto& [name, value] : pod.sysctls) {
     std::string path = absl::StrCat("/proc/sys/", name);

@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "runtime/image/image_store.h"
+#include "runtime/linux/cgroup.h"
 #include "runtime/linux/script.h"
 #include "runtime/runtime.h"
 
@@ -15,6 +16,7 @@ namespace skiff::runtime {
 struct ContainerPlace {
   std::string dir;                       // Of this attempt: made, empty, absolute.
   std::vector<std::string> procs_files;  // To join its cgroups.
+  std::vector<Cgroups::View> cgroup_views;
   bool host_network = false;
 };
 

@@ -108,11 +108,14 @@ std::vector<CheckResult> CheckHost() {
   const auto cgroups = Cgroups::Detect();
   if (cgroups.ok()) {
     const auto controllers = cgroups->Controllers();
-    out.push_back(Check("cgroups", controllers.size() == 3,
+    const bool stuck = cgroups->pure_v2() && cgroups->RootIsInhabited();
+    out.push_back(Check("cgroups", controllers.size() == 3 && !stuck,
                         absl::StrCat(cgroups->pure_v2() ? "v2" : "hybrid", " with ",
                                      absl::StrJoin(controllers, ", ")),
-                        "enable the controllers cpu, memory and pids: without one, its limits do "
-                        "not bite"));
+                        stuck ? "move the processes of the topmost group into one below it: with "
+                                "them there, limits do not bite"
+                              : "enable the controllers cpu, memory and pids: without one, its "
+                                "limits do not bite"));
   } else {
     out.push_back(Check("cgroups", false, std::string(cgroups.status().message()),
                         "mount a cgroup2 hierarchy"));

@@ -140,6 +140,7 @@ absl::StatusOr<std::unique_ptr<SandboxRuntime>> SandboxRuntime::Open(SandboxOpti
 
 absl::Status SandboxRuntime::Init() {
   SKIFF_RETURN_IF_ERROR(MakeDirs(options_.state_dir));
+  for (const std::string& loss : cgroups_.Prepare()) options_.logger.Warning("%s", loss);
   head_binary_.Reset(memfd_create("skiff-head", MFD_CLOEXEC));
   if (!head_binary_.valid()) return ErrnoStatus(errno, "memfd_create");
   const size_t size = static_cast<size_t>(skiff_head_end - skiff_head_begin);
@@ -230,7 +231,7 @@ absl::StatusOr<PodState> SandboxRuntime::StartPod(const PodSpec& pod) {
   SKIFF_RETURN_IF_ERROR(MakeDirs(dir));
   SKIFF_RETURN_IF_ERROR(MakeDirs(pod.log_dir));
   SKIFF_RETURN_IF_ERROR(WriteRecord(dir + "/pod", FormatPod(pod)));
-  SKIFF_RETURN_IF_ERROR(cgroups_.Make(Group(pod.uid), pod.resources));
+  SKIFF_RETURN_IF_ERROR(cgroups_.Make(Group(pod.uid), pod.resources, /*whole=*/false));
   absl::Status spawned = Spawn(pod, dir);
   if (spawned.ok()) spawned = cgroups_.Keep(Group(pod.uid, "head"), LivingHead(dir));
   if (!spawned.ok()) {
@@ -358,9 +359,10 @@ absl::StatusOr<ContainerState> SandboxRuntime::StartAttempt(const PodSpec& pod,
   ContainerPlace place;
   place.dir = absl::StrCat(dir, "/", leaf);
   place.procs_files = cgroups_.ProcsFiles(Group(pod_uid, leaf));
+  place.cgroup_views = cgroups_.Views();
   SKIFF_RETURN_IF_ERROR(MakeDirs(place.dir));
   SKIFF_RETURN_IF_ERROR(MakeDirs(absl::StrCat(pod.log_dir, "/", container.name)));
-  SKIFF_RETURN_IF_ERROR(cgroups_.Make(Group(pod_uid, leaf), container.resources));
+  SKIFF_RETURN_IF_ERROR(cgroups_.Make(Group(pod_uid, leaf), container.resources, /*whole=*/true));
   if (devices_ && !container.privileged) {
     SKIFF_RETURN_IF_ERROR(devices_->Attach(cgroups_.V2(Group(pod_uid, leaf))));
   }

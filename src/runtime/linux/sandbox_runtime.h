@@ -79,7 +79,7 @@ class SandboxRuntime final : public Runtime {
                                bool pod_alive) const;
 
   const SandboxOptions options_;
-  const Cgroups cgroups_;
+  Cgroups cgroups_;  // Constant after Init.
   UniqueFd head_binary_;
   std::optional<DeviceFilter> devices_;  // None: the kernel has none.
   std::unique_ptr<Watching> watching_;   // Loop only.

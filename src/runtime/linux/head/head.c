@@ -366,6 +366,12 @@ static int boot(const char* dir, unsigned long flags, const char* hostname) {
   }
   setsid();
   prctl(PR_SET_CHILD_SUBREAPER, 1);
+  /* A pod that is short of memory loses a container, not what holds it. Containers write their own
+   * value, which is higher; without CAP_SYS_RESOURCE this one stays as it is. */
+  int score = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+  ssize_t unscored = write(score, "-998", 4);
+  (void)unscored;
+  close(score);
   int null = open("/dev/null", O_RDWR | O_CLOEXEC);
   dup2(null, 0);
   dup2(null, 1);
