@@ -52,7 +52,14 @@ class Walk {
       if (max_surge_ == 0 && max_unavailable_ == 0) max_unavailable_ = 1;
     }
     const std::string hash = TemplateHash(deployment_.spec().template_());
-    for (const api::ObjectPtr& set : observed.replica_sets) {
+    // The oldest first: they are the first to give way.
+    std::vector<api::ObjectPtr> sets = observed.replica_sets;
+    std::sort(sets.begin(), sets.end(), [](const auto& a, const auto& b) {
+      const int64_t left = a->meta().creation_timestamp().seconds();
+      const int64_t right = b->meta().creation_timestamp().seconds();
+      return left != right ? left < right : a->meta().name() < b->meta().name();
+    });
+    for (const api::ObjectPtr& set : sets) {
       const auto& labels = set->meta().labels();
       const auto it = labels.find(kHashLabel);
       if (it != labels.end() && it->second == hash) {
@@ -101,7 +108,8 @@ class Walk {
 
   std::vector<api::ObjectPtr> ActiveSets() const {
     std::vector<api::ObjectPtr> out;
-    for (const api::ObjectPtr& set : observed_.replica_sets) {
+    if (new_set_ != nullptr && Typed(new_set_).spec().replicas() > 0) out.push_back(new_set_);
+    for (const api::ObjectPtr& set : old_sets_) {
       if (Typed(set).spec().replicas() > 0) out.push_back(set);
     }
     return out;
