@@ -302,16 +302,34 @@ void EmitValue(const JsonValue& value, Emitter* out) {
   }
 }
 
-}  // namespace
-
-absl::StatusOr<std::vector<std::string>> YamlToJson(absl::string_view yaml) {
-  // JSON is nearly YAML, but not quite (tabs, escapes): it is taken as what it is.
-  const size_t first = yaml.find_first_not_of(" \t\r\n");
-  if (first != absl::string_view::npos && (yaml[first] == '{' || yaml[first] == '[')) {
-    auto json = JsonValue::Parse(yaml);
-    if (json.ok()) return std::vector<std::string>{std::string(yaml)};
-    if (absl::StrContains(yaml, '"')) return json.status();
+// libyaml needs time by the square of the depth of [ and {, so a text that might be too deep is
+// first read event by event, and given up where it is.
+absl::Status CheckDepth(absl::string_view yaml) {
+  const auto opens = [](char c) { return c == '[' || c == '{'; };
+  if (std::count_if(yaml.begin(), yaml.end(), opens) <= kMaxDepth) return absl::OkStatus();
+  Parser reader;
+  yaml_parser_set_input_string(&reader.parser, reinterpret_cast<const unsigned char*>(yaml.data()),
+                               yaml.size());
+  int depth = 0;
+  while (true) {
+    yaml_event_t event;
+    if (yaml_parser_parse(&reader.parser, &event) != 1) return ParserFault(reader.parser);
+    const yaml_event_type_t type = event.type;
+    const yaml_mark_t at = event.start_mark;
+    yaml_event_delete(&event);
+    if (type == YAML_STREAM_END_EVENT) return absl::OkStatus();
+    if (type == YAML_SEQUENCE_START_EVENT || type == YAML_MAPPING_START_EVENT) ++depth;
+    if (type == YAML_SEQUENCE_END_EVENT || type == YAML_MAPPING_END_EVENT) --depth;
+    if (depth > kMaxDepth) {
+      return absl::InvalidArgumentError(absl::StrCat("malformed YAML at line ", at.line + 1,
+                                                     ", column ", at.column + 1,
+                                                     ": nested deeper than 200 levels"));
+    }
   }
+}
+
+absl::StatusOr<std::vector<std::string>> ReadYaml(absl::string_view yaml) {
+  SKIFF_RETURN_IF_ERROR(CheckDepth(yaml));
   Parser reader;
   yaml_parser_set_input_string(&reader.parser, reinterpret_cast<const unsigned char*>(yaml.data()),
                                yaml.size());
@@ -328,6 +346,22 @@ absl::StatusOr<std::vector<std::string>> YamlToJson(absl::string_view yaml) {
     SKIFF_RETURN_IF_ERROR(json.status());
     if (*json != "null") out.push_back(*std::move(json));
   }
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<std::string>> YamlToJson(absl::string_view yaml) {
+  // JSON is nearly YAML, but not quite (tabs, escapes): it is taken as what it is.
+  const size_t first = yaml.find_first_not_of(" \t\r\n");
+  if (first == absl::string_view::npos || (yaml[first] != '{' && yaml[first] != '[')) {
+    return ReadYaml(yaml);
+  }
+  const auto json = JsonValue::Parse(yaml);
+  if (json.ok()) return std::vector<std::string>{std::string(yaml)};
+  auto documents = ReadYaml(yaml);
+  // What is neither was most likely meant as JSON if it has JSON's quotes.
+  if (!documents.ok() && absl::StrContains(yaml, '"')) return json.status();
+  return documents;
 }
 
 absl::StatusOr<std::string> JsonToYaml(absl::string_view json) {

@@ -53,6 +53,23 @@ TEST_CASE("PlainScalarsMeanWhatTheyLookLike") {
   }
 }
 
+TEST_CASE("FlowStyleWithQuotesIsYaml") {
+  CHECK(Json("{a: \"b\"}") == R"({"a":"b"})");
+  CHECK(Json("{\"a\" 1}").find("column") != std::string::npos);
+}
+
+// In time by its square, this would take minutes.
+TEST_CASE("DepthIsRefusedAsSoonAsItIsSeen") {
+  for (const char* open : {"[", "{a: ", "- ", "[{a: "}) {
+    std::string deep;
+    while (deep.size() < 4'000'000) deep += open;
+    CHECK(Json(deep).find("nested deeper than 200 levels") != std::string::npos);
+  }
+  std::string wide = "[";
+  for (int i = 0; i < 300; ++i) wide += "[1],";
+  CHECK(Json(wide + "[{a: b}]]").find("malformed") == std::string::npos);
+}
+
 TEST_CASE("EveryDocumentOfAStreamIsRead") {
   CHECK(Json("a: 1\n---\n---\nb: [x, 2]\n") == R"({"a":1} | {"b":["x",2]})");
   CHECK(Json("# nothing\n") == "");
