@@ -1,52 +1,66 @@
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "api/json_value.h"
 #include "base/status.h"
 #include "capi/internal.h"
 
 using skiff::api::JsonValue;
+using skiff::capi::Check;
 using skiff::capi::Guard;
-using skiff::capi::NullArgument;
+using skiff::capi::Pointer;
 
 namespace {
 
-absl::Status SetRuntime(const std::string& name, skiff::ClusterOptions* options) {
-  if (name == "linux") {
-    options->runtime = skiff::RuntimeKind::kLinux;
-  } else if (name == "process") {
-    options->runtime = skiff::RuntimeKind::kProcess;
-  } else if (name == "fake") {
-    options->runtime = skiff::RuntimeKind::kFake;
-  } else {
-    return absl::InvalidArgumentError(
-        absl::StrCat("option runtime: \"", name, "\" is not one of linux, process, fake"));
+absl::StatusOr<skiff::RuntimeKind> RuntimeNamed(const std::string& name) {
+  if (name == "linux") return skiff::RuntimeKind::kLinux;
+  if (name == "process") return skiff::RuntimeKind::kProcess;
+  if (name == "fake") return skiff::RuntimeKind::kFake;
+  return absl::InvalidArgumentError(
+      absl::StrCat("option runtime: \"", name, "\" is not one of linux, process, fake"));
+}
+
+// A setter returns nothing: skiff_cluster_open says that one could not keep its value.
+void Set(skiff_options* options, std::string* field, const char* value,
+         const char* default_value) noexcept {
+  try {
+    *field = value == nullptr ? default_value : value;
+  } catch (const std::bad_alloc&) {
+    options->out_of_memory = true;
   }
-  return absl::OkStatus();
 }
 
 }  // namespace
 
 extern "C" {
 
-skiff_options* skiff_options_new(void) { return new (std::nothrow) skiff_options(); }
-
-void skiff_options_set_data_dir(skiff_options* options, const char* path) {
-  options->options.data_dir = skiff::capi::OrEmpty(path);
+skiff_options* skiff_options_new(void) {
+  try {
+    return new skiff_options();
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
 }
 
-void skiff_options_set_nodes(skiff_options* options, int nodes) { options->options.nodes = nodes; }
+void skiff_options_set_data_dir(skiff_options* options, const char* path) {
+  if (options != nullptr) Set(options, &options->options.data_dir, path, "");
+}
+
+void skiff_options_set_nodes(skiff_options* options, int nodes) {
+  if (options != nullptr) options->options.nodes = nodes;
+}
 
 void skiff_options_set_runtime(skiff_options* options, const char* runtime) {
-  options->runtime = skiff::capi::OrEmpty(runtime);
+  if (options != nullptr) Set(options, &options->runtime, runtime, "linux");
 }
 
 void skiff_options_set_listen(skiff_options* options, const char* address) {
-  options->options.listen = skiff::capi::OrEmpty(address);
+  if (options != nullptr) Set(options, &options->options.listen, address, "");
 }
 
 void skiff_options_set_verbosity(skiff_options* options, int verbosity) {
-  options->options.verbosity = static_cast<skiff::LogVerbosity>(verbosity < 0   ? 0
-                                                                : verbosity > 4 ? 4
-                                                                                : verbosity);
+  if (options == nullptr) return;
+  options->options.verbosity = static_cast<skiff::LogVerbosity>(std::clamp(verbosity, 0, 4));
 }
 
 void skiff_options_free(skiff_options** options) {
@@ -58,11 +72,12 @@ void skiff_options_free(skiff_options** options) {
 skiff_code skiff_cluster_open(const skiff_options* options, skiff_cluster** cluster,
                               skiff_error** error) {
   return Guard(error, [&]() -> absl::Status {
-    if (cluster == nullptr) return NullArgument("cluster");
+    SKIFF_RETURN_IF_ERROR(Check({Pointer("cluster", cluster)}));
     const skiff_options defaults;
     const skiff_options& given = options == nullptr ? defaults : *options;
+    if (given.out_of_memory) return absl::ResourceExhaustedError("out of memory for the options");
     skiff::ClusterOptions copy = given.options;
-    SKIFF_RETURN_IF_ERROR(SetRuntime(given.runtime, &copy));
+    SKIFF_ASSIGN_OR_RETURN(copy.runtime, RuntimeNamed(given.runtime));
     SKIFF_ASSIGN_OR_RETURN(std::unique_ptr<skiff::Cluster> opened, skiff::Cluster::Open(copy));
     auto handle = std::make_unique<skiff_cluster>();
     handle->url = opened->url();
@@ -81,14 +96,16 @@ skiff_code skiff_cluster_close(skiff_cluster** cluster, int stop_pods, skiff_err
   return Guard(error, [&] { return owned->cluster->Close(stop_pods != 0 || owned->in_memory); });
 }
 
-const char* skiff_cluster_url(const skiff_cluster* cluster) { return cluster->url.c_str(); }
+const char* skiff_cluster_url(const skiff_cluster* cluster) {
+  return cluster == nullptr ? "" : cluster->url.c_str();
+}
 const char* skiff_cluster_kubeconfig(const skiff_cluster* cluster) {
-  return cluster->kubeconfig.c_str();
+  return cluster == nullptr ? "" : cluster->kubeconfig.c_str();
 }
 
 skiff_code skiff_check_host(char** json, skiff_error** error) {
   return Guard(error, [&]() -> absl::Status {
-    if (json == nullptr) return NullArgument("json");
+    SKIFF_RETURN_IF_ERROR(Check({Pointer("json", json)}));
     JsonValue out = JsonValue::Array();
     for (const skiff::HostCheck& check : skiff::CheckHost()) {
       JsonValue& row = out.items().emplace_back(JsonValue::Object());
@@ -105,8 +122,7 @@ skiff_code skiff_check_host(char** json, skiff_error** error) {
 skiff_code skiff_image_load(skiff_cluster* cluster, const char* path, char** references,
                             skiff_error** error) {
   return Guard(error, [&]() -> absl::Status {
-    if (cluster == nullptr) return NullArgument("cluster");
-    if (path == nullptr) return NullArgument("path");
+    SKIFF_RETURN_IF_ERROR(Check({Pointer("cluster", cluster), Pointer("path", path)}));
     SKIFF_ASSIGN_OR_RETURN(const std::vector<std::string> loaded,
                            cluster->cluster->LoadImage(path));
     if (references == nullptr) return absl::OkStatus();

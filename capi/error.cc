@@ -2,6 +2,7 @@
 #include "api/codec.h"
 #include "api/errors.h"
 #include "capi/internal.h"
+#include "simdjson.h"
 
 namespace skiff::capi {
 
@@ -39,18 +40,36 @@ skiff_code CodeOf(const absl::Status& status) {
   }
 }
 
-skiff_code Fail(const absl::Status& status, skiff_error** error) {
+namespace {
+
+// Whatever a message quotes (a path, bytes of a manifest), it goes out as UTF-8.
+std::string Printable(absl::string_view text) {
+  if (simdjson::validate_utf8(text.data(), text.size())) return std::string(text);
+  std::string out(text);
+  for (char& c : out) {
+    if (static_cast<unsigned char>(c) >= 0x80) c = '?';
+  }
+  return out;
+}
+
+}  // namespace
+
+skiff_code Fail(const absl::Status& status, skiff_error** error) noexcept {
   const skiff_code code = CodeOf(status);
   if (error == nullptr) return code;
-  auto made = std::make_unique<skiff_error>();
-  made->code = code;
-  made->message = std::string(status.message());
-  const metav1::Status meta = api::ToMetaStatus(status);
-  api::JsonOptions options;
-  options.kind = "Status";
-  options.api_version = "v1";
-  api::EncodeJson(meta, options, &made->status_json);
-  *error = made.release();
+  try {
+    auto made = std::make_unique<skiff_error>();
+    made->code = code;
+    made->message = Printable(status.message());
+    const metav1::Status meta = api::ToMetaStatus(status);
+    api::JsonOptions options;
+    options.kind = "Status";
+    options.api_version = "v1";
+    api::EncodeJson(meta, options, &made->status_json);
+    made->status_json = Printable(made->status_json);
+    *error = made.release();
+  } catch (const std::bad_alloc&) {
+  }
   return code;
 }
 
@@ -62,8 +81,21 @@ char* CopyOut(absl::string_view text) {
   return out;
 }
 
-absl::Status NullArgument(absl::string_view name) {
-  return absl::InvalidArgumentError(absl::StrCat("the argument `", name, "` must not be NULL"));
+absl::Status Check(std::initializer_list<Argument> arguments) {
+  for (const Argument& argument : arguments) {
+    if (argument.value == nullptr) {
+      if (argument.form == Argument::Form::kOptionalText) continue;
+      return absl::InvalidArgumentError(
+          absl::StrCat("the argument `", argument.name, "` must not be NULL"));
+    }
+    if (argument.form == Argument::Form::kPointer) continue;
+    const auto* text = static_cast<const char*>(argument.value);
+    if (!simdjson::validate_utf8(text, std::strlen(text))) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("the argument `", argument.name, "` is not UTF-8"));
+    }
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace skiff::capi
@@ -85,9 +117,15 @@ const char* skiff_code_name(skiff_code code) {
 
 void skiff_string_free(char* string) { std::free(string); }
 
-skiff_code skiff_error_code(const skiff_error* error) { return error->code; }
-const char* skiff_error_message(const skiff_error* error) { return error->message.c_str(); }
-const char* skiff_error_status_json(const skiff_error* error) { return error->status_json.c_str(); }
+skiff_code skiff_error_code(const skiff_error* error) {
+  return error == nullptr ? SKIFF_OK : error->code;
+}
+const char* skiff_error_message(const skiff_error* error) {
+  return error == nullptr ? "" : error->message.c_str();
+}
+const char* skiff_error_status_json(const skiff_error* error) {
+  return error == nullptr ? "" : error->status_json.c_str();
+}
 
 void skiff_error_free(skiff_error** error) {
   if (error == nullptr) return;

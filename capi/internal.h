@@ -1,9 +1,11 @@
-// What the C entry points share: handles, error conversion, and the guard that lets no exception
-// out.
+// What the C entry points share: handles, arguments, error conversion, and the guard that lets no
+// exception out.
 #pragma once
 
 #include <cstdlib>
 #include <cstring>
+#include <exception>
+#include <initializer_list>
 #include <memory>
 #include <new>
 #include <optional>
@@ -12,6 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "base/unique_fd.h"
 #include "capi/skiff.h"
 #include "skiff/cluster.h"
 
@@ -24,6 +27,7 @@ struct skiff_error {
 struct skiff_options {
   skiff::ClusterOptions options;
   std::string runtime = "linux";
+  bool out_of_memory = false;  // A setter could not keep its value.
 };
 
 struct skiff_cluster {
@@ -37,11 +41,30 @@ namespace skiff::capi {
 
 skiff_code CodeOf(const absl::Status& status);
 
-// Fills `error` (which may be null) and returns the code.
-skiff_code Fail(const absl::Status& status, skiff_error** error);
+// Fills `error` (which may be null) and returns the code. Without memory for it, `*error` stays.
+skiff_code Fail(const absl::Status& status, skiff_error** error) noexcept;
 
 // A malloc'ed copy; throws std::bad_alloc.
 char* CopyOut(absl::string_view text);
+
+// One argument of an entry point.
+struct Argument {
+  const char* name;
+  const void* value;
+  enum class Form { kPointer, kText, kOptionalText } form;
+};
+inline Argument Pointer(const char* name, const void* value) {
+  return {name, value, Argument::Form::kPointer};
+}
+inline Argument Text(const char* name, const char* value) {
+  return {name, value, Argument::Form::kText};
+}
+inline Argument OptionalText(const char* name, const char* value) {
+  return {name, value, Argument::Form::kOptionalText};
+}
+
+// kInvalidArgument, naming the first that is NULL and must not be, or is text but not UTF-8.
+absl::Status Check(std::initializer_list<Argument> arguments);
 
 inline std::string OrEmpty(const char* text) { return text == nullptr ? "" : text; }
 inline std::string OrDefault(const char* name_space) {
@@ -51,19 +74,24 @@ inline absl::Duration Limit(int64_t timeout_ms) {
   return timeout_ms < 0 ? absl::InfiniteDuration() : absl::Milliseconds(timeout_ms);
 }
 
-absl::Status NullArgument(absl::string_view name);
+absl::Status OpenEventFd(UniqueFd* fd);
+void RaiseEventFd(int fd);
+void LowerEventFd(int fd);
 
 // Runs `body` (which returns a Status) so that nothing is thrown across the C boundary.
 template <typename Body>
 skiff_code Guard(skiff_error** error, Body body) noexcept {
+  absl::Status status;
   try {
-    const absl::Status status = body();
-    return status.ok() ? SKIFF_OK : Fail(status, error);
+    status = body();
   } catch (const std::bad_alloc&) {
-    return SKIFF_EXHAUSTED;
+    return Fail(absl::ResourceExhaustedError("out of memory"), error);
   } catch (const std::exception& e) {
     return Fail(absl::InternalError(e.what()), error);
+  } catch (...) {
+    return Fail(absl::InternalError("an exception of unknown type"), error);
   }
+  return status.ok() ? SKIFF_OK : Fail(status, error);
 }
 
 }  // namespace skiff::capi

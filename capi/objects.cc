@@ -4,19 +4,21 @@
 
 using skiff::ObjectRef;
 using skiff::api::JsonValue;
+using skiff::capi::Check;
 using skiff::capi::CopyOut;
 using skiff::capi::Guard;
-using skiff::capi::NullArgument;
+using skiff::capi::OptionalText;
 using skiff::capi::OrDefault;
 using skiff::capi::OrEmpty;
+using skiff::capi::Pointer;
+using skiff::capi::Text;
 
 namespace {
 
 absl::StatusOr<ObjectRef> Ref(const skiff_cluster* cluster, const char* kind,
                               const char* name_space, const char* name) {
-  if (cluster == nullptr) return NullArgument("cluster");
-  if (kind == nullptr) return NullArgument("kind");
-  if (name == nullptr) return NullArgument("name");
+  SKIFF_RETURN_IF_ERROR(Check({Pointer("cluster", cluster), Text("kind", kind),
+                               OptionalText("name_space", name_space), Text("name", name)}));
   return ObjectRef{kind, OrDefault(name_space), name};
 }
 
@@ -56,8 +58,8 @@ extern "C" {
 skiff_code skiff_apply(skiff_cluster* cluster, const char* manifest, const char* name_space,
                        char** applied, skiff_error** error) {
   return Guard(error, [&]() -> absl::Status {
-    if (cluster == nullptr) return NullArgument("cluster");
-    if (manifest == nullptr) return NullArgument("manifest");
+    SKIFF_RETURN_IF_ERROR(Check({Pointer("cluster", cluster), Text("manifest", manifest),
+                                 OptionalText("name_space", name_space)}));
     SKIFF_ASSIGN_OR_RETURN(const std::vector<skiff::Applied> done,
                            cluster->cluster->Apply(manifest, OrDefault(name_space)));
     if (applied == nullptr) return absl::OkStatus();
@@ -77,8 +79,8 @@ skiff_code skiff_apply(skiff_cluster* cluster, const char* manifest, const char*
 skiff_code skiff_create(skiff_cluster* cluster, const char* manifest, const char* name_space,
                         char** created, skiff_error** error) {
   return Guard(error, [&]() -> absl::Status {
-    if (cluster == nullptr) return NullArgument("cluster");
-    if (manifest == nullptr) return NullArgument("manifest");
+    SKIFF_RETURN_IF_ERROR(Check({Pointer("cluster", cluster), Text("manifest", manifest),
+                                 OptionalText("name_space", name_space)}));
     SKIFF_ASSIGN_OR_RETURN(const std::string object,
                            cluster->cluster->Create(manifest, OrDefault(name_space)));
     if (created != nullptr) *created = CopyOut(object);
@@ -89,7 +91,7 @@ skiff_code skiff_create(skiff_cluster* cluster, const char* manifest, const char
 skiff_code skiff_get(skiff_cluster* cluster, const char* kind, const char* name_space,
                      const char* name, char** object, skiff_error** error) {
   return Guard(error, [&]() -> absl::Status {
-    if (object == nullptr) return NullArgument("object");
+    SKIFF_RETURN_IF_ERROR(Check({Pointer("object", object)}));
     SKIFF_ASSIGN_OR_RETURN(const ObjectRef ref, Ref(cluster, kind, name_space, name));
     SKIFF_ASSIGN_OR_RETURN(const std::string json, cluster->cluster->Get(ref));
     *object = CopyOut(json);
@@ -101,9 +103,10 @@ skiff_code skiff_list(skiff_cluster* cluster, const char* kind, const char* name
                       const char* label_selector, const char* field_selector, char** list,
                       skiff_error** error) {
   return Guard(error, [&]() -> absl::Status {
-    if (cluster == nullptr) return NullArgument("cluster");
-    if (kind == nullptr) return NullArgument("kind");
-    if (list == nullptr) return NullArgument("list");
+    SKIFF_RETURN_IF_ERROR(Check(
+        {Pointer("cluster", cluster), Text("kind", kind), OptionalText("name_space", name_space),
+         OptionalText("label_selector", label_selector),
+         OptionalText("field_selector", field_selector), Pointer("list", list)}));
     SKIFF_ASSIGN_OR_RETURN(
         const std::string json,
         cluster->cluster->List(
@@ -118,7 +121,7 @@ skiff_code skiff_delete(skiff_cluster* cluster, const char* kind, const char* na
   return Guard(error, [&]() -> absl::Status {
     SKIFF_ASSIGN_OR_RETURN(const ObjectRef ref, Ref(cluster, kind, name_space, name));
     std::optional<int64_t> grace;
-    if (grace_period_ms >= 0) grace = (grace_period_ms + 999) / 1000;
+    if (grace_period_ms >= 0) grace = grace_period_ms / 1000 + (grace_period_ms % 1000 != 0);
     return cluster->cluster->Delete(ref, grace);
   });
 }
@@ -127,7 +130,7 @@ skiff_code skiff_wait(skiff_cluster* cluster, const char* kind, const char* name
                       const char* name, const char* condition, int64_t timeout_ms,
                       skiff_error** error) {
   return Guard(error, [&]() -> absl::Status {
-    if (condition == nullptr) return NullArgument("condition");
+    SKIFF_RETURN_IF_ERROR(Check({Text("condition", condition)}));
     SKIFF_ASSIGN_OR_RETURN(const ObjectRef ref, Ref(cluster, kind, name_space, name));
     return cluster->cluster->Wait(ref, condition, skiff::capi::Limit(timeout_ms));
   });
@@ -136,7 +139,7 @@ skiff_code skiff_wait(skiff_cluster* cluster, const char* kind, const char* name
 skiff_code skiff_wait_job(skiff_cluster* cluster, const char* name_space, const char* name,
                           int64_t timeout_ms, char** result, skiff_error** error) {
   return Guard(error, [&]() -> absl::Status {
-    if (result == nullptr) return NullArgument("result");
+    SKIFF_RETURN_IF_ERROR(Check({Pointer("result", result)}));
     SKIFF_ASSIGN_OR_RETURN(const ObjectRef ref, Ref(cluster, "jobs", name_space, name));
     SKIFF_ASSIGN_OR_RETURN(const skiff::JobResult job,
                            cluster->cluster->WaitJob(ref, skiff::capi::Limit(timeout_ms)));

@@ -12,21 +12,37 @@
  *   …
  *   skiff_cluster_close(&cluster, 1, NULL);
  *
- * Rules that hold for every function:
- * - It returns a skiff_code; SKIFF_OK is 0. Outputs and `error` are written only as said: outputs
- * on SKIFF_OK, `*error` on failure (pass NULL if you do not want it; free it with
- * skiff_error_free).
- * - Strings are UTF-8 and end with a zero byte. Strings that come in are copied; strings that go
- * out belong to the caller, who frees them with skiff_string_free, unless they are `const`, which
- * live as long as the thing they were asked of.
- * - Objects go in as YAML or JSON and come out as JSON, in the form of the Kubernetes API v1.35.
- * - A kind may be written as kubectl takes it: "pod", "pods", "po", "Deployment",
- * "deployments.apps". `name_space` NULL is "default" where one object is meant, and all namespaces
- * where many are.
- * - Any thread may call, any number at once; calls block until they have their answer. None may be
- * made from a callback. Durations are in milliseconds; negative means no limit.
- * - The library never exits the process, installs no signal handler, and writes nothing to standard
- *   streams unless skiff_options_set_verbosity asks for it.
+ * Rules that hold for every function, unless it says otherwise:
+ *
+ * Results. A function that can fail returns a skiff_code; SKIFF_OK is 0. Outputs are written only
+ * on SKIFF_OK, `*error` only on failure: set it to NULL before, free it with skiff_error_free
+ * after. `error` may always be NULL, if you do not want it. No other output may be, unless
+ * it says so. Besides the codes named below, any function may return INVALID (an argument is NULL
+ * that must not be, or text is not UTF-8; the message names it), UNAVAILABLE (the cluster is
+ * closing), EXHAUSTED (no memory or descriptor is free; `*error` may then stay as it was) and
+ * INTERNAL. A failure changes nothing, unless it says so.
+ *
+ * Text is UTF-8 and ends with a zero byte. What comes in is copied and need not outlive the call.
+ * `char **` outputs belong to the caller, who frees them with skiff_string_free; `const char *`
+ * results live as long as the thing they were asked of.
+ *
+ * Objects go in as YAML or JSON and come out as JSON, in the form of the Kubernetes API v1.35. A
+ * kind may be written as kubectl takes it: "pod", "pods", "po", "Deployment", "deployments.apps";
+ * NOT_FOUND if it is none. `name_space` NULL or "" is "default" where one object is meant, and all
+ * namespaces where many are; for kinds that have no namespace it is ignored.
+ *
+ * Durations are in milliseconds; negative means no limit.
+ *
+ * Threads. Any thread may call, any number at once, also on one cluster; only freeing or closing a
+ * handle must come after every other use of it has begun and, but for skiff_cluster_close, ended.
+ * Calls block until they have their answer: reads for microseconds, writes until they are on disk,
+ * waits as long as they are told. Callbacks come on a thread of the cluster, one at a time; they
+ * must not block, must not call any function of this header but the skiff_error_* and
+ * skiff_string_free, and must not throw or longjmp out.
+ *
+ * The library never exits the process, installs no signal or exit handler, keeps no state outside
+ * its handles, and writes nothing to standard streams unless skiff_options_set_verbosity asks.
+ * Handles do not survive fork(2): a child may only exec or exit.
  */
 #ifndef SKIFF_H
 #define SKIFF_H
@@ -73,118 +89,164 @@ typedef struct skiff_cluster skiff_cluster;
 typedef struct skiff_watch skiff_watch;
 typedef struct skiff_log_stream skiff_log_stream;
 
-/* --- version, strings, errors ------------------------------------------------------------------
- */
+/* ---- version, strings, errors ---------------------------------------------------------------- */
 
-/* "0.1.0". Static. */
+/* The version of the library, "0.1.0". Never NULL; static. Does not block. */
 SKIFF_API const char* skiff_version(void);
-/* The name of a code, "NOT_FOUND", or NULL for an unknown number. Static. */
+
+/* The name of a code, "NOT_FOUND"; NULL for a number that is none. Static. Does not block. */
 SKIFF_API const char* skiff_code_name(skiff_code code);
+
 /* Frees a string that a function gave out. NULL is ignored. */
 SKIFF_API void skiff_string_free(char* string);
 
+/* Which code the failed call returned; SKIFF_OK if `error` is NULL. */
 SKIFF_API skiff_code skiff_error_code(const skiff_error* error);
-/* A sentence that names the thing and the fix. Lives as long as `error`. */
+
+/* A sentence for people that names the object, the field and the fix; "" if `error` is NULL. Lives
+ * as long as `error`. */
 SKIFF_API const char* skiff_error_message(const skiff_error* error);
-/* The metav1.Status object in JSON: reason, details, causes. Lives as long as `error`. */
+
+/* The metav1.Status object that the API would answer with, in JSON: "reason", "details" with
+ * "causes" that name fields, "code" as in HTTP; "" if `error` is NULL. Lives as long as `error`. */
 SKIFF_API const char* skiff_error_status_json(const skiff_error* error);
-/* Frees and sets to NULL. NULL and *NULL are ignored. */
+
+/* Frees *error and sets it to NULL. NULL and *NULL are ignored. */
 SKIFF_API void skiff_error_free(skiff_error** error);
 
-/* --- opening and closing ------------------------------------------------------------------------
- */
+/* ---- opening and closing --------------------------------------------------------------------- */
 
-/* Defaults: in memory, one node, the linux runtime, no listener, silent. NULL only without memory.
- */
+/* Options with their defaults: in memory, one node, the linux runtime, no listener, silent. The
+ * caller's, until skiff_options_free. NULL only without memory. One thread at a time may use it.
+ * The setters below ignore a NULL `options`, take any value, and leave judging it to
+ * skiff_cluster_open; they do not block. */
 SKIFF_API skiff_options* skiff_options_new(void);
-/* Where everything is kept, made if missing. NULL or "": in memory. */
+
+/* Where everything is kept: a directory, made if missing (its parents as well), for one cluster at
+ * a time. NULL or "": in memory, and nothing outlives the cluster. Bytes, as the file system takes
+ * them. */
 SKIFF_API void skiff_options_set_data_dir(skiff_options* options, const char* path);
+
 /* How many nodes run in this process, 0 to 1000; 0 is a control plane only. */
 SKIFF_API void skiff_options_set_nodes(skiff_options* options, int nodes);
-/* What runs pods that name no runtimeClassName: "linux" (containers; root), "process" (programs of
- * this machine; root) or "fake" (simulated). Checked by skiff_cluster_open. */
+
+/* What runs pods that name no runtimeClassName: "linux" (containers from images; needs root),
+ * "process" (programs of this machine, no image; needs root) or "fake" (simulated; needs nothing).
+ * NULL: the default. */
 SKIFF_API void skiff_options_set_runtime(skiff_options* options, const char* runtime);
-/* Serve the API over HTTP at "HOST:PORT"; port 0 takes a free one. NULL or "": nowhere. */
+
+/* Serve the API over HTTP at "HOST:PORT"; port 0 takes a free one, which skiff_cluster_url tells.
+ * NULL or "": nowhere. */
 SKIFF_API void skiff_options_set_listen(skiff_options* options, const char* address);
-/* Log lines on standard error: 0 none (the default), 1 errors, 2 warnings, 3 information, 4 all. */
+
+/* Log lines on standard error: 0 none (the default), 1 errors, 2 warnings, 3 information, 4 all.
+ * Numbers outside count as the nearest. */
 SKIFF_API void skiff_options_set_verbosity(skiff_options* options, int verbosity);
-/* Frees and sets to NULL. */
+
+/* Frees *options and sets it to NULL. NULL and *NULL are ignored. */
 SKIFF_API void skiff_options_free(skiff_options** options);
 
-/* Opens a cluster and waits until it serves and its nodes are ready. `options` may be NULL
- * (defaults) and may be freed afterwards. INVALID: an option, by name; UNAVAILABLE or CONFLICT: the
- * data directory is in use; FORBIDDEN: no rights to it, or no root for real pods; UNSUPPORTED: the
- * kernel lacks something (see skiff_check_host). A failure leaves nothing behind. Blocks on disk
- * and kernel. */
+/* Opens a cluster and waits until it serves and its nodes are ready. `options` may be NULL (the
+ * defaults) and may be freed afterwards. `*cluster` is the caller's, until skiff_cluster_close.
+ * INVALID: an option, by name. CONFLICT or UNAVAILABLE: the data directory or the address is in
+ * use; try again when the other has gone. FORBIDDEN: no rights to the directory or the address, or
+ * no root for real pods. UNSUPPORTED: the kernel lacks something (skiff_check_host tells what).
+ * DATA_LOSS: what the directory holds is damaged. TIMEOUT: a node was not ready in 30 seconds. A
+ * failure leaves nothing running. Blocks on disk and kernel. */
 SKIFF_API skiff_code skiff_cluster_open(const skiff_options* options, skiff_cluster** cluster,
                                         skiff_error** error);
 
-/* Closes the cluster and sets *cluster to NULL, whatever it returns: joins its threads, closes its
- * descriptors. `stop_pods` not 0: stops every pod and removes every namespace, link, mount and
- * cgroup; 0: pods go on, and the next open of the same data directory finds them (in memory, they
- * are always stopped). Free its watches and log streams first. NULL and *NULL are ignored. */
+/* Closes the cluster, frees it and sets *cluster to NULL, whatever it returns. Calls that other
+ * threads have in it, waits too, return UNAVAILABLE; none may begin once this has. Its watches and
+ * log streams end with UNAVAILABLE, and are still to be freed, at any time. Then its threads are
+ * joined and its descriptors closed: the process is as it was before.
+ * `stop_pods` not 0: stops every pod (its grace period is honoured up to 5 seconds) and removes
+ * every namespace, link, mount and cgroup of it. 0: pods go on, and the next open of the same data
+ * directory finds them; in memory, they are always stopped. NULL and *NULL are ignored, with
+ * SKIFF_OK. Any failure says what could not be removed; all else has been. Blocks until all is
+ * done. Not from a callback. */
 SKIFF_API skiff_code skiff_cluster_close(skiff_cluster** cluster, int stop_pods,
                                          skiff_error** error);
 
-/* "http://127.0.0.1:40123", or "" if it serves nowhere. Lives as long as the cluster. */
+/* Where the API is served, "http://127.0.0.1:40123"; "" if nowhere, or if `cluster` is NULL. Lives
+ * as long as the cluster. Does not block. */
 SKIFF_API const char* skiff_cluster_url(const skiff_cluster* cluster);
-/* A kubeconfig for it, in YAML. Lives as long as the cluster. */
+
+/* A kubeconfig for it, in YAML, whose server is skiff_cluster_url; "" if `cluster` is NULL. Lives
+ * as long as the cluster. Does not block. */
 SKIFF_API const char* skiff_cluster_kubeconfig(const skiff_cluster* cluster);
 
-/* What this host's kernel and rights allow, as JSON: [{"name","ok","detail","remedy"}]. Needs no
- * cluster and changes nothing. */
+/* What this host's kernel and rights allow. `*json` gets an array of {"name","ok","detail",
+ * "remedy"}: what is checked, whether it is so, what was found, and what to do if not ("" if ok).
+ * A check that fails is a result, not an error. Needs no cluster; changes nothing. Blocks on the
+ * kernel, briefly. */
 SKIFF_API skiff_code skiff_check_host(char** json, skiff_error** error);
 
-/* Loads an image file or directory (OCI layout, `docker save` archive) for every node of this
- * cluster. `references` (may be NULL) gets a JSON array of the names it has now. NOT_FOUND: no such
- * file; INVALID: not an image, truncated, or it tries to leave its root; nothing of it stays. */
+/* Loads the images of a file or directory (an OCI layout or a `docker save` archive, plain or
+ * compressed) for every node of this cluster. `path` is bytes, as the file system takes them.
+ * `references` (may be NULL) gets a JSON array of the names that now stand for them. NOT_FOUND: no
+ * such file. INVALID: not an image, truncated, or it tries to leave its root; nothing of it stays.
+ * EXHAUSTED: the disk is full. Blocks on disk. */
 SKIFF_API skiff_code skiff_image_load(skiff_cluster* cluster, const char* path, char** references,
                                       skiff_error** error);
 
-/* --- objects -------------------------------------------------------------------------------------
+/* ---- objects ----------------------------------------------------------------------------------
  */
 
 /* Creates, or brings to the given state, every object of a YAML stream or JSON text, as `kubectl
- * apply` does. Objects without a namespace go to `name_space`. `applied` (may be NULL) gets a JSON
- * array of
- * {"kind","namespace","name","outcome"}, outcome being created, configured or unchanged. Stops at
- * the first error, which names the object; INVALID carries line and column where the text is
- * malformed. */
+ * apply` does. Objects that name no namespace go to `name_space`. `applied` (may be NULL) gets a
+ * JSON array of {"kind","namespace","name","outcome"}, outcome being created, configured or
+ * unchanged.
+ * It stops at the first error, which names the object; objects before it stay applied, and applying
+ * again is safe. INVALID: the text is malformed (with line and column), a field is unknown, or a
+ * value is not allowed (with the field's path). NOT_FOUND: no such kind or namespace. FORBIDDEN:
+ * admission refuses it. CONFLICT: it kept changing meanwhile; try again. Blocks on disk. */
 SKIFF_API skiff_code skiff_apply(skiff_cluster* cluster, const char* manifest,
                                  const char* name_space, char** applied, skiff_error** error);
 
-/* Creates one object; `created` (may be NULL) gets it as stored. ALREADY_EXISTS. */
+/* Creates the one object of a manifest (metadata.generateName works). `created` (may be NULL) gets
+ * it as stored. ALREADY_EXISTS: one of that name is there, as it was. INVALID, NOT_FOUND and
+ * FORBIDDEN as skiff_apply; INVALID also if there is not exactly one object. Blocks on disk. */
 SKIFF_API skiff_code skiff_create(skiff_cluster* cluster, const char* manifest,
                                   const char* name_space, char** created, skiff_error** error);
 
-/* NOT_FOUND if there is none. */
+/* `*object` gets the object as it is now. NOT_FOUND: there is none. */
 SKIFF_API skiff_code skiff_get(skiff_cluster* cluster, const char* kind, const char* name_space,
                                const char* name, char** object, skiff_error** error);
 
-/* A List object. Selectors as kubectl's -l and --field-selector; NULL selects all. */
+/* `*list` gets a List object whose "items" are those that both selectors choose, at one moment, in
+ * order of namespace and name. Selectors are written as kubectl's -l and --field-selector
+ * ("app=web,tier!=db", "status.phase=Running"); NULL or "" chooses all. INVALID: a selector. */
 SKIFF_API skiff_code skiff_list(skiff_cluster* cluster, const char* kind, const char* name_space,
                                 const char* label_selector, const char* field_selector, char** list,
                                 skiff_error** error);
 
-/* SKIFF_OK as well if it is gone already. `grace_period_ms` negative: the object's own; whole
- * seconds count. Does not wait until the object is gone: skiff_wait with "delete" does. */
+/* Begins to delete an object, and what it owns after it. SKIFF_OK as well if it is gone already, so
+ * it may be repeated. `grace_period_ms`: what a pod is given to end, in whole seconds, rounded up;
+ * 0: at once; negative: the pod's own. Does not wait until the object is gone: skiff_wait with
+ * "delete" does. FORBIDDEN: it is protected. Blocks on disk. */
 SKIFF_API skiff_code skiff_delete(skiff_cluster* cluster, const char* kind, const char* name_space,
                                   const char* name, int64_t grace_period_ms, skiff_error** error);
 
-/* Waits for "condition=Ready", "condition=Ready=False", "delete" or
- * "jsonpath={.status.phase}=Running". TIMEOUT says what it was like instead. */
+/* Waits until an object is so: "condition=Ready", "condition=Ready=False", "create", "delete",
+ * "jsonpath={.status.phase}=Running" or "jsonpath={.status.podIP}" (any value). Looks first: with a
+ * `timeout_ms` of 0 it tells whether it is so now. TIMEOUT: the message says what it is like
+ * instead. NOT_FOUND: there is none, or it went away (but for "create" and "delete"). INVALID:
+ * `condition`. Blocks for at most `timeout_ms`. */
 SKIFF_API skiff_code skiff_wait(skiff_cluster* cluster, const char* kind, const char* name_space,
                                 const char* name, const char* condition, int64_t timeout_ms,
                                 skiff_error** error);
 
-/* Waits until a Job has completed or failed: both are results, and SKIFF_OK. `result` gets
- * {"succeeded","reason","message","containers":[{"pod","container","exitCode","reason","message"}]}.
- */
+/* Waits until a Job has completed or failed: both are results, and SKIFF_OK. Looks first, as
+ * skiff_wait does. `*result` gets {"succeeded","reason","message","containers":[{"pod","container",
+ * "exitCode","reason","message"}]}: reason and message of the Job's last condition, and every
+ * container that has ended in those of its pods that still exist, the oldest pod first. TIMEOUT and
+ * NOT_FOUND as skiff_wait; the Job goes on. Blocks for at most `timeout_ms`. */
 SKIFF_API skiff_code skiff_wait_job(skiff_cluster* cluster, const char* name_space,
                                     const char* name, int64_t timeout_ms, char** result,
                                     skiff_error** error);
 
-/* --- watching ------------------------------------------------------------------------------------
+/* ---- watching ---------------------------------------------------------------------------------
  */
 
 typedef enum skiff_event_type {
@@ -193,57 +255,89 @@ typedef enum skiff_event_type {
   SKIFF_DELETED = 2
 } skiff_event_type;
 
-/* Called for each event, one at a time, on a thread of the cluster; must not block or call Skiff.
- * `object` lives during the call. */
+/* Called for each event. `context` is what was given with it; `object`, the object in JSON (the
+ * last state of one that was deleted), lives during the call. */
 typedef void (*skiff_event_fn)(void* context, skiff_event_type type, const char* object);
-/* Called once when a watch or stream ends by itself, with why; no event follows. `message` lives
- * during the call. Not called when the caller frees it. */
+
+/* Called once when a watch or stream has ended by itself or with its cluster, with why; nothing
+ * follows it. `message` lives during the call. Not called when the caller frees the handle. The
+ * handle is still to be freed. */
 typedef void (*skiff_end_fn)(void* context, skiff_code code, const char* message);
 
-/* Every change of what the selectors choose, beginning with ADDED for what is there. It lists again
- * by itself when history is gone, and never ends silently. `on_end` may be NULL. */
+/* Watches what the selectors choose (as skiff_list has them): first an ADDED for each that is
+ * there, then every change, in order. When history is gone or the stream breaks it lists again by
+ * itself and reports the differences; it never ends silently. `on_end` may be NULL; `context` is
+ * passed on and never looked at. `*watch` is the caller's, until skiff_watch_free. Events may come
+ * before this returns. */
 SKIFF_API skiff_code skiff_watch_start(skiff_cluster* cluster, const char* kind,
                                        const char* name_space, const char* label_selector,
                                        const char* field_selector, skiff_event_fn on_event,
                                        skiff_end_fn on_end, void* context, skiff_watch** watch,
                                        skiff_error** error);
 
-/* The same for foreign event loops: events queue up and skiff_watch_fd becomes readable. */
+/* The same for foreign event loops and for threads that would rather wait: events queue up, in
+ * memory and without limit, until skiff_watch_next takes them. */
 SKIFF_API skiff_code skiff_watch_open(skiff_cluster* cluster, const char* kind,
                                       const char* name_space, const char* label_selector,
                                       const char* field_selector, skiff_watch** watch,
                                       skiff_error** error);
-/* An eventfd(2), readable while events wait or the watch has ended. Poll it; do not read or close
- * it. -1 for a watch with callbacks. */
+
+/* An eventfd(2), readable while events wait or the watch has ended. Poll it; do not read, write or
+ * close it: it is the watch's, and goes with it. -1 for a watch with callbacks, or NULL. */
 SKIFF_API int skiff_watch_fd(const skiff_watch* watch);
+
 /* Takes the next event, waiting at most `timeout_ms` (0: not at all). `*object` is the caller's.
- * TIMEOUT: none came. Any other code: the watch has ended, and `error` says why. */
+ * TIMEOUT: none came. Any other code: the watch has ended, every later call says so again, and
+ * `error` says why. INVALID for a watch with callbacks. One thread at a time gets each event. */
 SKIFF_API skiff_code skiff_watch_next(skiff_watch* watch, int64_t timeout_ms,
                                       skiff_event_type* type, char** object, skiff_error** error);
-/* Ends the watch, frees it and sets *watch to NULL. No callback runs after it returns. Not from a
- * callback. NULL and *NULL are ignored. */
+
+/* Ends the watch, frees it and sets *watch to NULL. No callback runs after it returns. It may
+ * outlive its cluster. Not from a callback, nor while a thread is in skiff_watch_next. NULL and
+ * *NULL are ignored. */
 SKIFF_API void skiff_watch_free(skiff_watch** watch);
 
-/* --- logs ----------------------------------------------------------------------------------------
+/* ---- logs -------------------------------------------------------------------------------------
  */
 
-/* A container's output from `offset_bytes` on, as far as it is there. `container` NULL: the pod's
- * only one. `*data` is the caller's (skiff_string_free); `*size` its length, for it may hold zero
- * bytes. */
+/* What a container has written so far, standard output and error together, from byte `offset_bytes`
+ * of it on (past the end: nothing). `container` NULL or "": the pod's only one. `*data` is the
+ * caller's (skiff_string_free); `size` (may be NULL) gets its length in bytes, for it may hold zero
+ * bytes and need not be UTF-8; a zero byte follows it. NOT_FOUND: no such pod or container.
+ * INVALID: a negative offset, or a pod of several containers and none is named. CONFLICT: the pod
+ * is on no node yet. UNAVAILABLE: its node cannot be reached. Blocks on disk. */
 SKIFF_API skiff_code skiff_logs(skiff_cluster* cluster, const char* name_space, const char* pod,
                                 const char* container, int64_t offset_bytes, char** data,
                                 size_t* size, skiff_error** error);
 
-/* `data` lives during the call. Threads as skiff_event_fn. */
+/* Called with output as it comes; `data`, `size` bytes, lives during the call. */
 typedef void (*skiff_data_fn)(void* context, const char* data, size_t size);
 
 /* Follows a container's output from `offset_bytes` on until the container ends (`on_end` with
- * SKIFF_OK) or the stream breaks (any other code): count the bytes to resume where it broke. */
+ * SKIFF_OK) or the stream breaks (`on_end` with any other code): count the bytes to resume where it
+ * broke. `on_end` may be NULL. `*stream` is the caller's, until skiff_log_stream_free. Codes as
+ * skiff_logs. Data may come before this returns. */
 SKIFF_API skiff_code skiff_logs_follow(skiff_cluster* cluster, const char* name_space,
                                        const char* pod, const char* container, int64_t offset_bytes,
                                        skiff_data_fn on_data, skiff_end_fn on_end, void* context,
                                        skiff_log_stream** stream, skiff_error** error);
-/* As skiff_watch_free. */
+
+/* The same for foreign event loops, as skiff_watch_open. */
+SKIFF_API skiff_code skiff_logs_open(skiff_cluster* cluster, const char* name_space,
+                                     const char* pod, const char* container, int64_t offset_bytes,
+                                     skiff_log_stream** stream, skiff_error** error);
+
+/* As skiff_watch_fd. */
+SKIFF_API int skiff_log_stream_fd(const skiff_log_stream* stream);
+
+/* Takes the next piece of output, waiting at most `timeout_ms` (0: not at all). `*data` is the
+ * caller's and `*size` its length in bytes, at least 1; SKIFF_OK with `*data` NULL: the container
+ * has ended and all of its output was taken. TIMEOUT: none came. Any other code: the stream broke,
+ * and `error` says why. INVALID for a stream with callbacks. */
+SKIFF_API skiff_code skiff_log_stream_next(skiff_log_stream* stream, int64_t timeout_ms,
+                                           char** data, size_t* size, skiff_error** error);
+
+/* Ends the stream, frees it and sets *stream to NULL, as skiff_watch_free does. */
 SKIFF_API void skiff_log_stream_free(skiff_log_stream** stream);
 
 #ifdef __cplusplus

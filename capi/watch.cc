@@ -1,39 +1,16 @@
-#include <sys/eventfd.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <deque>
-
-#include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 #include "base/status.h"
-#include "base/unique_fd.h"
+#include "capi/event_queue.h"
 #include "capi/internal.h"
 
+using skiff::capi::Check;
 using skiff::capi::Guard;
-using skiff::capi::NullArgument;
+using skiff::capi::OptionalText;
 using skiff::capi::OrEmpty;
+using skiff::capi::Pointer;
+using skiff::capi::Text;
+using Queue = skiff::capi::EventQueue<skiff::WatchEvent>;
 
 namespace {
-
-// Events between the cluster's thread and the caller's. The eventfd's count is 1 while there is
-// something to take.
-struct Queue {
-  absl::Mutex mutex;
-  std::deque<skiff::WatchEvent> events ABSL_GUARDED_BY(mutex);
-  bool ended ABSL_GUARDED_BY(mutex) = false;
-  absl::Status end ABSL_GUARDED_BY(mutex);
-  skiff::UniqueFd fd;
-
-  void Signal() {
-    const uint64_t one = 1;
-    [[maybe_unused]] const ssize_t n = write(fd.get(), &one, sizeof one);
-  }
-  void Quiet() {
-    uint64_t count = 0;
-    [[maybe_unused]] const ssize_t n = read(fd.get(), &count, sizeof count);
-  }
-};
 
 skiff_event_type TypeOf(skiff::WatchEvent::Type type) {
   switch (type) {
@@ -50,8 +27,10 @@ skiff_event_type TypeOf(skiff::WatchEvent::Type type) {
 absl::StatusOr<skiff::ListQuery> Query(const skiff_cluster* cluster, const char* kind,
                                        const char* name_space, const char* label_selector,
                                        const char* field_selector) {
-  if (cluster == nullptr) return NullArgument("cluster");
-  if (kind == nullptr) return NullArgument("kind");
+  SKIFF_RETURN_IF_ERROR(
+      Check({Pointer("cluster", cluster), Text("kind", kind),
+             OptionalText("name_space", name_space), OptionalText("label_selector", label_selector),
+             OptionalText("field_selector", field_selector)}));
   return skiff::ListQuery{kind, OrEmpty(name_space), OrEmpty(label_selector),
                           OrEmpty(field_selector)};
 }
@@ -70,8 +49,8 @@ skiff_code skiff_watch_start(skiff_cluster* cluster, const char* kind, const cha
                              skiff_event_fn on_event, skiff_end_fn on_end, void* context,
                              skiff_watch** watch, skiff_error** error) {
   return Guard(error, [&]() -> absl::Status {
-    if (on_event == nullptr) return NullArgument("on_event");
-    if (watch == nullptr) return NullArgument("watch");
+    if (on_event == nullptr) return Check({Pointer("on_event", nullptr)});
+    SKIFF_RETURN_IF_ERROR(Check({Pointer("watch", watch)}));
     SKIFF_ASSIGN_OR_RETURN(const skiff::ListQuery query,
                            Query(cluster, kind, name_space, label_selector, field_selector));
     auto made = std::make_unique<skiff_watch>();
@@ -95,61 +74,44 @@ skiff_code skiff_watch_open(skiff_cluster* cluster, const char* kind, const char
                             const char* label_selector, const char* field_selector,
                             skiff_watch** watch, skiff_error** error) {
   return Guard(error, [&]() -> absl::Status {
-    if (watch == nullptr) return NullArgument("watch");
+    SKIFF_RETURN_IF_ERROR(Check({Pointer("watch", watch)}));
     SKIFF_ASSIGN_OR_RETURN(const skiff::ListQuery query,
                            Query(cluster, kind, name_space, label_selector, field_selector));
-    auto queue = std::make_shared<Queue>();
-    queue->fd.Reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-    if (!queue->fd.valid()) return skiff::ErrnoStatus(errno, "eventfd");
+    SKIFF_ASSIGN_OR_RETURN(const std::shared_ptr<Queue> queue, Queue::Make());
     auto made = std::make_unique<skiff_watch>();
     made->queue = queue;
-    SKIFF_ASSIGN_OR_RETURN(made->subscription, cluster->cluster->Watch(
-                                                   query,
-                                                   [queue](skiff::WatchEvent event) {
-                                                     absl::MutexLock lock(&queue->mutex);
-                                                     queue->events.push_back(std::move(event));
-                                                     queue->Signal();
-                                                   },
-                                                   [queue](absl::Status status) {
-                                                     absl::MutexLock lock(&queue->mutex);
-                                                     queue->ended = true;
-                                                     queue->end = std::move(status);
-                                                     queue->Signal();
-                                                   }));
+    SKIFF_ASSIGN_OR_RETURN(
+        made->subscription,
+        cluster->cluster->Watch(
+            query, [queue](skiff::WatchEvent event) { queue->Push(std::move(event)); },
+            [queue](absl::Status status) { queue->End(std::move(status)); }));
     *watch = made.release();
     return absl::OkStatus();
   });
 }
 
 int skiff_watch_fd(const skiff_watch* watch) {
-  return watch->queue == nullptr ? -1 : watch->queue->fd.get();
+  return watch == nullptr || watch->queue == nullptr ? -1 : watch->queue->fd();
 }
 
 skiff_code skiff_watch_next(skiff_watch* watch, int64_t timeout_ms, skiff_event_type* type,
                             char** object, skiff_error** error) {
   return Guard(error, [&]() -> absl::Status {
-    if (watch == nullptr) return NullArgument("watch");
-    if (type == nullptr) return NullArgument("type");
-    if (object == nullptr) return NullArgument("object");
+    SKIFF_RETURN_IF_ERROR(
+        Check({Pointer("watch", watch), Pointer("type", type), Pointer("object", object)}));
     if (watch->queue == nullptr) {
       return absl::InvalidArgumentError("the watch has callbacks: its events are not queued");
     }
-    Queue& queue = *watch->queue;
-    absl::MutexLock lock(&queue.mutex);
-    const auto ready =
-        +[](Queue* q) ABSL_NO_THREAD_SAFETY_ANALYSIS { return q->ended || !q->events.empty(); };
-    if (!queue.mutex.AwaitWithTimeout(absl::Condition(ready, &queue),
-                                      skiff::capi::Limit(timeout_ms))) {
+    std::optional<absl::Status> end;
+    const auto take = [&](const skiff::WatchEvent& event) {
+      *object = skiff::capi::CopyOut(event.object_json);
+      *type = TypeOf(event.type);
+    };
+    if (!watch->queue->Next(skiff::capi::Limit(timeout_ms), take, &end)) {
       return absl::DeadlineExceededError("no event came in time");
     }
-    if (queue.events.empty()) {
-      return queue.end.ok() ? absl::UnavailableError("the watch has ended") : queue.end;
-    }
-    *object = skiff::capi::CopyOut(queue.events.front().object_json);
-    *type = TypeOf(queue.events.front().type);
-    queue.events.pop_front();
-    if (queue.events.empty() && !queue.ended) queue.Quiet();
-    return absl::OkStatus();
+    if (!end.has_value()) return absl::OkStatus();
+    return end->ok() ? absl::UnavailableError("the watch has ended") : *end;
   });
 }
 

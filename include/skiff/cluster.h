@@ -82,8 +82,8 @@ struct WatchEvent {
   std::string object_json;
 };
 
-// Ends the watch or stream when it is destroyed; no callback runs after that. Destroy it before its
-// cluster, and not from its own callback.
+// Ends the watch or stream when it is destroyed; no callback runs after that. It may outlive its
+// cluster, which ends it when it closes. Not to be destroyed from a callback.
 class SKIFF_EXPORT Subscription {
  public:
   virtual ~Subscription() = default;
@@ -135,10 +135,11 @@ class SKIFF_EXPORT Cluster {
   // As Close, leaving pods running if there is a data directory.
   virtual ~Cluster() = default;
 
-  // Stops serving, joins every thread, closes every descriptor. With `stop_pods`, every pod is
-  // stopped (its grace period is honoured up to 5 seconds) and every namespace, link, mount and
-  // cgroup removed; without, pods go on and the next Open of the same data directory finds them.
-  // Idempotent.
+  // Stops serving, joins every thread, closes every descriptor. Calls under way on other threads
+  // return kUnavailable, as every later one does; open watches and streams end with it. With
+  // `stop_pods`, every pod is stopped (its grace period is honoured up to 5 seconds) and every
+  // namespace, link, mount and cgroup removed; without, pods go on and the next Open of the same
+  // data directory finds them. Idempotent.
   virtual absl::Status Close(bool stop_pods) = 0;
 
   // "http://127.0.0.1:6443", or empty if it serves nowhere.
@@ -169,8 +170,9 @@ class SKIFF_EXPORT Cluster {
                               std::optional<int64_t> grace_period_seconds = std::nullopt) = 0;
 
   // Waits for "condition=Ready", "condition=Ready=False", "delete", or
-  // "jsonpath={.status.phase}=Running". kDeadlineExceeded says what it is like instead; kNotFound
-  // if there is none when it begins (except for "delete").
+  // "create", "jsonpath={.status.phase}=Running". Looks first, so a zero timeout tells whether it
+  // is so now. kDeadlineExceeded says what it is like instead; kNotFound if there is none when it
+  // begins (except for "create" and "delete").
   virtual absl::Status Wait(const ObjectRef& object, const std::string& condition,
                             absl::Duration timeout) = 0;
 

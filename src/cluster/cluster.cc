@@ -7,17 +7,20 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
+#include "api/selector.h"
 #include "apiserver/http/api_handler.h"
 #include "apiserver/http/http_server.h"
 #include "apiserver/rest/server.h"
 #include "base/status.h"
 #include "base/uv_executor.h"
 #include "cluster/control_plane.h"
+#include "cluster/gate.h"
 #include "cluster/job_result.h"
 #include "cluster/kind_name.h"
 #include "cluster/local_nodes.h"
 #include "cluster/log_stream.h"
 #include "cluster/objects.h"
+#include "cluster/open_streams.h"
 #include "cluster/subscription.h"
 #include "runtime/host_check.h"
 
@@ -51,6 +54,19 @@ absl::Status CheckOptions(const ClusterOptions& options) {
   if (options.nodes > 0 && options.runtime != RuntimeKind::kFake && geteuid() != 0) {
     return absl::PermissionDeniedError(
         "running real pods needs root: run as root, choose the fake runtime, or take 0 nodes");
+  }
+  return absl::OkStatus();
+}
+
+// A watch would only find out on its loop.
+absl::Status CheckSelectors(const ListQuery& query, const api::ResourceInfo& resource) {
+  const auto labels = api::LabelSelector::Parse(query.label_selector);
+  if (!labels.ok()) {
+    return Annotate(labels.status(), absl::StrCat("label selector \"", query.label_selector, "\""));
+  }
+  const auto fields = api::FieldSelector::Parse(resource, query.field_selector);
+  if (!fields.ok()) {
+    return Annotate(fields.status(), absl::StrCat("field selector \"", query.field_selector, "\""));
   }
   return absl::OkStatus();
 }
@@ -127,8 +143,11 @@ class LocalCluster final : public Cluster {
   }
 
   absl::Status Close(bool stop_pods) override {
-    if (closed_) return absl::OkStatus();
-    closed_ = true;
+    if (!gate_.Shut()) return absl::OkStatus();
+    const absl::Status closed = Closed();
+    if (objects_ != nullptr) objects_->EndWaits(closed);
+    gate_.AwaitEmpty();
+    streams_.EndAll(closed);
     if (http_ != nullptr) http_->Close();
     absl::Status result;
     if (nodes_ != nullptr) result = nodes_->Stop(stop_pods);
@@ -154,54 +173,68 @@ class LocalCluster final : public Cluster {
   }
 
   absl::StatusOr<std::vector<std::string>> LoadImage(const std::string& path) override {
-    SKIFF_ASSIGN_OR_RETURN(const std::vector<runtime::Image> loaded, nodes_->images()->Load(path));
-    std::vector<std::string> out;
-    for (const runtime::Image& image : loaded) {
-      out.insert(out.end(), image.references.begin(), image.references.end());
-    }
-    return out;
+    return Inside([&]() -> absl::StatusOr<std::vector<std::string>> {
+      SKIFF_ASSIGN_OR_RETURN(const std::vector<runtime::Image> loaded,
+                             nodes_->images()->Load(path));
+      std::vector<std::string> out;
+      for (const runtime::Image& image : loaded) {
+        out.insert(out.end(), image.references.begin(), image.references.end());
+      }
+      return out;
+    });
   }
 
   absl::StatusOr<std::vector<Applied>> Apply(const std::string& manifest,
                                              const std::string& name_space) override {
-    return objects_->Apply(manifest, name_space);
+    return Inside([&] { return objects_->Apply(manifest, name_space); });
   }
   absl::StatusOr<std::string> Create(const std::string& manifest,
                                      const std::string& name_space) override {
-    return objects_->Create(manifest, name_space);
+    return Inside([&] { return objects_->Create(manifest, name_space); });
   }
   absl::StatusOr<std::string> Get(const ObjectRef& object) override {
-    SKIFF_ASSIGN_OR_RETURN(const api::ObjectPtr found, objects_->Get(object));
-    return *found->Json();
+    return Inside([&]() -> absl::StatusOr<std::string> {
+      SKIFF_ASSIGN_OR_RETURN(const api::ObjectPtr found, objects_->Get(object));
+      return *found->Json();
+    });
   }
   absl::StatusOr<std::string> List(const ListQuery& query) override {
-    SKIFF_ASSIGN_OR_RETURN(const api::ResourceInfo* resource, ResolveKind(query.kind));
-    SKIFF_ASSIGN_OR_RETURN(const client::ListResult result, objects_->List(query));
-    std::string out = absl::StrCat(
-        "{\"kind\":\"", resource->kind, "List\",\"apiVersion\":\"", resource->api_version(),
-        "\",\"metadata\":{\"resourceVersion\":\"", result.revision, "\"},\"items\":[");
-    for (const api::ObjectPtr& item : result.items) {
-      absl::StrAppend(&out, out.back() == '[' ? "" : ",", *item->Json());
-    }
-    return out + "]}";
+    return Inside([&]() -> absl::StatusOr<std::string> {
+      SKIFF_ASSIGN_OR_RETURN(const api::ResourceInfo* resource, ResolveKind(query.kind));
+      SKIFF_RETURN_IF_ERROR(CheckSelectors(query, *resource));
+      SKIFF_ASSIGN_OR_RETURN(const client::ListResult result, objects_->List(query));
+      std::string out = absl::StrCat(
+          "{\"kind\":\"", resource->kind, "List\",\"apiVersion\":\"", resource->api_version(),
+          "\",\"metadata\":{\"resourceVersion\":\"", result.revision, "\"},\"items\":[");
+      for (const api::ObjectPtr& item : result.items) {
+        absl::StrAppend(&out, out.back() == '[' ? "" : ",", *item->Json());
+      }
+      return out + "]}";
+    });
   }
   absl::Status Delete(const ObjectRef& object, std::optional<int64_t> grace) override {
-    return objects_->Delete(object, grace);
+    return Inside([&] { return objects_->Delete(object, grace); });
   }
   absl::Status Wait(const ObjectRef& object, const std::string& condition,
                     absl::Duration timeout) override {
-    return objects_->Wait(object, condition, timeout);
+    return Inside([&] { return objects_->Wait(object, condition, timeout); });
   }
   absl::StatusOr<std::unique_ptr<Subscription>> Watch(
       const ListQuery& query, std::function<void(WatchEvent)> on_event,
       std::function<void(absl::Status)> on_end) override {
-    SKIFF_ASSIGN_OR_RETURN(const api::ResourceInfo* resource, ResolveKind(query.kind));
-    client::ListOptions options;
-    if (resource->namespaced) options.name_space = query.name_space;
-    options.label_selector = query.label_selector;
-    options.field_selector = query.field_selector;
-    return Subscribe(&control_plane_->server(), front_.get(), *resource, std::move(options),
-                     std::move(on_event), std::move(on_end));
+    return Inside([&]() -> absl::StatusOr<std::unique_ptr<Subscription>> {
+      SKIFF_ASSIGN_OR_RETURN(const api::ResourceInfo* resource, ResolveKind(query.kind));
+      SKIFF_RETURN_IF_ERROR(CheckSelectors(query, *resource));
+      client::ListOptions options;
+      if (resource->namespaced) options.name_space = query.name_space;
+      options.label_selector = query.label_selector;
+      options.field_selector = query.field_selector;
+      return streams_.Open(std::move(on_end), [&](OpenStreams::OnEnd end) {
+        return absl::StatusOr<std::unique_ptr<Subscription>>(
+            Subscribe(&control_plane_->server(), front_.get(), *resource, std::move(options),
+                      std::move(on_event), std::move(end)));
+      });
+    });
   }
   absl::StatusOr<std::unique_ptr<Subscription>> FollowLogs(
       const LogQuery& query, std::function<void(std::string)> on_data,
@@ -210,6 +243,17 @@ class LocalCluster final : public Cluster {
   absl::StatusOr<JobResult> WaitJob(const ObjectRef& job, absl::Duration timeout) override;
 
  private:
+  static absl::Status Closed() { return absl::UnavailableError("the cluster is closed"); }
+
+  // Every call of the host goes through here: one that comes once Close has begun is turned away,
+  // and Close waits for those that came before.
+  template <typename Call>
+  auto Inside(Call call) -> decltype(call()) {
+    const Gate::Pass pass(&gate_);
+    if (!pass.entered()) return Closed();
+    return call();
+  }
+
   absl::Status Listen() {
     if (options_.listen.empty()) return absl::OkStatus();
     api_loop_ = std::make_unique<UvExecutor>("skiff-api");
@@ -239,14 +283,19 @@ class LocalCluster final : public Cluster {
   std::unique_ptr<apiserver::http::ApiHandler> handler_;
   std::unique_ptr<apiserver::http::HttpServer> http_;
   std::string url_;
-  bool closed_ = false;
+  OpenStreams streams_;
+  Gate gate_;
 };
 
 absl::StatusOr<std::unique_ptr<Subscription>> LocalCluster::FollowLogs(
     const LogQuery& query, std::function<void(std::string)> on_data,
     std::function<void(absl::Status)> on_end) {
-  return StartLogs(*objects_, nodes_.get(), front_.get(), query, std::move(on_data),
-                   std::move(on_end));
+  return Inside([&] {
+    return streams_.Open(std::move(on_end), [&](OpenStreams::OnEnd end) {
+      return StartLogs(*objects_, nodes_.get(), front_.get(), query, std::move(on_data),
+                       std::move(end));
+    });
+  });
 }
 
 absl::StatusOr<std::string> LocalCluster::Logs(const LogQuery& query) {
@@ -257,20 +306,22 @@ absl::StatusOr<std::string> LocalCluster::Logs(const LogQuery& query) {
     std::string data;
     absl::Status status;
   } state;
-  SKIFF_ASSIGN_OR_RETURN(const auto stream, StartLogs(
-                                                *objects_, nodes_.get(), front_.get(), once,
-                                                [&](std::string data) { state.data += data; },
-                                                [&](absl::Status status) {
-                                                  state.status = std::move(status);
-                                                  state.ended.Notify();
-                                                }));
-  state.ended.WaitForNotification();
-  SKIFF_RETURN_IF_ERROR(state.status);
-  return std::move(state.data);
+  return Inside([&]() -> absl::StatusOr<std::string> {
+    SKIFF_ASSIGN_OR_RETURN(const auto stream, StartLogs(
+                                                  *objects_, nodes_.get(), front_.get(), once,
+                                                  [&](std::string data) { state.data += data; },
+                                                  [&](absl::Status status) {
+                                                    state.status = std::move(status);
+                                                    state.ended.Notify();
+                                                  }));
+    state.ended.WaitForNotification();
+    SKIFF_RETURN_IF_ERROR(state.status);
+    return std::move(state.data);
+  });
 }
 
 absl::StatusOr<JobResult> LocalCluster::WaitJob(const ObjectRef& job, absl::Duration timeout) {
-  return WaitForJob(*objects_, job, timeout);
+  return Inside([&] { return WaitForJob(*objects_, job, timeout); });
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "cluster/objects.h"
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/synchronization/mutex.h"
@@ -33,6 +34,32 @@ absl::StatusOr<api::MessagePtr> Read(const std::string& json) {
         absl::StrCat("strict decoding error: ", absl::StrJoin(notes.unknown_or_duplicate, ", ")));
   }
   return message;
+}
+
+// The objects of a manifest, each as JSON; those in a v1 List come one by one.
+absl::StatusOr<std::vector<std::string>> Documents(const std::string& manifest) {
+  SKIFF_ASSIGN_OR_RETURN(std::vector<std::string> texts, api::YamlToJson(manifest));
+  std::vector<std::string> out;
+  for (std::string& text : texts) {
+    // Most are no list: only what might be is parsed.
+    if (!absl::StrContains(text, "\"List\"")) {
+      out.push_back(std::move(text));
+      continue;
+    }
+    SKIFF_ASSIGN_OR_RETURN(const JsonValue value, JsonValue::Parse(text));
+    const JsonValue* kind = value.Find("kind");
+    if (kind == nullptr || kind->text() != "List") {
+      out.push_back(std::move(text));
+      continue;
+    }
+    const JsonValue* items = value.Find("items");
+    if (items != nullptr && !items->is_null() && !items->is_array()) {
+      return absl::InvalidArgumentError("List: items must be an array of objects");
+    }
+    if (items == nullptr) continue;
+    for (const JsonValue& item : items->items()) out.push_back(item.ToString());
+  }
+  return out;
 }
 
 absl::Status Name(absl::Status status, const google::protobuf::Message& message) {
@@ -116,7 +143,7 @@ absl::StatusOr<Applied> Objects::ApplyOne(const std::string& json, const std::st
 
 absl::StatusOr<std::vector<Applied>> Objects::Apply(const std::string& manifest,
                                                     const std::string& name_space) {
-  SKIFF_ASSIGN_OR_RETURN(const std::vector<std::string> documents, api::YamlToJson(manifest));
+  SKIFF_ASSIGN_OR_RETURN(const std::vector<std::string> documents, Documents(manifest));
   std::vector<Applied> out;
   for (const std::string& document : documents) {
     SKIFF_ASSIGN_OR_RETURN(Applied applied, ApplyOne(document, name_space));
@@ -127,7 +154,7 @@ absl::StatusOr<std::vector<Applied>> Objects::Apply(const std::string& manifest,
 
 absl::StatusOr<std::string> Objects::Create(const std::string& manifest,
                                             const std::string& name_space) {
-  SKIFF_ASSIGN_OR_RETURN(const std::vector<std::string> documents, api::YamlToJson(manifest));
+  SKIFF_ASSIGN_OR_RETURN(const std::vector<std::string> documents, Documents(manifest));
   if (documents.size() != 1) {
     return absl::InvalidArgumentError(
         absl::StrCat("the manifest holds ", documents.size(), " objects; want exactly one"));
@@ -183,6 +210,11 @@ absl::Status Objects::Wait(const ObjectRef& object, const std::string& condition
   }
 
   std::string last = "it does not exist";
+  if (found.ok()) {
+    SKIFF_ASSIGN_OR_RETURN(const JsonValue now, JsonValue::Parse(*(*found)->Json()));
+    if (wanted.Holds(now)) return absl::OkStatus();
+    last = wanted.Describe(now);
+  }
   return WatchUntil(
       *resource, object,
       [&](const Watched& now) -> std::optional<absl::Status> {
@@ -201,7 +233,9 @@ absl::Status Objects::WaitUntil(const ObjectRef& object,
                                 std::function<bool(const api::Object&)> holds,
                                 const std::string& what, absl::Duration timeout) {
   SKIFF_ASSIGN_OR_RETURN(const api::ResourceInfo* resource, ResolveKind(object.kind));
-  SKIFF_RETURN_IF_ERROR(Find(*resource, object.name_space, object.name).status());
+  SKIFF_ASSIGN_OR_RETURN(const api::ObjectPtr found,
+                         Find(*resource, object.name_space, object.name));
+  if (holds(*found)) return absl::OkStatus();
   return WatchUntil(
       *resource, object,
       [&](const Watched& now) -> std::optional<absl::Status> {
@@ -211,25 +245,46 @@ absl::Status Objects::WaitUntil(const ObjectRef& object,
       [] { return std::string("it is not so yet"); }, what, timeout, /*may_come=*/false);
 }
 
+// While it lives, EndWaits reaches the waiter.
+class Objects::Waiting {
+ public:
+  Waiting(Objects* objects, Waiter* waiter) : objects_(objects), waiter_(waiter) {
+    absl::MutexLock lock(&objects_->mutex_);
+    objects_->waiters_.insert(waiter_);
+    if (!objects_->ended_.ok()) waiter_->Finish(objects_->ended_);
+  }
+  ~Waiting() {
+    absl::MutexLock lock(&objects_->mutex_);
+    objects_->waiters_.erase(waiter_);
+  }
+
+ private:
+  Objects* const objects_;
+  Waiter* const waiter_;
+};
+
+void Objects::EndWaits(const absl::Status& why) {
+  absl::MutexLock lock(&mutex_);
+  ended_ = why;
+  for (Waiter* waiter : waiters_) waiter->Finish(why);
+}
+
 // Looks at each state of the object until `look` has a result.
 absl::Status Objects::WatchUntil(const api::ResourceInfo& resource, const ObjectRef& object,
                                  std::function<std::optional<absl::Status>(const Watched&)> look,
                                  std::function<std::string()> describe, const std::string& what,
                                  absl::Duration timeout, bool may_come) {
-  struct State {
-    absl::Mutex mutex;
-    bool done ABSL_GUARDED_BY(mutex) = false;
-    absl::Status result ABSL_GUARDED_BY(mutex);
-  } state;
+  Waiter waiter;
+  const Waiting waiting(this, &waiter);
   client::ListOptions options;
   options.name_space = NamespaceFor(resource, object.name_space);
   options.field_selector = absl::StrCat("metadata.name=", object.name);
   const auto see = [&](const Watched& now) {
-    absl::MutexLock lock(&state.mutex);
-    if (state.done) return;
+    absl::MutexLock lock(&waiter.mutex);
+    if (waiter.done) return;
     if (auto result = look(now)) {
-      state.done = true;
-      state.result = *std::move(result);
+      waiter.done = true;
+      waiter.result = *std::move(result);
     }
   };
   const auto subscription = SubscribeObjects(
@@ -237,17 +292,13 @@ absl::Status Objects::WatchUntil(const api::ResourceInfo& resource, const Object
       [&](skiff::WatchEvent::Type type, const api::ObjectPtr& now) {
         see({type == skiff::WatchEvent::Type::kDeleted, now});
       },
-      [&](absl::Status why) {
-        absl::MutexLock lock(&state.mutex);
-        if (!state.done) state.result = std::move(why);
-        state.done = true;
-      },
+      [&](absl::Status why) { waiter.Finish(std::move(why)); },
       // Gone before the first look at it.
       [&](bool empty) {
         if (empty && !may_come) see({true, nullptr});
       });
-  absl::MutexLock lock(&state.mutex);
-  if (state.mutex.AwaitWithTimeout(absl::Condition(&state.done), timeout)) return state.result;
+  absl::MutexLock lock(&waiter.mutex);
+  if (waiter.mutex.AwaitWithTimeout(absl::Condition(&waiter.done), timeout)) return waiter.result;
   return absl::DeadlineExceededError(absl::StrCat("timed out waiting for ", what, " on ",
                                                   resource.qualified(), "/", object.name, ": ",
                                                   describe()));

@@ -5,10 +5,14 @@
 
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
 #include "client/client.h"
 #include "skiff/cluster.h"
 
@@ -30,7 +34,22 @@ class Objects {
   absl::Status WaitUntil(const ObjectRef& object, std::function<bool(const api::Object&)> holds,
                          const std::string& what, absl::Duration timeout);
 
+  // Ends every wait, those to come as well, with `why`.
+  void EndWaits(const absl::Status& why);
+
  private:
+  // One call that waits.
+  struct Waiter {
+    absl::Mutex mutex;
+    bool done ABSL_GUARDED_BY(mutex) = false;
+    absl::Status result ABSL_GUARDED_BY(mutex);
+
+    void Finish(absl::Status status) {
+      absl::MutexLock lock(&mutex);
+      if (!std::exchange(done, true)) result = std::move(status);
+    }
+  };
+  class Waiting;
   struct Watched {
     bool gone;
     api::ObjectPtr object;
@@ -47,6 +66,9 @@ class Objects {
 
   client::Client* const client_;
   Executor* const loop_;
+  absl::Mutex mutex_;
+  absl::Status ended_ ABSL_GUARDED_BY(mutex_);  // Not OK once EndWaits was called.
+  std::set<Waiter*> waiters_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace skiff::cluster

@@ -51,6 +51,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
     if (stopped_) return;
     if (!listed.ok()) return OnBroken(listed.status());
     pause_ = absl::ZeroDuration();
+    attempts_ = 0;
     std::set<std::string> present;
     for (const api::ObjectPtr& object : listed->items) {
       present.insert(KeyOf(*object));

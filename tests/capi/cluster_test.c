@@ -1,0 +1,170 @@
+/* Opening and closing. */
+#include <pthread.h>
+#include <unistd.h>
+
+#include "check.h"
+
+TEST(EveryCodeHasItsName) {
+#define HAS_NAME(name, number, text) CHECK(strcmp(skiff_code_name(number), #name) == 0);
+  SKIFF_CODES(HAS_NAME)
+#undef HAS_NAME
+  CHECK(skiff_code_name((skiff_code)13) == NULL);
+  CHECK(skiff_code_name((skiff_code)-1) == NULL);
+  int a = 0, b = 0, c = 0;
+  CHECK(sscanf(skiff_version(), "%d.%d.%d", &a, &b, &c) == 3);
+}
+
+TEST(AClusterOpensServesAndCloses) {
+  skiff_options* options = skiff_options_new();
+  REQUIRE(options != NULL);
+  skiff_options_set_runtime(options, "fake");
+  skiff_options_set_listen(options, "127.0.0.1:0");
+  skiff_cluster* cluster = NULL;
+  OK(skiff_cluster_open(options, &cluster, &error));
+  skiff_options_free(&options);
+  CHECK(options == NULL);
+  CHECK(strncmp(skiff_cluster_url(cluster), "http://127.0.0.1:", 17) == 0);
+  CHECK(strstr(skiff_cluster_kubeconfig(cluster), skiff_cluster_url(cluster)) != NULL);
+  char* node = NULL;
+  OK(skiff_get(cluster, "node", NULL, "node-0", &node, &error));
+  CHECK(strstr(node, "\"kind\":\"Node\"") != NULL);
+  skiff_string_free(node);
+  OK(skiff_cluster_close(&cluster, 1, &error));
+  CHECK(cluster == NULL);
+  OK(skiff_cluster_close(&cluster, 1, &error));
+}
+
+TEST(AClusterThatServesNowhereHasNoUrl) {
+  skiff_cluster* cluster = open_fake(0);
+  CHECK(strcmp(skiff_cluster_url(cluster), "") == 0);
+  OK(skiff_cluster_close(&cluster, 0, &error));
+}
+
+static void refused(void (*set)(skiff_options*), skiff_code code, const char* words) {
+  skiff_options* options = skiff_options_new();
+  skiff_options_set_runtime(options, "fake");
+  set(options);
+  skiff_cluster* cluster = NULL;
+  FAILS(code, words, skiff_cluster_open(options, &cluster, &error));
+  CHECK(cluster == NULL);
+  skiff_options_free(&options);
+}
+
+static void no_runtime(skiff_options* o) { skiff_options_set_runtime(o, "docker"); }
+static void too_many(skiff_options* o) { skiff_options_set_nodes(o, 1001); }
+static void too_few(skiff_options* o) { skiff_options_set_nodes(o, -1); }
+static void a_file(skiff_options* o) { skiff_options_set_data_dir(o, "/dev/null/below"); }
+static void no_port(skiff_options* o) { skiff_options_set_listen(o, "127.0.0.1:http"); }
+static void no_host(skiff_options* o) { skiff_options_set_listen(o, "nowhere.invalid:1"); }
+
+TEST(OptionsAreRefusedByName) {
+  refused(no_runtime, SKIFF_INVALID, "option runtime: \"docker\"");
+  refused(too_many, SKIFF_INVALID, "option nodes: 1001");
+  refused(too_few, SKIFF_INVALID, "option nodes: -1");
+  refused(no_port, SKIFF_INVALID, "127.0.0.1:http");
+  refused(no_host, SKIFF_INVALID, "nowhere.invalid");
+  skiff_options* options = skiff_options_new();
+  skiff_options_set_runtime(options, "fake");
+  a_file(options);
+  skiff_cluster* cluster = NULL;
+  skiff_error* error = NULL;
+  CHECK(skiff_cluster_open(options, &cluster, &error) != SKIFF_OK);
+  CHECK(strstr(skiff_error_message(error), "/dev/null/below") != NULL);
+  skiff_error_free(&error);
+  skiff_options_free(&options);
+}
+
+TEST(ADataDirectoryServesOneClusterAndKeepsItsObjects) {
+  char dir[] = "/tmp/skiff-capi-XXXXXX";
+  REQUIRE(mkdtemp(dir) != NULL);
+  skiff_options* options = skiff_options_new();
+  skiff_options_set_runtime(options, "fake");
+  skiff_options_set_nodes(options, 0);
+  skiff_options_set_data_dir(options, dir);
+  skiff_cluster* first = NULL;
+  skiff_cluster* second = NULL;
+  OK(skiff_cluster_open(options, &first, &error));
+  FAILS(SKIFF_CONFLICT, "in use", skiff_cluster_open(options, &second, &error));
+  CHECK(second == NULL);
+  OK(skiff_apply(first, "{apiVersion: v1, kind: ConfigMap, metadata: {name: kept}}", NULL, NULL,
+                 &error));
+  OK(skiff_cluster_close(&first, 1, &error));
+  OK(skiff_cluster_open(options, &second, &error));
+  char* object = NULL;
+  OK(skiff_get(second, "cm", NULL, "kept", &object, &error));
+  skiff_string_free(object);
+  OK(skiff_cluster_close(&second, 1, &error));
+  skiff_options_free(&options);
+  char command[64];
+  snprintf(command, sizeof command, "rm -r %s", dir);
+  CHECK(system(command) == 0);
+}
+
+TEST(ClustersInOneProcessDoNotMeet) {
+  enum { COUNT = 8 };
+  skiff_cluster* clusters[COUNT];
+  for (int i = 0; i < COUNT; ++i) clusters[i] = open_fake(1);
+  OK(skiff_apply(clusters[0], "{apiVersion: v1, kind: ConfigMap, metadata: {name: mine}}", NULL,
+                 NULL, &error));
+  for (int i = 1; i < COUNT; ++i) {
+    char* object = NULL;
+    FAILS(SKIFF_NOT_FOUND, "mine", skiff_get(clusters[i], "cm", NULL, "mine", &object, &error));
+    CHECK(object == NULL);
+  }
+  for (int i = 0; i < COUNT; ++i) OK(skiff_cluster_close(&clusters[i], 1, &error));
+}
+
+TEST(AHundredClustersLaterTheProcessIsAsItWas) {
+  skiff_cluster* cluster = open_fake(1);
+  OK(skiff_cluster_close(&cluster, 1, &error));
+  const long threads = count_entries("/proc/self/task");
+  const long files = count_entries("/proc/self/fd");
+  for (int i = 0; i < 100; ++i) {
+    cluster = open_fake(1);
+    skiff_watch* watch = NULL;
+    OK(skiff_watch_open(cluster, "cm", NULL, NULL, NULL, &watch, &error));
+    OK(skiff_apply(cluster, "{apiVersion: v1, kind: ConfigMap, metadata: {name: x}}", NULL, NULL,
+                   &error));
+    OK(skiff_cluster_close(&cluster, 1, &error));
+    skiff_watch_free(&watch);
+  }
+  CHECK(count_entries("/proc/self/task") == threads);
+  CHECK(count_entries("/proc/self/fd") == files);
+}
+
+static void* wait_for_ever(void* cluster) {
+  skiff_error* error = NULL;
+  const skiff_code code =
+      skiff_wait(cluster, "node", NULL, "node-0", "condition=Never", -1, &error);
+  skiff_error_free(&error);
+  return (void*)(intptr_t)code;
+}
+
+TEST(ClosingEndsTheWaitsOfOtherThreads) {
+  skiff_cluster* cluster = open_fake(1);
+  skiff_watch* watch = NULL;
+  OK(skiff_watch_open(cluster, "nodes", NULL, NULL, NULL, &watch, &error));
+  pthread_t threads[3];
+  for (int i = 0; i < 3; ++i) {
+    REQUIRE(pthread_create(&threads[i], NULL, wait_for_ever, cluster) == 0);
+  }
+  /* Long enough for them to be inside on any machine that is not overloaded; if one is not, its
+   * call begins too late to be defined, so the bound is generous. */
+  usleep(500000);
+  OK(skiff_cluster_close(&cluster, 1, &error));
+  for (int i = 0; i < 3; ++i) {
+    void* code = NULL;
+    pthread_join(threads[i], &code);
+    CHECK((intptr_t)code == SKIFF_UNAVAILABLE);
+  }
+  skiff_watch_free(&watch);
+}
+
+TEST(TheHostIsChecked) {
+  char* json = NULL;
+  OK(skiff_check_host(&json, &error));
+  CHECK(json[0] == '[');
+  CHECK(strstr(json, "\"name\":") != NULL);
+  CHECK(strstr(json, "\"remedy\":") != NULL);
+  skiff_string_free(json);
+}
