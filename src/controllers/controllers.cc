@@ -10,7 +10,6 @@
 #include "controllers/job.h"
 #include "controllers/job_pods.h"
 #include "controllers/namespace.h"
-#include "controllers/node_lifecycle.h"
 #include "controllers/replica_set.h"
 
 namespace skiff::controllers {
@@ -67,6 +66,8 @@ ControllerManager::ControllerManager(client::Client* client, Executor* executor,
   if (!off.contains("garbage-collector")) AddGarbageCollector();
   if (!off.contains("namespace-controller")) AddNamespaces();
   if (!off.contains("node-controller")) AddNodes();
+  if (!off.contains("pod-garbage-collector")) AddPodGc();
+  if (!off.contains("event-ttl")) AddEvents();
   // After every controller has taken note: keys that waited for the view may go
   // on.
   informers_.ForEach([this](client::Informer& informer) {
@@ -271,6 +272,7 @@ void ControllerManager::AddNamespaces() {
     if (name_space == nullptr || !name_space->meta().has_deletion_timestamp()) return {};
     NamespaceObserved observed;
     observed.name_space = name_space;
+    observed.now = executor_->clock().Now();
     const std::string prefix = absl::StrCat(name_space->meta().name(), "/");
     informers_.ForEach([&](client::Informer& informer) {
       if (!informer.resource().namespaced) return;
@@ -293,33 +295,6 @@ void ControllerManager::AddNamespaces() {
       if (home != nullptr && home->meta().has_deletion_timestamp()) runner->Enqueue(key);
     });
   });
-}
-
-void ControllerManager::AddNodes() {
-  Runner* runner = Add("node-controller", [this](const std::string& key) -> Plan {
-    const api::ObjectPtr node = informers_.Of<corev1::Node>().Get(key);
-    if (node == nullptr) return {};
-    NodeObserved observed;
-    observed.node = node;
-    observed.lease = informers_.Of<coordinationv1::Lease>().Get(
-        absl::StrCat("kube-node-lease/", node->meta().name()));
-    observed.now = executor_->clock().Now();
-    if (!node->As<corev1::Node>().spec().taints().empty()) {
-      for (const auto& [pod_key, pod] : informers_.Of<corev1::Pod>().objects()) {
-        if (pod->As<corev1::Pod>().spec().node_name() == node->meta().name()) {
-          observed.pods.push_back(pod);
-        }
-      }
-    }
-    return ReconcileNode(observed);
-  });
-  OnOwn(api::ResourceOf<corev1::Node>(), runner);
-  informers_.Of<coordinationv1::Lease>().AddHandler(
-      [runner](const api::ObjectPtr&, const api::ObjectPtr& now) {
-        if (now != nullptr && now->meta().namespace_() == "kube-node-lease") {
-          runner->Enqueue(absl::StrCat("/", now->meta().name()));
-        }
-      });
 }
 
 }  // namespace skiff::controllers

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "controllers/job.h"
+#include "controllers/node_lifecycle.h"
 #include "controllers/runner.h"
 
 namespace skiff::controllers {
@@ -19,8 +20,8 @@ class ControllerManager {
  public:
   // Everything given outlives it. `off` names controllers that are not to run:
   // replicaset-controller, deployment-controller, job-controller,
-  // garbage-collector, namespace-controller, node-controller; other names mean
-  // nothing.
+  // garbage-collector, namespace-controller, node-controller,
+  // pod-garbage-collector, event-ttl; other names mean nothing.
   ControllerManager(client::Client* client, Executor* executor, Logger logger, Metrics* metrics,
                     const std::set<std::string>& off = {});
   ~ControllerManager();
@@ -41,6 +42,9 @@ class ControllerManager {
   void AddGarbageCollector();
   void AddNamespaces();
   void AddNodes();
+  void AddPodGc();
+  void AddEvents();
+  NodeObserved Observe(const api::ObjectPtr& node);
   // Calls `enqueue` with the key of the controlling owner of that kind, for
   // both states of the object.
   void OnDependents(const api::ResourceInfo& of, const api::ResourceInfo& owner, Runner* runner);
@@ -57,6 +61,15 @@ class ControllerManager {
   std::vector<std::unique_ptr<Runner>> runners_;
   // The job controller's, by the job's uid: failures of pods that were being deleted.
   std::map<std::string, LostFailures> lost_failures_;
+  // The node controller's, by the node's name: when it last gave a sign of life, and since when its
+  // taints have been seen.
+  struct NodeMemory {
+    absl::Duration heard;
+    std::map<std::string, absl::Time> taints;
+  };
+  std::map<std::string, NodeMemory> nodes_;
+  // The pod collector's: since when a node that pods name has not been there.
+  std::map<std::string, absl::Time> missing_nodes_;
   // The garbage collector's: who has which uid. Keys are
   // "group/resource|namespace/name".
   std::map<std::string, std::string> by_uid_;

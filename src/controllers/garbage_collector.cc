@@ -26,12 +26,10 @@ bool Blocks(const api::Object& dependent, const std::string& owner_uid) {
   return false;
 }
 
-// Whether the owner may still be there. Of a kind that is not served here, or that no view holds
-// (events), nobody can tell: what it owns is left alone.
+// Whether the owner may still be there. Of a kind that is not served here nobody can tell: what it
+// owns is left alone.
 bool MayExist(const metav1::OwnerReference& owner, const GarbageObserved& observed) {
-  if (api::FindKind(owner.api_version(), owner.kind()) == nullptr || owner.kind() == "Event") {
-    return true;
-  }
+  if (api::FindKind(owner.api_version(), owner.kind()) == nullptr) return true;
   return observed.exists(owner.uid());
 }
 

@@ -1,4 +1,4 @@
-// Namespaces that are being deleted: first all that is in them, then they.
+// Namespaces that are being deleted: first the pods in them, then all else, then they.
 #pragma once
 
 #include <vector>
@@ -9,9 +9,11 @@ namespace skiff::controllers {
 
 struct NamespaceObserved {
   api::ObjectPtr name_space;
-  std::vector<api::ObjectPtr> contents;  // Everything in it, in a fixed order.
+  std::vector<api::ObjectPtr> contents;  // Everything in it, in any order.
+  absl::Time now = absl::UnixEpoch();
 };
 
+// The conditions of its status say what is left and which finalizers hold it.
 Plan ReconcileNamespace(const NamespaceObserved& observed);
 
 }  // namespace skiff::controllers

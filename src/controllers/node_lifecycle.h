@@ -1,5 +1,5 @@
-// Nodes that have fallen silent: they are marked, and their pods, after the time that each
-// tolerates, let go.
+// Nodes that have fallen silent or are not well: their conditions and taints say so, their pods are
+// no longer ready, and go after the time that each of them tolerates.
 #pragma once
 
 #include <vector>
@@ -10,10 +10,18 @@ namespace skiff::controllers {
 
 struct NodeObserved {
   api::ObjectPtr node;
-  api::ObjectPtr lease;              // Null if it has none.
-  std::vector<api::ObjectPtr> pods;  // Bound to it, in key order.
+  // Since the last sign of life, as seen from here: what the node's own clock says does not count.
+  absl::Duration silent_for;
+  // Bound to it, in any order. Only needed while it is not well (see NeedsPods).
+  std::vector<api::ObjectPtr> pods;
   absl::Time now;
+  // Since when each of its taints has been seen, in their order, for those that do not say it
+  // themselves.
+  std::vector<absl::Time> tainted_since;
 };
+
+// Whether ReconcileNode looks at the pods.
+bool NeedsPods(const corev1::Node& node, absl::Duration silent_for);
 
 Plan ReconcileNode(const NodeObserved& observed);
 

@@ -120,6 +120,22 @@ bool IsPodTerminating(const corev1::Pod& pod) {
          pod.metadata().has_deletion_timestamp();
 }
 
+void SetDisruption(const std::string& reason, const std::string& message, absl::Time now,
+                   corev1::Pod* pod) {
+  corev1::PodCondition* condition = nullptr;
+  for (auto& each : *pod->mutable_status()->mutable_conditions()) {
+    if (each.type() == "DisruptionTarget") condition = &each;
+  }
+  if (condition == nullptr) condition = pod->mutable_status()->add_conditions();
+  if (condition->status() != "True") {
+    *condition->mutable_last_transition_time() = api::MakeTime(now);
+  }
+  condition->set_type("DisruptionTarget");
+  condition->set_status("True");
+  condition->set_reason(reason);
+  condition->set_message(message);
+}
+
 std::vector<api::ObjectPtr> InOrderOfRemoval(std::vector<api::ObjectPtr> pods) {
   std::map<std::string, int> on_node;
   for (const api::ObjectPtr& pod : pods) ++on_node[pod->As<corev1::Pod>().spec().node_name()];

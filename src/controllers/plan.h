@@ -55,6 +55,10 @@ bool IsPodActive(const corev1::Pod& pod);  // Neither finished nor being deleted
 // Being deleted, and not over yet.
 bool IsPodTerminating(const corev1::Pod& pod);
 
+// Sets the condition DisruptionTarget: the pod is not to blame for its end.
+void SetDisruption(const std::string& reason, const std::string& message, absl::Time now,
+                   corev1::Pod* pod);
+
 // Whom to remove first: the unassigned, the pending, the unready, the cheap (annotation
 // controller.kubernetes.io/pod-deletion-cost), those that share their node with the most of the
 // others, the most recently ready, the most restarted, the youngest.

@@ -2,12 +2,12 @@
 
 #include <algorithm>
 
+#include "absl/strings/str_cat.h"
+
 namespace skiff::controllers {
 
 InformerSet::InformerSet(client::Client* client, Executor* executor) {
   for (const api::ResourceInfo& resource : api::Resources()) {
-    // Events are for people; no controller reads them.
-    if (resource.kind == "Event") continue;
     ordered_.push_back(std::make_unique<client::Informer>(client, executor, resource));
     informers_[&resource] = ordered_.back().get();
   }
@@ -73,10 +73,29 @@ bool Runner::ViewReached(const std::string& key) {
   const auto it = written_.find(key);
   if (it == written_.end()) return true;
   for (const auto& [resource, revision] : it->second) {
-    if (resource->kind != "Event" && informers_->Of(*resource).revision() < revision) return false;
+    if (informers_->Of(*resource).revision() < revision) return false;
   }
   written_.erase(it);
   return true;
+}
+
+// A namespace that is being deleted takes nothing new: its workloads are still counted and let go
+// of, without what would only be refused.
+void Runner::DropForbidden(Plan* plan) const {
+  const auto forbidden = [this](const client::Write& write) {
+    if (write.verb != client::Write::Verb::kCreate || write.object == nullptr) return false;
+    const api::ObjectPtr home =
+        informers_->Of<corev1::Namespace>().Get("/" + api::MetaOf(*write.object)->namespace_());
+    return home != nullptr && home->meta().has_deletion_timestamp();
+  };
+  auto& writes = plan->writes;
+  const auto end = std::remove_if(writes.begin(), writes.end(), forbidden);
+  if (end == writes.end()) return;
+  writes.erase(end, writes.end());
+  auto& events = plan->events;
+  events.erase(std::remove_if(events.begin(), events.end(),
+                              [](const EventNote& note) { return note.names_write >= 0; }),
+               events.end());
 }
 
 void Runner::Process() {
@@ -92,6 +111,7 @@ void Runner::Process() {
     }
     if (reconciles_ != nullptr) reconciles_->Increment();
     Plan plan = reconcile_(key);
+    DropForbidden(&plan);
     WakeLater(key, plan.wake_at - executor_->clock().Now());
     if (plan.writes.empty()) {
       for (const EventNote& note : plan.events) {
@@ -137,10 +157,23 @@ void Runner::OnCommitted(const std::string& key, std::vector<EventNote> events,
   const absl::Status& status = result.status();
   const bool raced =
       absl::IsAborted(status) || absl::IsNotFound(status) || absl::IsAlreadyExists(status);
-  if (!raced) logger_.Warning("%s %s: %s", name_, key, status.ToString());
+  if (!raced) {
+    logger_.Warning("%s %s: %s", name_, key, status.ToString());
+    TellFailed(events, status);
+  }
   const int failures = std::min(failures_[key]++, 14);
   WakeLater(key, std::min(absl::Milliseconds(5) * (1 << failures), absl::Seconds(60)));
   if (queue_.contains(key)) Schedule();
+}
+
+// The whole plan failed with the first write that was refused; who asked for it learns why.
+void Runner::TellFailed(const std::vector<EventNote>& events, const absl::Status& status) {
+  for (const EventNote& note : events) {
+    if (note.names_write < 0) continue;
+    events_.Record(*note.about, "Warning", "FailedCreate",
+                   absl::StrCat("Error creating: ", status.message()));
+    return;
+  }
 }
 
 void Runner::WakeLater(const std::string& key, absl::Duration delay) {

@@ -68,6 +68,8 @@ class Runner {
   bool ViewReached(const std::string& key);
   void OnCommitted(const std::string& key, std::vector<EventNote> events,
                    absl::StatusOr<client::WriteResult> result);
+  void DropForbidden(Plan* plan) const;
+  void TellFailed(const std::vector<EventNote>& events, const absl::Status& status);
   void WakeLater(const std::string& key, absl::Duration delay);
 
   const std::string name_;

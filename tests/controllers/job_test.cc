@@ -10,6 +10,9 @@
 namespace skiff::controllers {
 namespace {
 
+// These tests play the nodes.
+const std::set<std::string> kNoNodes = {"node-controller", "pod-garbage-collector"};
+
 batchv1::JobStatus StatusOf(const World& world) {
   return world.Get<batchv1::Job>("work")->As<batchv1::Job>().status();
 }
@@ -82,7 +85,7 @@ void Start(World* world, std::unique_ptr<batchv1::Job> job) {
 }
 
 TEST_CASE("AJobIsCompleteOnlyWhenNoPodOfItIsTerminating") {
-  World world;
+  World world(7, kNoNodes);
   Start(&world, WorkJob(1, 1));
   const api::ObjectPtr pod = Active(world).at(0);
   world.Bind(pod);
@@ -106,7 +109,7 @@ TEST_CASE("AJobIsCompleteOnlyWhenNoPodOfItIsTerminating") {
 }
 
 TEST_CASE("AJobIsFailedOnlyWhenItsLastPodHasStopped") {
-  World world;
+  World world(7, kNoNodes);
   auto job = WorkJob(3, 3);
   job->mutable_spec()->set_backoff_limit(0);
   Start(&world, std::move(job));
@@ -135,7 +138,7 @@ TEST_CASE("AJobIsFailedOnlyWhenItsLastPodHasStopped") {
 }
 
 TEST_CASE("ADeletedPodIsCountedOnceAndReplaced") {
-  World world;
+  World world(7, kNoNodes);
   Start(&world, WorkJob(2, 2));
   for (int i = 1; i <= 3; ++i) {
     world.Delete(*Active(world).at(0));
@@ -149,7 +152,7 @@ TEST_CASE("ADeletedPodIsCountedOnceAndReplaced") {
 }
 
 TEST_CASE("TheWaitAfterFailuresDoublesUpToTenMinutesAndEndsWithASuccess") {
-  World world;
+  World world(7, kNoNodes);
   auto job = WorkJob(2, 1);
   job->mutable_spec()->set_backoff_limit(100);
   Start(&world, std::move(job));
@@ -176,7 +179,7 @@ TEST_CASE("TheWaitAfterFailuresDoublesUpToTenMinutesAndEndsWithASuccess") {
 
 // Deleting the failed pods does not spare the wait.
 TEST_CASE("TheWaitAfterFailuresRemembersDeletedPods") {
-  World world;
+  World world(7, kNoNodes);
   Start(&world, WorkJob(1, 1));
   for (int i = 0; i < 2; ++i) {
     world.Delete(*Active(world).at(0));
@@ -190,7 +193,7 @@ TEST_CASE("TheWaitAfterFailuresRemembersDeletedPods") {
 }
 
 TEST_CASE("WithReplacementPolicyFailedATerminatingPodKeepsItsPlace") {
-  World world;
+  World world(7, kNoNodes);
   auto job = WorkJob(1, 1);
   job->mutable_spec()->set_pod_replacement_policy("Failed");
   Start(&world, std::move(job));
@@ -209,7 +212,7 @@ TEST_CASE("WithReplacementPolicyFailedATerminatingPodKeepsItsPlace") {
 }
 
 TEST_CASE("AFailurePolicyFailsTheJobAtOnceAndSaysWhichPodAndRule") {
-  World world;
+  World world(7, kNoNodes);
   auto job = WorkJob(2, 2);
   OnExitCode(3, AddRule(job.get(), "Ignore"));
   OnExitCode(42, AddRule(job.get(), "FailJob"));
@@ -225,7 +228,7 @@ TEST_CASE("AFailurePolicyFailsTheJobAtOnceAndSaysWhichPodAndRule") {
 }
 
 TEST_CASE("IgnoredFailuresAreReplacedButNotCounted") {
-  World world;
+  World world(7, kNoNodes);
   auto job = WorkJob(1, 1);
   job->mutable_spec()->set_backoff_limit(0);
   OnExitCode(3, AddRule(job.get(), "Ignore"));
@@ -251,7 +254,7 @@ TEST_CASE("IgnoredFailuresAreReplacedButNotCounted") {
 }
 
 TEST_CASE("RestartsInPlaceCountAgainstTheBackoffLimit") {
-  World world;
+  World world(7, kNoNodes);
   auto job = WorkJob(1, 1);
   job->mutable_spec()->set_backoff_limit(2);
   job->mutable_spec()->mutable_template_()->mutable_spec()->set_restart_policy("OnFailure");
@@ -269,7 +272,7 @@ TEST_CASE("RestartsInPlaceCountAgainstTheBackoffLimit") {
 }
 
 TEST_CASE("AnIndexedJobRunsEachIndexOnce") {
-  World world;
+  World world(7, kNoNodes);
   Start(&world, IndexedJob(5, 3));
   std::set<int> indexes;
   for (const auto& pod : Active(world)) {
@@ -300,7 +303,7 @@ TEST_CASE("AnIndexedJobRunsEachIndexOnce") {
 }
 
 TEST_CASE("WithALimitForEachIndexOneBadIndexDoesNotStopTheOthers") {
-  World world;
+  World world(7, kNoNodes);
   auto job = IndexedJob(3, 3);
   job->mutable_spec()->set_backoff_limit_per_index(1);
   Start(&world, std::move(job));
@@ -329,7 +332,7 @@ TEST_CASE("WithALimitForEachIndexOneBadIndexDoesNotStopTheOthers") {
 
 // The failed pod alone knows how often its index has failed: deleting it is no way around.
 TEST_CASE("AnIndexsFailuresAreRememberedAlthoughItsFailedPodIsDeleted") {
-  World world;
+  World world(7, kNoNodes);
   auto job = IndexedJob(2, 2);
   job->mutable_spec()->set_backoff_limit_per_index(1);
   Start(&world, std::move(job));
@@ -344,7 +347,7 @@ TEST_CASE("AnIndexsFailuresAreRememberedAlthoughItsFailedPodIsDeleted") {
 }
 
 TEST_CASE("FailIndexAndMaxFailedIndexesEndAJobEarly") {
-  World world;
+  World world(7, kNoNodes);
   auto job = IndexedJob(4, 4);
   job->mutable_spec()->set_backoff_limit_per_index(5);
   job->mutable_spec()->set_max_failed_indexes(1);
@@ -360,7 +363,7 @@ TEST_CASE("FailIndexAndMaxFailedIndexesEndAJobEarly") {
 }
 
 TEST_CASE("ASuccessPolicyEndsAJobBeforeAllIndexesAreDone") {
-  World world;
+  World world(7, kNoNodes);
   auto job = IndexedJob(4, 4);
   auto* rule = job->mutable_spec()->mutable_success_policy()->add_rules();
   rule->set_succeeded_indexes("0,2-3");
@@ -377,7 +380,7 @@ TEST_CASE("ASuccessPolicyEndsAJobBeforeAllIndexesAreDone") {
 }
 
 TEST_CASE("AShrunkenJobStopsTheLeastUsefulPodsWithoutCountingThem") {
-  World world;
+  World world(7, kNoNodes);
   Start(&world, WorkJob(9, 3));
   world.Become(Active(world).at(1), "Running", true);
   world.Settle();
@@ -393,7 +396,7 @@ TEST_CASE("AShrunkenJobStopsTheLeastUsefulPodsWithoutCountingThem") {
 }
 
 TEST_CASE("PodsOfADeletedJobAreNotHeld") {
-  World world;
+  World world(7, kNoNodes);
   Start(&world, WorkJob(2, 2));
   world.Bind(Active(world).at(0));
   world.Settle();
@@ -404,7 +407,7 @@ TEST_CASE("PodsOfADeletedJobAreNotHeld") {
 }
 
 TEST_CASE("OrphansOfAJobLoseTheirTracking") {
-  World world;
+  World world(7, kNoNodes);
   Start(&world, WorkJob(2, 2));
   world.Delete(*world.Get<batchv1::Job>("work"), "Orphan");
   world.Settle();
@@ -413,7 +416,7 @@ TEST_CASE("OrphansOfAJobLoseTheirTracking") {
 }
 
 TEST_CASE("AJobThatSelectsByHandTakesOnItsPodsAndCountsThem") {
-  World world;
+  World world(7, kNoNodes);
   auto stray = std::make_unique<corev1::Pod>();
   stray->mutable_metadata()->set_name("stray");
   stray->mutable_metadata()->set_namespace_("default");
@@ -435,7 +438,7 @@ TEST_CASE("AJobThatSelectsByHandTakesOnItsPodsAndCountsThem") {
 }
 
 TEST_CASE("AJobOfAnotherManagerIsLeftAlone") {
-  World world;
+  World world(7, kNoNodes);
   auto job = WorkJob(1, 1);
   job->mutable_spec()->set_managed_by("example.com/queue");
   Start(&world, std::move(job));
@@ -443,7 +446,7 @@ TEST_CASE("AJobOfAnotherManagerIsLeftAlone") {
 }
 
 TEST_CASE("AFinishedJobAndItsPodsGoAfterTheirTime") {
-  World world;
+  World world(7, kNoNodes);
   auto job = WorkJob(1, 1);
   job->mutable_spec()->set_ttl_seconds_after_finished(60);
   Start(&world, std::move(job));

@@ -9,7 +9,6 @@
 #include "controllers/garbage_collector.h"
 #include "controllers/job.h"
 #include "controllers/namespace.h"
-#include "controllers/node_lifecycle.h"
 #include "controllers/replica_set.h"
 
 namespace skiff::controllers {
@@ -299,46 +298,6 @@ TEST_CASE("ANamespaceIsEmptiedBeforeItGoes") {
   const Plan last = ReconcileNamespace({leaving, {}});
   REQUIRE(last.writes.size() == 1);
   CHECK(last.writes[0].subresource == "finalize");
-}
-
-api::ObjectPtr NodeHeard(absl::Time heard, const std::string& ready) {
-  auto node = Named<corev1::Node>("n1");
-  auto* condition = node->mutable_status()->add_conditions();
-  condition->set_type("Ready");
-  condition->set_status(ready);
-  *condition->mutable_last_heartbeat_time() = api::MakeTime(heard);
-  return Stored(std::move(node));
-}
-
-TEST_CASE("ASilentNodeIsMarkedThenTaintedThenEmptied") {
-  const Plan alive = ReconcileNode({NodeHeard(kNow, "True"), nullptr, {}, kNow});
-  CHECK(alive.writes.empty());
-  CHECK(alive.wake_at == kNow + absl::Seconds(40));
-
-  const Plan silent =
-      ReconcileNode({NodeHeard(kNow - absl::Seconds(41), "True"), nullptr, {}, kNow});
-  REQUIRE(silent.writes.size() == 1);
-  CHECK(silent.writes[0].subresource == "status");
-
-  const Plan taint =
-      ReconcileNode({NodeHeard(kNow - absl::Seconds(41), "Unknown"), nullptr, {}, kNow});
-  REQUIRE(taint.writes.size() == 1);
-  const auto& tainted = static_cast<const corev1::Node&>(*taint.writes[0].object);
-  CHECK(tainted.spec().taints_size() == 2);
-
-  const api::ObjectPtr node = Stored(std::make_unique<corev1::Node>(tainted));
-  const api::ObjectPtr set = ReplicaSet(1);
-  auto patient = Pod("patient", set, "Running")->CopyAs<corev1::Pod>();
-  auto* toleration = patient->mutable_spec()->add_tolerations();
-  toleration->set_key("node.kubernetes.io/unreachable");
-  toleration->set_operator_("Exists");
-  toleration->set_effect("NoExecute");
-  toleration->set_toleration_seconds(300);
-  const Plan evict = ReconcileNode(
-      {node, nullptr, {Pod("hasty", set, "Running"), Stored(std::move(patient))}, kNow});
-  REQUIRE(Count(evict, Verb::kDelete, "Pod") == 1);
-  CHECK(evict.writes[0].name == "hasty");
-  CHECK(evict.wake_at == kNow + absl::Seconds(300));
 }
 
 }  // namespace
