@@ -127,6 +127,24 @@ TEST_CASE("UnknownFieldsAreTreatedAsAsked") {
   CHECK(client.Ask("GET", absl::StrCat(kCm, "/u")).status == 404);
 }
 
+TEST_CASE("WhoDeletesAJobWithoutAWordIsToldThatItsPodsStay") {
+  ServedApi api;
+  RawClient client(api.port());
+  const std::string jobs = "/apis/batch/v1/namespaces/default/jobs";
+  const std::string body =
+      R"({"metadata":{"name":"j"},"spec":{"template":{"spec":{"restartPolicy":"Never",)"
+      R"("containers":[{"name":"c","image":"x"}]}}}})";
+  for (const char* query : {"", "?propagationPolicy=Background"}) {
+    REQUIRE(client.Ask("POST", jobs, body).status == 201);
+    const auto gone = client.Ask("DELETE", absl::StrCat(jobs, "/j", query));
+    CHECK(gone.status == 200);
+    CHECK(absl::StrContains(gone.head,
+                            "child pods are preserved by default when jobs are "
+                            "deleted") == absl::string_view(query).empty());
+    client.Ask("DELETE", absl::StrCat(jobs, "/j?propagationPolicy=Background"));
+  }
+}
+
 TEST_CASE("EveryEncodingGoesInAndOut") {
   ServedApi api;
   RawClient client(api.port());

@@ -125,6 +125,31 @@ TEST_CASE("PropagationPoliciesAreFinalizersOfTheOwner") {
   CHECK(finalizers() == "gone");
 }
 
+// Kubernetes' batch/v1 is older than its collector: it keeps a job's pods unless it is told not to.
+TEST_CASE("AJobThatIsDeletedWithoutAWordOrphansItsPods") {
+  SimServer api;
+  const auto job = [] {
+    auto out = std::make_unique<batchv1::Job>();
+    out->mutable_metadata()->set_name("work");
+    out->mutable_metadata()->set_namespace_("default");
+    auto* spec = out->mutable_spec()->mutable_template_()->mutable_spec();
+    spec->set_restart_policy("Never");
+    spec->add_containers()->set_name("c");
+    spec->mutable_containers(0)->set_image("x");
+    return out;
+  };
+  REQUIRE(api.Create(job()).ok());
+  REQUIRE(api.Delete<batchv1::Job>("work").ok());
+  const auto orphaning = api.Find<batchv1::Job>("work");
+  REQUIRE(orphaning != nullptr);
+  REQUIRE(orphaning->meta().finalizers_size() == 1);
+  CHECK(orphaning->meta().finalizers(0) == "orphan");
+  REQUIRE(api.Delete<batchv1::Job>("work").ok());  // Silence keeps what was asked.
+  CHECK(api.Find<batchv1::Job>("work") != nullptr);
+  REQUIRE(api.Delete<batchv1::Job>("work", "Background").ok());
+  CHECK(api.Find<batchv1::Job>("work") == nullptr);
+}
+
 TEST_CASE("AForegroundPodGoesWhenItsNodeAndTheCollectorAreDone") {
   SimServer api;
   REQUIRE(api.Create(MakePod("web")).ok());

@@ -66,10 +66,12 @@ void AddWarnings(const std::vector<std::string>& warnings, Response* response) {
 }
 
 void SendMessage(Exchange& exchange, int status, const google::protobuf::Message& message,
-                 absl::string_view api_version, absl::string_view kind, const Format& format) {
+                 absl::string_view api_version, absl::string_view kind, const Format& format,
+                 const std::vector<std::string>& warnings) {
   Response response;
   response.status = status;
   response.headers.emplace_back("Content-Type", ContentType(format.encoding, false));
+  AddWarnings(warnings, &response);
   if (format.encoding == Encoding::kProtobuf) {
     response.body.push_back(Shared(api::EncodeProtobuf(message, api_version, kind)));
   } else {

@@ -26,7 +26,8 @@ void SendObject(Exchange& exchange, int status, const api::ObjectPtr& object, co
 
 // A message that is no stored object: a Scale, a Status.
 void SendMessage(Exchange& exchange, int status, const google::protobuf::Message& message,
-                 absl::string_view api_version, absl::string_view kind, const Format& format);
+                 absl::string_view api_version, absl::string_view kind, const Format& format,
+                 const std::vector<std::string>& warnings = {});
 
 void AddWarnings(const std::vector<std::string>& warnings, Response* response);
 

@@ -305,6 +305,16 @@ absl::StatusOr<client::Write> DeletionOf(const api::ResourceInfo& resource,
   return write;
 }
 
+// Clients that do not say what becomes of a job's pods are told.
+std::vector<std::string> DeletionWarnings(const api::ResourceInfo& resource,
+                                          const metav1::DeleteOptions& options) {
+  if (&resource != &api::ResourceOf<batchv1::Job>() || options.has_propagation_policy()) return {};
+  return {
+      "child pods are preserved by default when jobs are deleted; set "
+      "propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress "
+      "this warning"};
+}
+
 }  // namespace
 
 void ApiHandler::Delete(const ExchangePtr& exchange, const Target& target) {
@@ -320,15 +330,17 @@ void ApiHandler::Delete(const ExchangePtr& exchange, const Target& target) {
   const bool dry_run = query->dry_run || !options->dry_run().empty();
   server_->Write(
       std::move(writes), {dry_run}, loop_,
-      [exchange, format = query->format, this, alive = alive_](absl::StatusOr<Written> written) {
+      [exchange, format = query->format, warnings = DeletionWarnings(*target.resource, *options),
+       this, alive = alive_](absl::StatusOr<Written> written) {
         if (!*alive) return;
         if (!written.ok()) return SendError(*exchange, written.status());
         const Written::Item& item = written->items[0];
         const bool pod = &item.object->resource() == &api::ResourceOf<corev1::Pod>();
         if (item.removed && !pod) {
-          return SendMessage(*exchange, 200, SuccessStatus(*item.object), "v1", "Status", format);
+          return SendMessage(*exchange, 200, SuccessStatus(*item.object), "v1", "Status", format,
+                             warnings);
         }
-        SendObject(*exchange, 200, item.object, format, loop_->clock().Now());
+        SendObject(*exchange, 200, item.object, format, loop_->clock().Now(), warnings);
       });
 }
 
@@ -350,14 +362,15 @@ void ApiHandler::DeleteCollection(const ExchangePtr& exchange, const Target& tar
   deletion.dry_run = query->dry_run || !options->dry_run().empty();
   server_->DeleteCollection(
       std::move(deletion), loop_,
-      [exchange, format = query->format, alive = alive_](absl::StatusOr<Written> written) {
+      [exchange, format = query->format, warnings = DeletionWarnings(*target.resource, *options),
+       alive = alive_](absl::StatusOr<Written> written) {
         if (!*alive) return;
         if (!written.ok()) return SendError(*exchange, written.status());
         metav1::Status done;
         done.mutable_metadata();
         done.set_status("Success");
         done.set_code(200);
-        SendMessage(*exchange, 200, done, "v1", "Status", format);
+        SendMessage(*exchange, 200, done, "v1", "Status", format, warnings);
       });
 }
 

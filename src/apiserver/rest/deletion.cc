@@ -35,6 +35,18 @@ absl::Status ApplyPolicy(const std::string& policy, metav1::ObjectMeta* meta) {
   return absl::OkStatus();
 }
 
+// What a deletion that names no policy means: what an earlier one asked for; else, for jobs, that
+// their pods are kept, as batch/v1 did before there was a collector; background for all others.
+std::string PolicyOf(const client::Write& write, const api::Object& object) {
+  if (!write.propagation_policy.empty() || object.meta().has_deletion_timestamp()) {
+    return write.propagation_policy;
+  }
+  for (const std::string& finalizer : object.meta().finalizers()) {
+    if (finalizer == "orphan" || finalizer == "foregroundDeletion") return "";
+  }
+  return &object.resource() == &api::ResourceOf<batchv1::Job>() ? "Orphan" : "";
+}
+
 // Pods that no node runs and finished ones have nothing left to do in a grace period.
 int64_t GraceFor(const corev1::Pod& pod, const client::Write& write) {
   int64_t grace =
@@ -92,7 +104,7 @@ absl::Status Planner::DeleteOther(const api::ObjectPtr& old, const std::string& 
                                   const client::Write& write) {
   api::MessagePtr object = old->Copy();
   metav1::ObjectMeta* meta = api::MutableMetaOf(object.get());
-  SKIFF_RETURN_IF_ERROR(ApplyPolicy(write.propagation_policy, meta));
+  SKIFF_RETURN_IF_ERROR(ApplyPolicy(PolicyOf(write, *old), meta));
   bool held = !meta->finalizers().empty();
   if (object->GetDescriptor() == corev1::Namespace::descriptor()) {
     auto* name_space = static_cast<corev1::Namespace*>(object.get());
