@@ -89,9 +89,16 @@ void ControllerManager::Stop() {
   for (const auto& runner : runners_) runner->Stop();
 }
 
-bool ControllerManager::Settled() const {
-  return informers_.current() && std::all_of(runners_.begin(), runners_.end(),
-                                             [](const auto& runner) { return runner->Settled(); });
+bool ControllerManager::Settled(absl::Duration within) const {
+  return informers_.current() &&
+         std::all_of(runners_.begin(), runners_.end(),
+                     [&](const auto& runner) { return runner->Settled(within); });
+}
+
+absl::Time ControllerManager::NextWake() const {
+  absl::Time next = absl::InfiniteFuture();
+  for (const auto& runner : runners_) next = std::min(next, runner->NextWake());
+  return next;
 }
 
 Runner* ControllerManager::Add(const std::string& name, Runner::Reconcile reconcile) {

@@ -29,9 +29,18 @@ class ControllerManager {
   void Start();
   void Stop();
 
-  // Every queue is empty, nothing is in flight, and the views show what was
-  // written.
-  bool Settled() const;
+  // Nothing is left to do, and nothing will be for as long as `within` unless somebody else changes
+  // the cluster: every queue is empty, nothing is in flight, the views are complete and show what
+  // was written, and no key is to be looked at again by then, be it after a back-off (of a job's
+  // pods, of a commit that failed) or at a time that a plan has named (a deadline, minReadySeconds,
+  // ttlSecondsAfterFinished, the silence of a node, the age of an event). With zero: nothing left
+  // to do now. Events may still be on their way: nothing depends on them.
+  //
+  //   while (!manager.Settled(absl::Seconds(15))) simulation.RunFor(absl::Milliseconds(20));
+  bool Settled(absl::Duration within) const;
+  // When a key is to be looked at again although nothing happens; InfiniteFuture if none is. A test
+  // may let its clock jump there.
+  absl::Time NextWake() const;
 
  private:
   Runner* Add(const std::string& name, Runner::Reconcile reconcile);

@@ -176,18 +176,25 @@ void Runner::TellFailed(const std::vector<EventNote>& events, const absl::Status
   }
 }
 
+absl::Time Runner::NextWake() const {
+  absl::Time next = absl::InfiniteFuture();
+  for (const auto& [key, wake] : wakes_) next = std::min(next, wake.at);
+  return next;
+}
+
 void Runner::WakeLater(const std::string& key, absl::Duration delay) {
-  if (const auto known = timers_.find(key); known != timers_.end()) {
-    executor_->Cancel(known->second);
-    timers_.erase(known);
+  if (const auto known = wakes_.find(key); known != wakes_.end()) {
+    executor_->Cancel(known->second.timer);
+    wakes_.erase(known);
   }
   if (delay == absl::InfiniteDuration()) return;
-  timers_[key] =
-      executor_->PostAfter(std::max(delay, absl::Milliseconds(1)), [this, alive = alive_, key] {
-        if (!*alive) return;
-        timers_.erase(key);
-        Enqueue(key);
-      });
+  delay = std::max(delay, absl::Milliseconds(1));
+  const Executor::TimerId timer = executor_->PostAfter(delay, [this, alive = alive_, key] {
+    if (!*alive) return;
+    wakes_.erase(key);
+    Enqueue(key);
+  });
+  wakes_[key] = {timer, executor_->clock().Now() + delay};
 }
 
 }  // namespace skiff::controllers

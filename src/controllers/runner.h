@@ -60,7 +60,12 @@ class Runner {
     if (!queue_.empty()) Schedule();
   }
   void Stop() { stopped_ = true; }
-  bool Settled() const { return queue_.empty() && in_flight_.empty() && waiting_.empty(); }
+  // See ControllerManager.
+  bool Settled(absl::Duration within) const {
+    return queue_.empty() && in_flight_.empty() && waiting_.empty() &&
+           NextWake() > executor_->clock().Now() + within;
+  }
+  absl::Time NextWake() const;
 
  private:
   void Schedule();
@@ -88,7 +93,11 @@ class Runner {
   // resource.
   std::map<std::string, std::map<const api::ResourceInfo*, uint64_t>> written_;
   std::map<std::string, int> failures_;
-  std::map<std::string, Executor::TimerId> timers_;
+  struct Wake {
+    Executor::TimerId timer;
+    absl::Time at;
+  };
+  std::map<std::string, Wake> wakes_;
   bool scheduled_ = false;
   bool stopped_ = false;
   const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

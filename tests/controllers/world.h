@@ -74,7 +74,7 @@ class World {
   void Settle() {
     for (int i = 0; i < 500; ++i) {
       sim_.RunFor(absl::Milliseconds(20));
-      if (manager_->Settled()) return;
+      if (manager_->Settled(absl::ZeroDuration())) return;
     }
     FAIL("the controllers do not settle");
   }
@@ -158,6 +158,7 @@ class World {
   }
 
   absl::Time now() const { return sim_.clock().Now(); }
+  const ControllerManager& manager() const { return *manager_; }
   apiserver::Server* server() { return server_.get(); }
   std::string metrics() const { return metrics_.Text(); }
   uint64_t revision() const { return server_->revision(); }
