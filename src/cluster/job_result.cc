@@ -21,20 +21,23 @@ const batchv1::JobCondition* Terminal(const batchv1::Job& job) {
 
 absl::StatusOr<JobResult> WaitForJob(Objects& objects, const ObjectRef& job,
                                      absl::Duration timeout) {
-  SKIFF_RETURN_IF_ERROR(objects.WaitUntil(
-      job, [](const api::Object& object) { return Terminal(object.As<batchv1::Job>()) != nullptr; },
-      "the job to complete or fail", timeout));
-  SKIFF_ASSIGN_OR_RETURN(const api::ObjectPtr found, objects.Get(job));
-  const batchv1::JobCondition* end = Terminal(found->As<batchv1::Job>());
   JobResult result;
-  if (end == nullptr) return absl::UnavailableError("the job was replaced while it was awaited");
-  result.succeeded = end->type() == "Complete";
-  result.reason = end->reason();
-  result.message = end->message();
+  std::string uid;
+  // Taken from the state that ended the wait: the job may be removed as soon as it has ended.
+  const auto has_ended = [&](const api::Object& object) {
+    const batchv1::JobCondition* end = Terminal(object.As<batchv1::Job>());
+    if (end == nullptr) return false;
+    result.succeeded = end->type() == "Complete";
+    result.reason = end->reason();
+    result.message = end->message();
+    uid = object.meta().uid();
+    return true;
+  };
+  SKIFF_RETURN_IF_ERROR(objects.WaitUntil(job, has_ended, "the job to complete or fail", timeout));
   SKIFF_ASSIGN_OR_RETURN(
       client::ListResult pods,
-      objects.List({"pods", job.name_space,
-                    absl::StrCat("batch.kubernetes.io/controller-uid=", found->meta().uid()), ""}));
+      objects.List(
+          {"pods", job.name_space, absl::StrCat("batch.kubernetes.io/controller-uid=", uid), ""}));
   std::sort(pods.items.begin(), pods.items.end(), [](const auto& a, const auto& b) {
     return api::ToAbsl(a->meta().creation_timestamp()) <
            api::ToAbsl(b->meta().creation_timestamp());

@@ -3,6 +3,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "absl/synchronization/mutex.h"
 #include "api/codec.h"
 #include "api/errors.h"
@@ -278,7 +279,9 @@ absl::Status Objects::WatchUntil(const api::ResourceInfo& resource, const Object
   const Waiting waiting(this, &waiter);
   client::ListOptions options;
   options.name_space = NamespaceFor(resource, object.name_space);
-  options.field_selector = absl::StrCat("metadata.name=", object.name);
+  options.field_selector =
+      absl::StrCat("metadata.name=",
+                   absl::StrReplaceAll(object.name, {{"\\", "\\\\"}, {",", "\\,"}, {"=", "\\="}}));
   const auto see = [&](const Watched& now) {
     absl::MutexLock lock(&waiter.mutex);
     if (waiter.done) return;

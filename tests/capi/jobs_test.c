@@ -38,6 +38,27 @@ TEST(AJobThatCompletesAndOneThatFailsAreBothResults) {
   OK(skiff_cluster_close(&cluster, 1, &error));
 }
 
+TEST(AJobThatIsRemovedAsSoonAsItEndsHasAResult) {
+  skiff_cluster* cluster = open_fake(1);
+  for (int i = 0; i < 10; ++i) {
+    char manifest[1200];
+    char name[16];
+    snprintf(name, sizeof name, "brief-%d", i);
+    snprintf(manifest, sizeof manifest, "%s  ttlSecondsAfterFinished: 0\n",
+             job_manifest(name, "", 4));
+    OK(skiff_create(cluster, manifest, NULL, NULL, &error));
+    char* result = NULL;
+    skiff_error* error = NULL;
+    const skiff_code code = skiff_wait_job(cluster, NULL, name, SOON_MS, &result, &error);
+    /* It may be gone before the wait begins, but not get lost in it. */
+    CHECK(code == SKIFF_OK || code == SKIFF_NOT_FOUND);
+    if (code == SKIFF_OK) CHECK(holds(result, "BackoffLimitExceeded"));
+    skiff_error_free(&error);
+    skiff_string_free(result);
+  }
+  OK(skiff_cluster_close(&cluster, 1, &error));
+}
+
 TEST(AJobThatDoesNotEndOrIsNotThereSaysSo) {
   skiff_cluster* cluster = open_fake(0); /* No node: its pod never runs. */
   char* result = NULL;

@@ -1,15 +1,15 @@
-"""The C interface (capi/skiff.h) as ctypes sees it."""
+"""The C interface (capi/skiff.h) as ctypes sees it, and handles that survive misuse by threads."""
 from __future__ import annotations
 
 import ctypes
 import ctypes.util
 import os
+import select
+import sys
+import threading
+import time
 from pathlib import Path
-
-c_char_pp = ctypes.POINTER(ctypes.c_char_p)
-EVENT_FN = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int, ctypes.c_char_p)
-DATA_FN = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.POINTER(ctypes.c_char), ctypes.c_size_t)
-END_FN = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int, ctypes.c_char_p)
+from typing import Callable
 
 
 def _candidates():
@@ -18,13 +18,14 @@ def _candidates():
         return
     here = Path(__file__).resolve().parent
     yield str(here / "libskiff.so")
-    yield str(here.parents[2] / "build" / "libskiff.so")
+    if len(here.parents) > 2:
+        yield str(here.parents[2] / "build" / "libskiff.so")
     found = ctypes.util.find_library("skiff")
     if found:
         yield found
 
 
-def load() -> ctypes.CDLL:
+def _load() -> ctypes.CDLL:
     tried = []
     for path in _candidates():
         try:
@@ -35,48 +36,171 @@ def load() -> ctypes.CDLL:
                       + "; ".join(tried))
 
 
-lib = load()
-
-
-def _declare(name, result, *arguments):
-    function = getattr(lib, name)
-    function.restype = result
-    function.argtypes = arguments
-
+lib = _load()
 
 _V, _S, _I, _L = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int, ctypes.c_int64
-_PV = ctypes.POINTER(ctypes.c_void_p)
-_declare("skiff_version", _S)
-_declare("skiff_code_name", _S, _I)
-_declare("skiff_string_free", None, _V)
-_declare("skiff_error_code", _I, _V)
-_declare("skiff_error_message", _S, _V)
-_declare("skiff_error_status_json", _S, _V)
-_declare("skiff_error_free", None, _PV)
-_declare("skiff_options_new", _V)
-_declare("skiff_options_set_data_dir", None, _V, _S)
-_declare("skiff_options_set_nodes", None, _V, _I)
-_declare("skiff_options_set_runtime", None, _V, _S)
-_declare("skiff_options_set_listen", None, _V, _S)
-_declare("skiff_options_set_verbosity", None, _V, _I)
-_declare("skiff_options_free", None, _PV)
-_declare("skiff_cluster_open", _I, _V, _PV, _PV)
-_declare("skiff_cluster_close", _I, _PV, _I, _PV)
-_declare("skiff_cluster_url", _S, _V)
-_declare("skiff_cluster_kubeconfig", _S, _V)
-_declare("skiff_check_host", _I, _PV, _PV)
-_declare("skiff_image_load", _I, _V, _S, _PV, _PV)
-_declare("skiff_apply", _I, _V, _S, _S, _PV, _PV)
-_declare("skiff_create", _I, _V, _S, _S, _PV, _PV)
-_declare("skiff_get", _I, _V, _S, _S, _S, _PV, _PV)
-_declare("skiff_list", _I, _V, _S, _S, _S, _S, _PV, _PV)
-_declare("skiff_delete", _I, _V, _S, _S, _S, _L, _PV)
-_declare("skiff_wait", _I, _V, _S, _S, _S, _S, _L, _PV)
-_declare("skiff_wait_job", _I, _V, _S, _S, _L, _PV, _PV)
-_declare("skiff_watch_open", _I, _V, _S, _S, _S, _S, _PV, _PV)
-_declare("skiff_watch_fd", _I, _V)
-_declare("skiff_watch_next", _I, _V, _L, ctypes.POINTER(_I), _PV, _PV)
-_declare("skiff_watch_free", None, _PV)
-_declare("skiff_logs", _I, _V, _S, _S, _S, _L, _PV, ctypes.POINTER(ctypes.c_size_t), _PV)
-_declare("skiff_logs_follow", _I, _V, _S, _S, _S, _L, DATA_FN, END_FN, _V, _PV, _PV)
-_declare("skiff_log_stream_free", None, _PV)
+_PV, _PZ = ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(ctypes.c_size_t)
+_FUNCTIONS = {
+    "skiff_version": (_S,),
+    "skiff_code_name": (_S, _I),
+    "skiff_string_free": (None, _V),
+    "skiff_error_message": (_S, _V),
+    "skiff_error_status_json": (_S, _V),
+    "skiff_error_free": (None, _PV),
+    "skiff_options_new": (_V,),
+    "skiff_options_set_data_dir": (None, _V, _S),
+    "skiff_options_set_nodes": (None, _V, _I),
+    "skiff_options_set_runtime": (None, _V, _S),
+    "skiff_options_set_listen": (None, _V, _S),
+    "skiff_options_set_verbosity": (None, _V, _I),
+    "skiff_options_free": (None, _PV),
+    "skiff_cluster_open": (_I, _V, _PV, _PV),
+    "skiff_cluster_close": (_I, _PV, _I, _PV),
+    "skiff_cluster_url": (_S, _V),
+    "skiff_cluster_kubeconfig": (_S, _V),
+    "skiff_check_host": (_I, _PV, _PV),
+    "skiff_image_load": (_I, _V, _S, _PV, _PV),
+    "skiff_apply": (_I, _V, _S, _S, _PV, _PV),
+    "skiff_create": (_I, _V, _S, _S, _PV, _PV),
+    "skiff_get": (_I, _V, _S, _S, _S, _PV, _PV),
+    "skiff_list": (_I, _V, _S, _S, _S, _S, _PV, _PV),
+    "skiff_delete": (_I, _V, _S, _S, _S, _L, _PV),
+    "skiff_wait": (_I, _V, _S, _S, _S, _S, _L, _PV),
+    "skiff_wait_job": (_I, _V, _S, _S, _L, _PV, _PV),
+    "skiff_watch_open": (_I, _V, _S, _S, _S, _S, _PV, _PV),
+    "skiff_watch_fd": (_I, _V),
+    "skiff_watch_next": (_I, _V, _L, ctypes.POINTER(_I), _PV, _PV),
+    "skiff_watch_free": (None, _PV),
+    "skiff_logs": (_I, _V, _S, _S, _S, _L, _PV, _PZ, _PV),
+    "skiff_logs_open": (_I, _V, _S, _S, _S, _L, _PV, _PV),
+    "skiff_log_stream_fd": (_I, _V),
+    "skiff_log_stream_next": (_I, _V, _L, _PV, _PZ, _PV),
+    "skiff_log_stream_free": (None, _PV),
+}
+for _name, (_result, *_arguments) in _FUNCTIONS.items():
+    try:
+        _function = getattr(lib, _name)
+    except AttributeError:
+        raise ImportError(f"{lib._name} does not fit this package: it has no {_name}") from None
+    _function.restype, _function.argtypes = _result, _arguments
+
+
+def take(pointer: ctypes.c_void_p, size: int | None = None) -> bytes:
+    """The bytes of a string that a function gave out, which is freed."""
+    try:
+        return ctypes.string_at(pointer) if size is None else ctypes.string_at(pointer, size)
+    finally:
+        lib.skiff_string_free(pointer)
+
+
+class Deadline:
+    """When a wait of `timeout` seconds is over; None: never."""
+
+    def __init__(self, timeout: float | None):
+        if timeout is not None and timeout != timeout:
+            raise ValueError("a timeout must be a number of seconds")
+        endless = timeout is None or timeout > threading.TIMEOUT_MAX
+        self._end = None if endless else time.monotonic() + timeout
+
+    def left(self) -> float | None:
+        """Seconds; 0 once it has passed, None if it never does."""
+        return None if self._end is None else max(0.0, self._end - time.monotonic())
+
+    def passed(self) -> bool:
+        return self.left() == 0.0
+
+
+class Handle:
+    """A pointer that is not freed while a thread is using it.
+
+        with handle as pointer:
+            lib.skiff_...(pointer, ...)
+    """
+
+    def __init__(self, pointer: ctypes.c_void_p, closed: Callable[[], Exception]):
+        self._pointer = pointer
+        self._closed = closed  # Makes what every use raises once it is closed.
+        self._open = True
+        self._users = 0
+        self._changed = threading.Condition(threading.Lock())
+        self._process = os.getpid()
+
+    def __enter__(self) -> ctypes.c_void_p:
+        if os.getpid() != self._process:
+            raise RuntimeError("a skiff.Cluster cannot be used in a forked child")
+        with self._changed:
+            if not self._open:
+                raise self._closed()
+            self._users += 1
+            return self._pointer
+
+    def __exit__(self, *_: object) -> None:
+        with self._changed:
+            self._users -= 1
+            self._changed.notify_all()
+
+    @property
+    def is_open(self) -> bool:
+        return self._open
+
+    def close(self, free: Callable[[ctypes.c_void_p], None]) -> None:
+        """Lets no more users in, waits for those on their way into C, and calls `free`: once. In a
+        forked child, where the threads behind the pointer are not, it does nothing."""
+        if os.getpid() != self._process:
+            return
+        # C itself waits for calls that are inside. A Ctrl-C in __enter__ can leave a user counted
+        # that is none, hence the limit.
+        deadline = Deadline(2)
+        with self._changed:
+            self._open = False
+            while self._users and not deadline.passed():
+                self._changed.wait(deadline.left())
+            if not self._pointer.value:
+                return
+            pointer, self._pointer = self._pointer, ctypes.c_void_p()
+        free(pointer)
+
+
+class Signal:
+    """The eventfd of a watch or stream: a copy, so that a thread may wait on it while another closes
+    what it belongs to. Waiting is done here, not in C, so that Ctrl-C is heeded at once."""
+
+    def __init__(self, fd: int, closed: Callable[[], Exception]):
+        self._fd = os.dup(fd)
+        self._closed = closed
+        self._open = True
+        self._waiters = 0
+        self._lock = threading.Lock()
+
+    def fileno(self) -> int:
+        if not self._open:
+            raise self._closed()
+        return self._fd
+
+    def wait(self, seconds: float | None) -> None:
+        """Until it is readable or closed, or the time is over."""
+        with self._lock:
+            if not self._open:
+                return
+            self._waiters += 1
+        try:
+            poll = select.poll()
+            poll.register(self._fd, select.POLLIN)
+            # In pieces of a day: poll(2) takes no more than 24 days.
+            poll.poll(None if seconds is None else min(86400_000, int(seconds * 1000) + 1))
+        finally:
+            with self._lock:
+                self._waiters -= 1
+                self._close_if_last()
+
+    def close(self) -> None:
+        with self._lock:
+            if self._open:
+                self._open = False
+                if self._waiters:
+                    os.write(self._fd, (1).to_bytes(8, sys.byteorder))
+                self._close_if_last()
+
+    def _close_if_last(self) -> None:
+        if not self._open and not self._waiters:
+            os.close(self._fd)

@@ -3,16 +3,19 @@ from __future__ import annotations
 
 import ctypes
 import json
-import queue
+import os
 import time
-from concurrent.futures import ThreadPoolExecutor
+import warnings
+import weakref
 from dataclasses import dataclass, field
-from typing import Any, Iterable, Iterator
+from typing import Any, Dict, Iterable, Iterator, List, Union
 
 from . import errors
-from ._library import DATA_FN, END_FN, lib
+from ._library import Deadline, Handle, lib, take
+from .streams import LogStream, Watch
 
-EVENT_TYPES = ("ADDED", "MODIFIED", "DELETED")
+Manifest = Union[str, bytes, Dict[str, Any], Iterable[Dict[str, Any]]]
+_RESUMES = 20  # How often a log stream is taken up again without a byte in between.
 
 
 @dataclass
@@ -32,99 +35,89 @@ class JobResult:
     succeeded: bool
     reason: str
     message: str
-    containers: list[ContainerResult] = field(default_factory=list)
+    containers: List[ContainerResult] = field(default_factory=list)
 
 
-@dataclass
-class Event:
-    type: str  # ADDED, MODIFIED, DELETED
-    object: dict[str, Any]
+def _text(value: str | bytes | None) -> bytes | None:
+    if value is None:
+        return None
+    if not isinstance(value, (str, bytes)):
+        raise TypeError(f"want a string, not {type(value).__name__}: {value!r}")
+    encoded = value if isinstance(value, bytes) else value.encode(errors="surrogatepass")
+    if b"\0" in encoded:
+        raise errors.InvalidError(f"text must not hold a zero byte: {value!r:.100}")
+    return encoded
 
 
-def _text(value: str | None) -> bytes | None:
-    return None if value is None else value.encode()
+def _manifest(manifest: Manifest) -> bytes | None:
+    if manifest is None or isinstance(manifest, (str, bytes)):
+        return _text(manifest)
+    if not isinstance(manifest, dict):
+        manifest = {"apiVersion": "v1", "kind": "List", "items": list(manifest)}
+    return json.dumps(manifest).encode()
 
 
-def _millis(seconds: float | None) -> int:
-    return -1 if seconds is None else int(seconds * 1000)
+def _number(value: int, bits: int) -> int:
+    """Within what C can take: ctypes would cut off what is beyond."""
+    return max(-(1 << (bits - 1)), min((1 << (bits - 1)) - 1, int(value)))
 
 
-def _take(pointer: ctypes.c_void_p, size: int | None = None) -> bytes:
-    try:
-        return ctypes.string_at(pointer) if size is None else ctypes.string_at(pointer, size)
-    finally:
-        lib.skiff_string_free(pointer)
+def _field_value(name: str) -> str:
+    return "".join("\\" + c if c in "\\,=" else c for c in name)
 
 
-def _manifest(manifest: str | dict | list) -> bytes:
-    if isinstance(manifest, list):
-        return "\n---\n".join(json.dumps(item) for item in manifest).encode()
-    return manifest.encode() if isinstance(manifest, str) else json.dumps(manifest).encode()
+def _ended(job: dict[str, Any]) -> dict[str, Any] | None:
+    """The condition that says that a job is over."""
+    for condition in job.get("status", {}).get("conditions", []):
+        if condition["type"] in ("Complete", "Failed") and condition["status"] == "True":
+            return condition
+    return None
 
 
 def check_host() -> list[dict[str, Any]]:
     """What this host's kernel and rights allow: name, ok, detail, remedy."""
     out, error = ctypes.c_void_p(), ctypes.c_void_p()
-    code = lib.skiff_check_host(ctypes.byref(out), ctypes.byref(error))
-    errors.raise_from(code, error)
-    return json.loads(_take(out))
+    errors.check(lib.skiff_check_host(ctypes.byref(out), ctypes.byref(error)), error)
+    return json.loads(take(out))
 
 
-class Watch:
-    """Iterates over events and ends only by raising why. fileno() is for selectors."""
-
-    def __init__(self, handle: ctypes.c_void_p):
-        self._handle = handle
-
-    def fileno(self) -> int:
-        return lib.skiff_watch_fd(self._handle)
-
-    def next(self, timeout: float | None = None) -> Event | None:
-        """The next event; None if none comes within `timeout` seconds."""
-        kind, out, error = ctypes.c_int(), ctypes.c_void_p(), ctypes.c_void_p()
-        code = lib.skiff_watch_next(self._handle, _millis(timeout), ctypes.byref(kind),
-                                    ctypes.byref(out), ctypes.byref(error))
-        try:
-            errors.raise_from(code, error)
-        except errors.TimeoutError:
-            return None
-        return Event(EVENT_TYPES[kind.value], json.loads(_take(out)))
-
-    def __iter__(self) -> Iterator[Event]:
-        while True:
-            event = self.next()
-            if event is not None:
-                yield event
-
-    def close(self) -> None:
-        lib.skiff_watch_free(ctypes.byref(self._handle))
-
-    def __enter__(self) -> "Watch":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+def _abandon(handle: Handle) -> None:
+    """A cluster was collected, or the interpreter ends, and nobody has closed it."""
+    warnings.warn("a skiff.Cluster was never closed: use it in a with statement", ResourceWarning)
+    handle.close(lambda pointer: lib.skiff_cluster_close(ctypes.byref(pointer), 0, None))
 
 
 class Cluster:
-    """Opens a cluster; use it as a context manager, or close() it.
+    """Opens a cluster; use it in a with statement, or close() it.
 
     data_dir: where everything is kept; None: in memory.  nodes: how many.  runtime: "linux",
-    "process" or "fake".  listen: "HOST:PORT" to serve the API at, or None.
+    "process" or "fake".  listen: "HOST:PORT" to serve the API at, or None.  verbosity: log lines on
+    standard error, 0 (none) to 4.
+
+    Any thread may call, any number at once; the interpreter's lock is not held meanwhile, and waits
+    heed Ctrl-C. A timeout is in seconds, None being for ever; when it has passed, TimeoutError says
+    what the object is like instead. Failures are SkiffErrors, one class a code.
     """
 
-    def __init__(self, data_dir: str | None = None, nodes: int = 1, runtime: str = "linux",
-                 listen: str | None = None, verbosity: int = 0):
+    def __init__(self, data_dir: str | os.PathLike | None = None, nodes: int = 1,
+                 runtime: str = "linux", listen: str | None = None, verbosity: int = 0):
+        texts = [_text(None if data_dir is None else os.fsencode(data_dir)), _text(runtime),
+                 _text(listen)]
+        numbers = [_number(nodes, 32), _number(verbosity, 32)]
+        pointer, error = ctypes.c_void_p(), ctypes.c_void_p()
         options = ctypes.c_void_p(lib.skiff_options_new())
-        lib.skiff_options_set_data_dir(options, _text(data_dir))
-        lib.skiff_options_set_nodes(options, nodes)
-        lib.skiff_options_set_runtime(options, _text(runtime))
-        lib.skiff_options_set_listen(options, _text(listen))
-        lib.skiff_options_set_verbosity(options, verbosity)
-        self._handle, error = ctypes.c_void_p(), ctypes.c_void_p()
-        code = lib.skiff_cluster_open(options, ctypes.byref(self._handle), ctypes.byref(error))
+        lib.skiff_options_set_data_dir(options, texts[0])
+        lib.skiff_options_set_runtime(options, texts[1])
+        lib.skiff_options_set_listen(options, texts[2])
+        lib.skiff_options_set_nodes(options, numbers[0])
+        lib.skiff_options_set_verbosity(options, numbers[1])
+        code = lib.skiff_cluster_open(options, ctypes.byref(pointer), ctypes.byref(error))
         lib.skiff_options_free(ctypes.byref(options))
-        errors.raise_from(code, error)
+        errors.check(code, error)
+        self._url = lib.skiff_cluster_url(pointer).decode()
+        self._kubeconfig = lib.skiff_cluster_kubeconfig(pointer).decode()
+        self._handle = Handle(pointer, lambda: errors.UnavailableError("the cluster is closed"))
+        self._abandoned = weakref.finalize(self, _abandon, self._handle)
 
     def __enter__(self) -> "Cluster":
         return self
@@ -133,126 +126,193 @@ class Cluster:
         self.close()
 
     def close(self, stop_pods: bool = True) -> None:
-        error = ctypes.c_void_p()
-        code = lib.skiff_cluster_close(ctypes.byref(self._handle), int(stop_pods),
-                                       ctypes.byref(error))
-        errors.raise_from(code, error)
+        """Stops everything; with stop_pods=False and a data_dir, pods go on and the next cluster
+        opened there finds them. Its watches end with UnavailableError. May be repeated."""
+        self._abandoned.detach()
+        error, codes = ctypes.c_void_p(), []
+        self._handle.close(lambda pointer: codes.append(
+            lib.skiff_cluster_close(ctypes.byref(pointer), int(stop_pods), ctypes.byref(error))))
+        for code in codes:
+            errors.check(code, error)
 
     @property
     def url(self) -> str:
-        return lib.skiff_cluster_url(self._handle).decode()
+        """Where the API is served; "" if nowhere."""
+        return self._url
 
     @property
     def kubeconfig(self) -> str:
-        return lib.skiff_cluster_kubeconfig(self._handle).decode()
+        return self._kubeconfig
 
-    def _call(self, function, *arguments) -> Any:
-        """Calls with an output string and an error; the string, as JSON."""
-        out, error = ctypes.c_void_p(), ctypes.c_void_p()
-        code = function(self._handle, *arguments, ctypes.byref(out), ctypes.byref(error))
-        errors.raise_from(code, error)
-        return json.loads(_take(out))
+    def _call(self, function: Any, *arguments: Any) -> None:
+        error = ctypes.c_void_p()
+        with self._handle as pointer:
+            code = function(pointer, *arguments, ctypes.byref(error))
+        errors.check(code, error)
 
-    def load_image(self, path: str) -> list[str]:
-        return self._call(lib.skiff_image_load, _text(path))
+    def _ask(self, function: Any, *arguments: Any) -> Any:
+        """A call whose last output is a JSON text."""
+        out = ctypes.c_void_p()
+        self._call(function, *arguments, ctypes.byref(out))
+        return json.loads(take(out))
 
-    def apply(self, manifest: str | dict | list, namespace: str = "default") -> list[dict]:
-        return self._call(lib.skiff_apply, _manifest(manifest), _text(namespace))
+    def load_image(self, path: str | os.PathLike) -> List[str]:
+        """Loads an OCI layout or `docker save` archive; the names its images have now."""
+        return self._ask(lib.skiff_image_load, _text(os.fsencode(path)))
 
-    def create(self, manifest: str | dict, namespace: str = "default") -> dict:
-        return self._call(lib.skiff_create, _manifest(manifest), _text(namespace))
+    def apply(self, manifest: Manifest, namespace: str = "default") -> List[Dict[str, str]]:
+        """As `kubectl apply`: YAML or JSON text, an object, or several. What became of each: kind,
+        namespace, name, outcome."""
+        return self._ask(lib.skiff_apply, _manifest(manifest), _text(namespace))
 
-    def get(self, kind: str, name: str, namespace: str = "default") -> dict:
-        return self._call(lib.skiff_get, _text(kind), _text(namespace), _text(name))
+    def create(self, manifest: Manifest, namespace: str = "default") -> Dict[str, Any]:
+        """Creates one object; as it is stored."""
+        return self._ask(lib.skiff_create, _manifest(manifest), _text(namespace))
+
+    def get(self, kind: str, name: str, namespace: str = "default") -> Dict[str, Any]:
+        return self._ask(lib.skiff_get, _text(kind), _text(namespace), _text(name))
 
     def list(self, kind: str, namespace: str | None = None, labels: str | None = None,
-             fields: str | None = None) -> list[dict]:
-        found = self._call(lib.skiff_list, _text(kind), _text(namespace), _text(labels),
-                           _text(fields))
-        return found["items"]
+             fields: str | None = None) -> List[Dict[str, Any]]:
+        """What the selectors choose, in all namespaces if none is given."""
+        return self._ask(lib.skiff_list, _text(kind), _text(namespace), _text(labels),
+                         _text(fields))["items"]
 
     def delete(self, kind: str, name: str, namespace: str = "default",
                grace: float | None = None) -> None:
-        """Fine as well if it is gone already."""
-        error = ctypes.c_void_p()
-        code = lib.skiff_delete(self._handle, _text(kind), _text(namespace), _text(name),
-                                _millis(grace), ctypes.byref(error))
-        errors.raise_from(code, error)
+        """Begins to delete an object; fine as well if it is gone already. wait(..., "delete") waits
+        until it is."""
+        grace_ms = -1 if grace is None else _number(max(0.0, min(grace, 1e12)) * 1000, 64)
+        self._call(lib.skiff_delete, _text(kind), _text(namespace), _text(name), grace_ms)
 
     def wait(self, kind: str, name: str, condition: str, namespace: str = "default",
              timeout: float | None = None) -> None:
-        error = ctypes.c_void_p()
-        code = lib.skiff_wait(self._handle, _text(kind), _text(namespace), _text(name),
-                              _text(condition), _millis(timeout), ctypes.byref(error))
-        errors.raise_from(code, error)
+        """Until "condition=Ready", "create", "delete" or "jsonpath={.status.phase}=Running"."""
+
+        def look() -> None:
+            self._call(lib.skiff_wait, _text(kind), _text(namespace), _text(name),
+                       _text(condition), 0)
+
+        self._until(look, kind, name, namespace, timeout)
+
+    def _until(self, look: Any, kind: str, name: str, namespace: str,
+               timeout: float | None) -> Any:
+        """Calls `look` at each change of an object until it no longer raises TimeoutError."""
+        deadline = Deadline(timeout)
+        try:
+            return look()
+        except errors.TimeoutError:
+            if deadline.passed():
+                raise
+        fields = f"metadata.name={_field_value(name)}"
+        with self.watch(kind, namespace or "default", fields=fields) as watch:
+            while True:
+                try:
+                    return look()
+                except errors.TimeoutError:
+                    if watch.next(deadline.left()) is None:
+                        raise
+                while watch.next(0) is not None:
+                    pass
 
     def watch(self, kind: str, namespace: str | None = None, labels: str | None = None,
               fields: str | None = None) -> Watch:
-        handle, error = ctypes.c_void_p(), ctypes.c_void_p()
-        code = lib.skiff_watch_open(self._handle, _text(kind), _text(namespace), _text(labels),
-                                    _text(fields), ctypes.byref(handle), ctypes.byref(error))
-        errors.raise_from(code, error)
-        return Watch(handle)
+        """Events of what the selectors choose, beginning with ADDED for what is there."""
+        out = ctypes.c_void_p()
+        self._call(lib.skiff_watch_open, _text(kind), _text(namespace), _text(labels),
+                   _text(fields), ctypes.byref(out))
+        return Watch(self, out)
 
     def logs(self, pod: str, container: str | None = None, namespace: str = "default",
              offset: int = 0) -> bytes:
-        out, size, error = ctypes.c_void_p(), ctypes.c_size_t(), ctypes.c_void_p()
-        code = lib.skiff_logs(self._handle, _text(namespace), _text(pod), _text(container), offset,
-                              ctypes.byref(out), ctypes.byref(size), ctypes.byref(error))
-        errors.raise_from(code, error)
-        return _take(out, size.value)
+        """What a container has written so far, from byte `offset` on."""
+        out, size = ctypes.c_void_p(), ctypes.c_size_t()
+        self._call(lib.skiff_logs, _text(namespace), _text(pod), _text(container),
+                   _number(offset, 64), ctypes.byref(out), ctypes.byref(size))
+        return take(out, size.value)
+
+    def open_logs(self, pod: str, container: str | None = None, namespace: str = "default",
+                  offset: int = 0) -> LogStream:
+        """The output from byte `offset` on, for event loops; follow_logs is simpler."""
+        out = ctypes.c_void_p()
+        self._call(lib.skiff_logs_open, _text(namespace), _text(pod), _text(container),
+                   _number(offset, 64), ctypes.byref(out))
+        return LogStream(self, out)
 
     def follow_logs(self, pod: str, container: str | None = None, namespace: str = "default",
                     offset: int = 0) -> Iterator[bytes]:
-        """The output as it grows, until the container ends. A broken stream is taken up where it
-        broke."""
+        """The output as it grows, until the container ends. A stream that breaks is taken up at the
+        byte where it broke."""
+        failures = 0
         while True:
-            pieces: queue.Queue = queue.Queue()
-            on_data = DATA_FN(lambda _, data, size: pieces.put(ctypes.string_at(data, size)))
-            on_end = END_FN(lambda _, code, message: pieces.put((code, message.decode())))
-            stream, error = ctypes.c_void_p(), ctypes.c_void_p()
-            code = lib.skiff_logs_follow(self._handle, _text(namespace), _text(pod),
-                                         _text(container), offset, on_data, on_end, None,
-                                         ctypes.byref(stream), ctypes.byref(error))
-            errors.raise_from(code, error)
             try:
-                while isinstance(piece := pieces.get(), bytes):
-                    offset += len(piece)
-                    yield piece
-            finally:
-                lib.skiff_log_stream_free(ctypes.byref(stream))
-            code, message = piece
-            if code == 0:
-                return
-            if code != errors.UnavailableError.code:
-                raise errors.BY_CODE[code](message)
-            time.sleep(0.2)
+                with self.open_logs(pod, container, namespace, offset) as stream:
+                    while piece := stream.next():
+                        failures = 0
+                        offset += len(piece)
+                        yield piece
+                    return
+            except errors.UnavailableError:
+                failures += 1
+                if not self._handle.is_open or failures > _RESUMES:
+                    raise
+                time.sleep(0.05 * failures)
 
     def wait_job(self, name: str, namespace: str = "default",
                  timeout: float | None = None) -> JobResult:
         """Waits until the job has completed or failed; either is a result."""
-        found = self._call(lib.skiff_wait_job, _text(namespace), _text(name), _millis(timeout))
+        return self._until(lambda: self._job_result(name, namespace), "jobs.batch", name,
+                           namespace, timeout)
+
+    def _job_result(self, name: str, namespace: str) -> JobResult:
+        """TimeoutError if it has not ended."""
+        found = self._ask(lib.skiff_wait_job, _text(namespace), _text(name), 0)
         containers = [ContainerResult(c["pod"], c["container"], c["exitCode"], c["reason"],
                                       c["message"]) for c in found["containers"]]
         return JobResult(name, found["succeeded"], found["reason"], found["message"], containers)
 
     def wait_jobs(self, names: Iterable[str], namespace: str = "default",
                   timeout: float | None = None) -> Iterator[JobResult]:
-        """The results of many jobs, as they end."""
-        names = list(names)
-        if not names:
-            return
-        done: queue.Queue = queue.Queue()
-        with ThreadPoolExecutor(max_workers=min(len(names), 64)) as pool:
-            for name in names:
-                future = pool.submit(self.wait_job, name, namespace, timeout)
-                future.add_done_callback(done.put)
-            for _ in names:
-                yield done.get().result()
+        """The results of many jobs, as they end. `timeout` is for all of them together, and counts
+        from this call; the loop may be left at any time. NotFoundError for one that is not there."""
+        return self._wait_jobs(dict.fromkeys(names), namespace, Deadline(timeout))
 
-    def run_job(self, manifest: str | dict, namespace: str = "default",
+    def _wait_jobs(self, pending: dict[str, None], namespace: str,
+                   deadline: Deadline) -> Iterator[JobResult]:
+        if not pending:
+            return
+        with self.watch("jobs.batch", namespace or "default") as watch:
+            for name in list(pending):
+                try:
+                    result = self._job_result(name, namespace)
+                except errors.TimeoutError:
+                    continue
+                del pending[name]
+                yield result
+            while pending:
+                event = watch.next(deadline.left())
+                if event is None:
+                    shown = ", ".join(list(pending)[:5]) + (", …" if len(pending) > 5 else "")
+                    raise errors.TimeoutError(
+                        f"timed out waiting for {len(pending)} jobs to complete or fail: {shown}")
+                name, end = event.object["metadata"]["name"], _ended(event.object)
+                if name not in pending or (end is None and event.type != "DELETED"):
+                    continue
+                try:
+                    result = self._job_result(name, namespace)
+                except errors.NotFoundError:
+                    if end is None:
+                        raise
+                    # It ended and was removed since; its pods with it.
+                    result = JobResult(name, end["type"] == "Complete", end.get("reason", ""),
+                                       end.get("message", ""))
+                except errors.TimeoutError:
+                    continue  # Another of its name has taken its place.
+                del pending[name]
+                yield result
+
+    def run_job(self, manifest: Manifest, namespace: str = "default",
                 timeout: float | None = None) -> JobResult:
-        """Creates a job and waits for its end."""
-        created = self.create(manifest, namespace)
-        return self.wait_job(created["metadata"]["name"], created["metadata"]["namespace"],
-                             timeout)
+        """Creates a job and waits for its end. The job stays, with its pods and their logs."""
+        created = self.create(manifest, namespace)["metadata"]
+        return self.wait_job(created["name"], created["namespace"], timeout)

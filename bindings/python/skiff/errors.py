@@ -1,8 +1,10 @@
 """One exception a code of the C interface; every one is a SkiffError."""
 from __future__ import annotations
 
+import builtins
 import ctypes
 import json
+from typing import Any
 
 from ._library import lib
 
@@ -12,34 +14,50 @@ class SkiffError(Exception):
 
     code = 0
 
-    def __init__(self, message: str, status: dict | None = None):
+    def __init__(self, message: str, status: dict[str, Any] | None = None):
         super().__init__(message)
         self.status = status or {}
 
+    @property
+    def reason(self) -> str:
+        """Kubernetes' word for it: "NotFound", "AlreadyExists", "Invalid"…; "" if it has none."""
+        return self.status.get("reason", "")
+
 
 def _make_classes() -> dict[int, type[SkiffError]]:
+    # Code that knows only Python's own exceptions catches what they have in common with these.
+    also = {"TIMEOUT": builtins.TimeoutError}
     classes = {}
     code = 1
     while (name := lib.skiff_code_name(code)) is not None:
-        words = name.decode().split("_")
-        class_name = "".join(word.capitalize() for word in words) + "Error"
-        classes[code] = type(class_name, (SkiffError,), {"code": code})
+        word = name.decode()
+        class_name = "".join(part.capitalize() for part in word.split("_")) + "Error"
+        bases = (SkiffError, also[word]) if word in also else (SkiffError,)
+        classes[code] = type(class_name, bases, {"code": code, "__module__": __name__})
         code += 1
     return classes
 
 
 BY_CODE = _make_classes()
 globals().update({cls.__name__: cls for cls in BY_CODE.values()})
-__all__ = ["SkiffError"] + [cls.__name__ for cls in BY_CODE.values()]
+__all__ = ["SkiffError", *(cls.__name__ for cls in BY_CODE.values())]
 
 
-def raise_from(code: int, error: ctypes.c_void_p) -> None:
-    """Raises for a code other than OK; frees `error`."""
-    if code == 0:
-        return
+def of(code: int, error: ctypes.c_void_p) -> SkiffError:
+    """The exception for a failed call; frees `error`."""
     message, status = f"error {code}", {}
     if error.value:
         message = lib.skiff_error_message(error).decode(errors="replace")
-        status = json.loads(lib.skiff_error_status_json(error) or b"{}")
+        text = lib.skiff_error_status_json(error).decode(errors="replace")
         lib.skiff_error_free(ctypes.byref(error))
-    raise BY_CODE.get(code, SkiffError)(message, status)
+        try:
+            status = json.loads(text)
+        except ValueError:
+            pass  # The message says it as well.
+    return BY_CODE.get(code, SkiffError)(message, status)
+
+
+def check(code: int, error: ctypes.c_void_p) -> None:
+    """Raises for a code other than OK; frees `error`."""
+    if code != 0:
+        raise of(code, error)
