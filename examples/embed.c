@@ -1,10 +1,10 @@
 /* A C program that is a cluster: opens one in memory with simulated pods, applies a manifest,
  * waits, and prints what it has.
  *
- *   cc examples/embed.c -I. -Lbuild -lskiff -Wl,-rpath,build -o embed && ./embed */
+ *   cc examples/embed.c -Icapi -Lbuild -lskiff -Wl,-rpath,build -o embed && ./embed */
 #include <stdio.h>
 
-#include "capi/skiff.h"
+#include "skiff.h"
 
 static const char kManifest[] =
     "apiVersion: apps/v1\n"

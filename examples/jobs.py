@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""A backend that launches fifty jobs which really compute something, waits for them, collects their
-output, and says what became of one that fails.
+"""A backend that launches fifty jobs which really compute something, waits for them, collects
+their output, and says what became of one that fails.
 
     sudo python3 examples/jobs.py
 
-The jobs are plain programs of this machine (runtimeClassName: process), each as an ordinary user in a pid
-namespace and cgroup of its own."""
+The jobs are plain programs of this machine (runtimeClassName: process), each as an ordinary user in
+a pid namespace and cgroup of its own.
+"""
 import os
 import sys
 import time
