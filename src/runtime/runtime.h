@@ -71,6 +71,7 @@ struct ContainerSpec {
   bool privileged = false;
   bool allow_privilege_escalation = true;  // false sets no_new_privs; always set when uid is not 0.
   bool seccomp_unconfined = false;
+  std::string seccomp_profile;  // Of type Localhost: its localhostProfile. None is supported.
   std::vector<std::string> add_capabilities;  // "NET_ADMIN", or "ALL".
   std::vector<std::string> drop_capabilities;
   std::optional<int64_t> uid;  // Empty: the image's user.
@@ -133,8 +134,11 @@ class Runtime {
   virtual absl::StatusOr<PodState> StartPod(const PodSpec& pod) = 0;
 
   // Starts one container. If that attempt was started before (running or ended), returns its state
-  // and starts nothing. kNotFound: no such pod, or no such image; kFailedPrecondition: it cannot
-  // run as asked (for example run_as_non_root with a root image), and why.
+  // and starts nothing. kNotFound: no such pod, or no such image; kInvalidArgument: the spec cannot
+  // be carried out (run_as_non_root with a root image), and may be tried again when something has
+  // changed; kFailedPrecondition: it was tried and did not start, and why (no such program, no
+  // right to execute it). That counts as an end, and State tells of it from now on: kExited, exit
+  // code 128, reason StartError, the same message.
   virtual absl::StatusOr<ContainerState> StartContainer(const std::string& pod_uid,
                                                         const ContainerSpec& container) = 0;
 
@@ -144,6 +148,13 @@ class Runtime {
 
   // SIGKILL to all processes of the container, through its cgroup.
   virtual absl::Status KillContainer(const std::string& pod_uid, const std::string& container) = 0;
+
+  // The container's log was renamed: what it writes from now on goes to a new file of the old name
+  // (<log_dir>/<container>/<attempt>.log). No line is lost or torn. kNotFound if it is not running;
+  // kUnimplemented if this runtime has no logs.
+  virtual absl::Status ReopenLog(const std::string& /*pod_uid*/, const std::string& /*container*/) {
+    return absl::UnimplementedError("pods of this runtime have no logs to rotate");
+  }
 
   virtual absl::StatusOr<PodState> State(const std::string& pod_uid) = 0;
 
@@ -159,6 +170,11 @@ class Runtime {
   virtual absl::StatusOr<ExecResult> Exec(const std::string& pod_uid, const std::string& container,
                                           const std::vector<std::string>& argv,
                                           absl::Duration timeout) = 0;
+
+  // Kills what still runs and gives up what the pod holds of the machine: processes, namespaces,
+  // cgroups, the containers' written files. Its records and logs stay: State goes on to answer,
+  // with `alive` false. OK if there is no such pod.
+  virtual absl::Status StopPod(const std::string& pod_uid) = 0;
 
   // Kills what still runs and removes every trace: processes, cgroups, mounts, namespaces, files
   // (logs too). OK if there is no such pod.

@@ -209,52 +209,6 @@ TEST_CASE("DescriptorsOfTheManagerStayItsOwn") {
   CHECK_FALSE(absl::StrContains(machine.Log(), "head.sock"));
 }
 
-TEST_CASE("PlainProgramsRunAsAnOrdinaryUser") {
-  if (!IsRoot()) return;
-  Machine machine(/*process=*/true);
-  ContainerSpec spec = Machine::Shell(
-      "id -u; id -g; pwd; echo $HOME; ls /proc | grep -c '^[0-9]'; "
-      "echo x > note && cat note; grep NoNewPrivs /proc/self/status");
-  spec.image = "";
-  const ContainerState state = machine.Run(spec);
-  CHECK(state.exit_code == 0);
-  CHECK(absl::StartsWith(state.id, "process://"));
-  const std::string work = machine.dir() + "/pods/pod-1/main.0/work";
-  const std::string log = machine.Log();
-  INFO(log);
-  CHECK(absl::StartsWith(log, absl::StrCat("65534\n65534\n", work, "\n", work, "\n")));
-  CHECK(absl::StrContains(log, "x\nNoNewPrivs:\t1\n"));
-  spec = Machine::Shell("id -u; exit 3", "chosen");
-  spec.uid = 1000;
-  CHECK(machine.Run(spec).exit_code == 3);
-  CHECK(machine.Log("chosen") == "1000\n");
-  spec = Machine::Shell("true", "nothing");
-  spec.command.clear();
-  CHECK(absl::IsFailedPrecondition(machine.runtime().StartContainer("pod-1", spec).status()));
-}
-
-TEST_CASE("PlainProgramsMakeNoDirectoriesOnTheMachine") {
-  if (!IsRoot()) return;
-  Machine machine(/*process=*/true);
-  const std::string volume = machine.dir() + "/volume";
-  std::filesystem::create_directories(volume);
-  std::ofstream(volume + "/key") << "value\n";
-  ContainerSpec spec = Machine::Shell("cat /skiff-test-nowhere/key");
-  spec.mounts = {{volume, "/skiff-test-nowhere"}};
-  REQUIRE(machine.runtime().StartPod(machine.Pod()).ok());
-  const auto state = machine.runtime().StartContainer("pod-1", spec);
-  CHECK(absl::IsFailedPrecondition(state.status()));
-  CHECK(absl::StrContains(state.status().message(), "/skiff-test-nowhere"));
-  CHECK_FALSE(std::filesystem::exists("/skiff-test-nowhere"));
-  const std::string mounted = machine.dir() + "/mounted";
-  std::filesystem::create_directories(mounted);
-  spec = Machine::Shell(absl::StrCat("cat ", mounted, "/key"), "second");
-  spec.mounts = {{volume, mounted}};
-  machine.Run(spec);
-  CHECK(machine.Log("second") == "value\n");
-  CHECK(std::filesystem::is_empty(mounted));
-}
-
 TEST_CASE("HostCheckNamesEachNeed") {
   const std::vector<CheckResult> results = CheckHost();
   CHECK(results.size() >= 17);

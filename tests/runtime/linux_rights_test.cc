@@ -70,6 +70,22 @@ TEST_CASE("OrdinaryUserHasNoCapabilities") {
   CHECK(Field(machine.Log(), "Groups") == "1001 2000 3000");
 }
 
+TEST_CASE("OrdinaryUserOpensItsStandardStreamsByName") {
+  if (!IsRoot()) return;
+  Machine machine;
+  ContainerSpec spec = Machine::Shell("echo one > /dev/stdout; echo two > /dev/stderr; sleep 1000");
+  spec.uid = 1000;
+  REQUIRE(machine.runtime().StartPod(machine.Pod()).ok());
+  machine.Start(spec);
+  for (int i = 0; i < 500 && machine.Log().size() < 8; ++i) poll(nullptr, 0, 10);
+  CHECK(absl::StrContains(machine.RawLog(), "stdout F one\n"));
+  CHECK(absl::StrContains(machine.RawLog(), "stderr F two\n"));
+  const auto ran = machine.runtime().Exec("pod-1", "main", {"sh", "-c", "echo x > /dev/stdout"},
+                                          absl::Seconds(20));
+  REQUIRE(ran.ok());
+  CHECK(ran->output == "x\n");
+}
+
 TEST_CASE("ImageNamesItsUser") {
   if (!IsRoot()) return;
   Machine machine;

@@ -92,6 +92,7 @@ absl::StatusOr<PodState> FakeRuntime::StartPod(const PodSpec& spec) {
   absl::MutexLock lock(&shared_->mutex);
   Pod& pod = shared_->pods[spec.uid];
   if (!pod.state.alive) {
+    pod.state = PodState{};
     pod.spec = spec;
     pod.state.uid = spec.uid;
     pod.state.alive = true;
@@ -201,6 +202,25 @@ absl::StatusOr<Runtime::ExecResult> FakeRuntime::Exec(const std::string& pod_uid
     return absl::NotFoundError(absl::StrCat("container ", container, " is not running"));
   }
   return ExecResult{};
+}
+
+absl::Status FakeRuntime::StopPod(const std::string& pod_uid) {
+  absl::MutexLock lock(&shared_->mutex);
+  const auto it = shared_->pods.find(pod_uid);
+  if (it == shared_->pods.end()) return absl::OkStatus();
+  Pod& pod = it->second;
+  for (const auto& [container, timer] : pod.timers) executor_->Cancel(timer);
+  pod.timers.clear();
+  pod.state.alive = false;
+  for (ContainerState& container : pod.state.containers) {
+    if (container.phase != ContainerPhase::kRunning) continue;
+    container.phase = ContainerPhase::kExited;
+    container.exit_code = 128 + SIGKILL;
+    container.signal = SIGKILL;
+    container.reason = "Error";
+    container.finished_at = executor_->clock().Now();
+  }
+  return absl::OkStatus();
 }
 
 absl::Status FakeRuntime::RemovePod(const std::string& pod_uid) {

@@ -46,6 +46,7 @@ class FakeRuntime final : public Runtime {
   absl::StatusOr<ExecResult> Exec(const std::string& pod_uid, const std::string& container,
                                   const std::vector<std::string>& argv,
                                   absl::Duration timeout) override;
+  absl::Status StopPod(const std::string& pod_uid) override;
   absl::Status RemovePod(const std::string& pod_uid) override;
 
   // Faults for tests: ends a running container as if it crashed.

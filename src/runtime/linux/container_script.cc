@@ -11,8 +11,6 @@
 #include "absl/strings/str_join.h"
 #include "base/status.h"
 #include "runtime/linux/capabilities.h"
-#include "runtime/linux/seccomp.h"
-#include "runtime/linux/user.h"
 
 namespace skiff::runtime {
 namespace {
@@ -125,27 +123,6 @@ void AddUser(const User& user, Script* script) {
   script->Step(words);
 }
 
-// Rights go in this order: the filter while it may still be installed without no_new_privs, then
-// the bounding set, the user, and what capabilities are left.
-absl::Status AddRights(const ContainerSpec& container, const User& user, Script* script) {
-  uint64_t mask = BoundingSet();
-  if (!container.privileged) {
-    SKIFF_ASSIGN_OR_RETURN(mask,
-                           CapabilityMask(container.add_capabilities, container.drop_capabilities));
-  }
-  if (!container.allow_privilege_escalation || user.uid != 0) script->Step({"nonewprivs"});
-  if (!container.seccomp_unconfined && !container.privileged) {
-    SKIFF_ASSIGN_OR_RETURN(const std::string filter, DefaultSeccompFilter(mask));
-    script->Step({"seccomp", filter});
-  }
-  script->Step({"bounding", absl::StrCat(mask)});
-  AddUser(user, script);
-  // An ordinary user has none in effect; what a set-user-ID program may gain is the bounding set's.
-  script->Step({"caps", absl::StrCat(user.uid == 0 ? mask : 0)});
-  script->Step({"deathsig"});
-  return absl::OkStatus();
-}
-
 std::vector<std::string> Argv(const ContainerSpec& container, const Image& image) {
   // command replaces entrypoint and cmd; args alone replace cmd (Kubernetes, "Define a command").
   std::vector<std::string> argv = container.command.empty() ? image.entrypoint : container.command;
@@ -176,6 +153,36 @@ std::vector<std::pair<std::string, std::string>> Environment(const PodSpec& pod,
 
 }  // namespace
 
+void ChooseNamespaces(const PodSpec& pod, Launch* launch) {
+  launch->pids = pod.host_pid                  ? Pids::kHosts
+                 : pod.share_process_namespace ? Pids::kPods
+                                               : Pids::kOwn;
+  launch->namespaces = CLONE_NEWNS | (launch->pids == Pids::kOwn ? CLONE_NEWPID : 0);
+}
+
+// In this order: the filter while it may still be installed without no_new_privs, then the bounding
+// set, the user, and what capabilities are left.
+absl::Status AddRights(const ContainerSpec& container, const User& user, uint64_t mask,
+                       SeccompFilters* filters, Script* script) {
+  if (!container.seccomp_profile.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "seccompProfile.localhostProfile \"", container.seccomp_profile,
+        "\": profiles from files of the node are not supported: use type RuntimeDefault, or "
+        "Unconfined"));
+  }
+  if (!container.allow_privilege_escalation || user.uid != 0) script->Step({"nonewprivs"});
+  if (!container.seccomp_unconfined && !container.privileged) {
+    SKIFF_ASSIGN_OR_RETURN(const auto filter, filters->For(mask));
+    script->Step({"seccomp", *filter});
+  }
+  script->Step({"bounding", absl::StrCat(mask)});
+  AddUser(user, script);
+  // An ordinary user has none in effect; what a set-user-ID program may gain is the bounding set's.
+  script->Step({"caps", absl::StrCat(user.uid == 0 ? mask : 0)});
+  script->Step({"deathsig"});
+  return absl::OkStatus();
+}
+
 void AddEnvironment(const std::vector<std::pair<std::string, std::string>>& env, Script* script) {
   for (const auto& [name, value] : env) script->Step({"env", absl::StrCat(name, "=", value)});
 }
@@ -191,7 +198,7 @@ absl::StatusOr<Launch> LinuxLaunch(const PodSpec& pod, const ContainerSpec& cont
   SKIFF_ASSIGN_OR_RETURN(const User user, ResolveUser(container, image));
   Launch launch;
   launch.image_id = image.id;
-  launch.namespaces = CLONE_NEWNS | (pod.host_pid ? 0 : CLONE_NEWPID);
+  ChooseNamespaces(pod, &launch);
   Script& script = launch.script;
   script.Step(
       {"trywrite", "/proc/self/oom_score_adj", absl::StrCat(container.resources.oom_score_adj)});
@@ -218,7 +225,12 @@ absl::StatusOr<Launch> LinuxLaunch(const PodSpec& pod, const ContainerSpec& cont
   script.Step({"cwd", cwd});
   if (container.read_only_root) script.Step({"remount-ro", "/"});
   launch.program.Step({"cwd", cwd});
-  SKIFF_RETURN_IF_ERROR(AddRights(container, user, &launch.program));
+  uint64_t mask = BoundingSet();
+  if (!container.privileged) {
+    SKIFF_ASSIGN_OR_RETURN(mask,
+                           CapabilityMask(container.add_capabilities, container.drop_capabilities));
+  }
+  SKIFF_RETURN_IF_ERROR(AddRights(container, user, mask, place.filters, &launch.program));
   AddEnvironment(Environment(pod, container, image), &launch.program);
   script.Append(launch.program.bytes());
   AddArguments(Argv(container, image), &script);

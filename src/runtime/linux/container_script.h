@@ -8,6 +8,8 @@
 #include "runtime/image/image_store.h"
 #include "runtime/linux/cgroup.h"
 #include "runtime/linux/script.h"
+#include "runtime/linux/seccomp.h"
+#include "runtime/linux/user.h"
 #include "runtime/runtime.h"
 
 namespace skiff::runtime {
@@ -18,7 +20,11 @@ struct ContainerPlace {
   std::vector<std::string> procs_files;  // To join its cgroups.
   std::vector<Cgroups::View> cgroup_views;
   bool host_network = false;
+  SeccompFilters* filters = nullptr;
 };
+
+// Whose process numbers a container sees.
+enum class Pids { kOwn, kPods, kHosts };
 
 struct Launch {
   Script script;
@@ -26,6 +32,7 @@ struct Launch {
   // rights and environment.
   Script program;
   unsigned long namespaces = 0;  // CLONE_NEW… of the container's own.
+  Pids pids = Pids::kOwn;
   std::string image_id;
 };
 
@@ -37,6 +44,14 @@ absl::StatusOr<Launch> LinuxLaunch(const PodSpec& pod, const ContainerSpec& cont
 // A program of this machine, as an ordinary user, in a pid namespace and cgroup of its own.
 absl::StatusOr<Launch> ProcessLaunch(const PodSpec& pod, const ContainerSpec& container,
                                      const ContainerPlace& place);
+
+// CLONE_NEW… of a container's own, and whose pids it has.
+void ChooseNamespaces(const PodSpec& pod, Launch* launch);
+
+// The steps that take rights away, for a user with the capabilities of `mask`: those in effect are
+// for root only.
+absl::Status AddRights(const ContainerSpec& container, const User& user, uint64_t mask,
+                       SeccompFilters* filters, Script* script);
 
 void AddEnvironment(const std::vector<std::pair<std::string, std::string>>& env, Script* script);
 

@@ -21,6 +21,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "base/status.h"
 #include "base/unique_fd.h"
 #include "runtime/image/digest.h"
@@ -37,6 +38,7 @@ namespace fs = std::filesystem;
 
 constexpr size_t kMaxOutput = 10 << 10;
 constexpr size_t kMaxTermination = 4096;
+constexpr int kStartErrorCode = 128;  // As container runtimes report it to Kubernetes.
 
 absl::Status MakeDirs(const std::string& path) {
   std::error_code error;
@@ -98,10 +100,12 @@ absl::Status CheckName(absl::string_view what, absl::string_view name) {
 }
 
 std::string FormatPod(const PodSpec& pod) {
-  std::map<std::string, std::string> fields = {{"log_dir", pod.log_dir},
-                                               {"hostname", pod.hostname},
-                                               {"host_pid", pod.host_pid ? "1" : "0"},
-                                               {"host_network", pod.host_network ? "1" : "0"}};
+  std::map<std::string, std::string> fields = {
+      {"log_dir", pod.log_dir},
+      {"hostname", pod.hostname},
+      {"host_pid", pod.host_pid ? "1" : "0"},
+      {"share_pids", pod.share_process_namespace ? "1" : "0"},
+      {"host_network", pod.host_network ? "1" : "0"}};
   for (const auto& [name, value] : pod.sysctls) fields["sysctl." + name] = value;
   return FormatFields(fields);
 }
@@ -114,6 +118,7 @@ PodSpec ReadPod(const std::string& dir, const std::string& uid) {
     if (key == "log_dir") pod.log_dir = value;
     if (key == "hostname") pod.hostname = value;
     if (key == "host_pid") pod.host_pid = value == "1";
+    if (key == "share_pids") pod.share_process_namespace = value == "1";
     if (key == "host_network") pod.host_network = value == "1";
     if (absl::StartsWith(key, "sysctl.")) pod.sysctls[key.substr(7)] = value;
   }
@@ -220,10 +225,6 @@ absl::StatusOr<std::vector<PodState>> SandboxRuntime::List() {
 }
 
 absl::StatusOr<PodState> SandboxRuntime::StartPod(const PodSpec& pod) {
-  if (pod.share_process_namespace) {
-    return absl::UnimplementedError(
-        "shareProcessNamespace is not supported: leave it out or set it to false");
-  }
   SKIFF_RETURN_IF_ERROR(CheckName("pod uid", pod.uid));
   const std::string dir = Dir(pod.uid);
   if (LivingHead(dir) != 0) return State(pod.uid);
@@ -310,16 +311,34 @@ absl::StatusOr<ContainerState> SandboxRuntime::StartContainer(const std::string&
   const PodSpec pod = ReadPod(dir, pod_uid);
   auto started = StartAttempt(pod, container);
   if (!started.ok()) {
-    // Nothing of the try stays: it may be made again.
+    // Nothing of the try stays, so that it may be made again; or only that it was the last.
     const std::string leaf = absl::StrCat(container.name, ".", container.attempt);
     cgroups_.Remove(Group(pod_uid, leaf)).IgnoreError();
     std::error_code ignored;
     fs::remove_all(absl::StrCat(dir, "/", leaf), ignored);
     unlink(absl::StrCat(dir, "/", leaf, ".script").c_str());
-    return started;
+    if (!absl::IsFailedPrecondition(started.status())) return started;
+    RecordFailure(pod_uid, container, started.status());
   }
   if (container.attempt > 0) ForgetAttempts(pod, container.name, container.attempt);
   return started;
+}
+
+void SandboxRuntime::RecordFailure(const std::string& pod_uid, const ContainerSpec& container,
+                                   const absl::Status& why) {
+  const std::string base = absl::StrCat(Dir(pod_uid), "/", container.name, ".", container.attempt);
+  timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  absl::Status written = MakeDirs(base);
+  if (written.ok()) written = WriteRecord(base + "/failure", why.message());
+  if (written.ok()) {
+    written = WriteRecord(
+        base + ".exit",
+        absl::StrCat(kStartErrorCode, " 0 ", absl::ToUnixNanos(absl::TimeFromTimespec(now)), "\n"));
+  }
+  if (written.ok()) return;
+  options_.logger.Warning("container %s of pod %s did not start, and that is not on disk: %s",
+                          container.name, pod_uid, std::string(written.message()));
 }
 
 // Of attempts before the latest only the last one's log is kept, as `kubectl logs --previous` reads
@@ -360,6 +379,7 @@ absl::StatusOr<ContainerState> SandboxRuntime::StartAttempt(const PodSpec& pod,
   place.dir = absl::StrCat(dir, "/", leaf);
   place.procs_files = cgroups_.ProcsFiles(Group(pod_uid, leaf));
   place.cgroup_views = cgroups_.Views();
+  place.filters = &filters_;
   SKIFF_RETURN_IF_ERROR(MakeDirs(place.dir));
   SKIFF_RETURN_IF_ERROR(MakeDirs(absl::StrCat(pod.log_dir, "/", container.name)));
   SKIFF_RETURN_IF_ERROR(cgroups_.Make(Group(pod_uid, leaf), container.resources, /*whole=*/true));
@@ -370,7 +390,7 @@ absl::StatusOr<ContainerState> SandboxRuntime::StartAttempt(const PodSpec& pod,
   const std::string termination = absl::StrCat(place.dir, "/termination");
   SKIFF_RETURN_IF_ERROR(WriteRecord(termination, ""));
   chmod(termination.c_str(), 0666);
-  if (options_.images != nullptr && !container.termination_message_path.empty()) {
+  if (!container.termination_message_path.empty()) {
     spec.mounts.push_back({termination, container.termination_message_path});
   }
   SKIFF_ASSIGN_OR_RETURN(const Launch launch, options_.images != nullptr
@@ -382,9 +402,11 @@ absl::StatusOr<ContainerState> SandboxRuntime::StartAttempt(const PodSpec& pod,
       WriteRecord(absl::StrCat(dir, "/", leaf, ".script"), launch.script.bytes()));
   SKIFF_ASSIGN_OR_RETURN(
       const std::string answer,
-      Order(dir, {"start", container.name, absl::StrCat(container.attempt),
-                  absl::StrCat(pod.log_dir, "/", container.name, "/", container.attempt, ".log"),
-                  absl::StrCat(launch.namespaces)}));
+      Order(dir,
+            {"start", container.name, absl::StrCat(container.attempt),
+             absl::StrCat(pod.log_dir, "/", container.name, "/", container.attempt, ".log"),
+             absl::StrCat(launch.namespaces), launch.pids == Pids::kPods ? "pod" : "",
+             launch.pids == Pids::kOwn ? "" : cgroups_.V2(Group(pod_uid, leaf)) + "/cgroup.kill"}));
   if (!absl::StartsWith(answer, "ok ")) {
     return absl::FailedPreconditionError(answer.substr(std::min<size_t>(4, answer.size())));
   }
@@ -421,6 +443,12 @@ ContainerState SandboxRuntime::ReadContainer(const std::string& pod_uid, const s
   }
   if (state.phase != ContainerPhase::kExited) return state;
   state.pid = 0;
+  if (const std::string failure = ReadRecord(base + "/failure"); !failure.empty()) {
+    state.reason = "StartError";
+    state.message = failure;
+    state.started_at = state.finished_at;
+    return state;
+  }
   state.oom_killed = state.exit_code == 137 && cgroups_.OomKills(Group(pod_uid, leaf)) > 0;
   state.reason = state.oom_killed ? "OOMKilled" : state.exit_code == 0 ? "Completed" : "Error";
   state.message = ReadRecord(base + "/termination").substr(0, kMaxTermination);
@@ -464,6 +492,17 @@ absl::Status SandboxRuntime::KillContainer(const std::string& pod_uid,
   const auto it = attempts.find(container);
   if (it == attempts.end()) return absl::OkStatus();
   return cgroups_.Kill(Group(pod_uid, absl::StrCat(container, ".", it->second)));
+}
+
+absl::Status SandboxRuntime::ReopenLog(const std::string& pod_uid, const std::string& container) {
+  SKIFF_RETURN_IF_ERROR(CheckName("pod uid", pod_uid));
+  SKIFF_ASSIGN_OR_RETURN(const std::string answer, Order(Dir(pod_uid), {"reopen", container}));
+  if (answer == "ok") return absl::OkStatus();
+  if (answer == "gone") {
+    return absl::NotFoundError(absl::StrCat("container ", container, " is not running"));
+  }
+  return absl::InternalError(
+      absl::StrCat("the log of container ", container, ": ", absl::StripPrefix(answer, "err ")));
 }
 
 absl::StatusOr<Usage> SandboxRuntime::PodUsage(const std::string& pod_uid) {
@@ -521,8 +560,22 @@ absl::Status SandboxRuntime::RemovePod(const std::string& pod_uid) {
   return RemoveSandbox(pod_uid, /*with_logs=*/true);
 }
 
+absl::Status SandboxRuntime::StopPod(const std::string& pod_uid) {
+  SKIFF_RETURN_IF_ERROR(CheckName("pod uid", pod_uid));
+  SKIFF_RETURN_IF_ERROR(EndSandbox(pod_uid));
+  // What containers wrote beside their volumes goes; the records of how they ended stay.
+  const std::string dir = Dir(pod_uid);
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(dir, error)) {
+    if (!entry.is_directory(error)) continue;
+    fs::remove_all(entry.path() / "upper", error);
+    fs::remove_all(entry.path() / "work", error);
+  }
+  return absl::OkStatus();
+}
+
 // A cgroup may be left where the directory is gone already, so each is looked for by itself.
-absl::Status SandboxRuntime::RemoveSandbox(const std::string& pod_uid, bool with_logs) {
+absl::Status SandboxRuntime::EndSandbox(const std::string& pod_uid) {
   const std::string dir = Dir(pod_uid);
   Unwatch(pod_uid);
   SKIFF_RETURN_IF_ERROR(cgroups_.Kill(Group(pod_uid)));
@@ -530,7 +583,12 @@ absl::Status SandboxRuntime::RemoveSandbox(const std::string& pod_uid, bool with
     kill(static_cast<pid_t>(head), SIGKILL);
     AwaitExit(static_cast<pid_t>(head));
   }
-  SKIFF_RETURN_IF_ERROR(cgroups_.Remove(Group(pod_uid)));
+  return cgroups_.Remove(Group(pod_uid));
+}
+
+absl::Status SandboxRuntime::RemoveSandbox(const std::string& pod_uid, bool with_logs) {
+  const std::string dir = Dir(pod_uid);
+  SKIFF_RETURN_IF_ERROR(EndSandbox(pod_uid));
   std::error_code error;
   const std::string logs = ReadPod(dir, pod_uid).log_dir;
   if (with_logs && !logs.empty()) fs::remove_all(logs, error);

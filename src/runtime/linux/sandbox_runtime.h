@@ -52,11 +52,13 @@ class SandboxRuntime final : public Runtime {
   absl::Status SignalContainer(const std::string& pod_uid, const std::string& container,
                                int signal) override;
   absl::Status KillContainer(const std::string& pod_uid, const std::string& container) override;
+  absl::Status ReopenLog(const std::string& pod_uid, const std::string& container) override;
   absl::StatusOr<PodState> State(const std::string& pod_uid) override;
   absl::StatusOr<Usage> PodUsage(const std::string& pod_uid) override;
   absl::StatusOr<ExecResult> Exec(const std::string& pod_uid, const std::string& container,
                                   const std::vector<std::string>& argv,
                                   absl::Duration timeout) override;
+  absl::Status StopPod(const std::string& pod_uid) override;
   absl::Status RemovePod(const std::string& pod_uid) override;
 
  private:
@@ -66,8 +68,11 @@ class SandboxRuntime final : public Runtime {
   absl::Status Init();
   std::string Dir(const std::string& pod_uid) const;
   std::string Group(const std::string& pod_uid, const std::string& leaf = "") const;
+  absl::Status EndSandbox(const std::string& pod_uid);
   absl::Status RemoveSandbox(const std::string& pod_uid, bool with_logs);
   absl::StatusOr<ContainerState> StartAttempt(const PodSpec& pod, const ContainerSpec& container);
+  void RecordFailure(const std::string& pod_uid, const ContainerSpec& container,
+                     const absl::Status& why);
   void ForgetAttempts(const PodSpec& pod, const std::string& name, int before);
   absl::Status Spawn(const PodSpec& pod, const std::string& dir);
   absl::StatusOr<std::string> Order(const std::string& dir, const std::vector<std::string>& words);
@@ -81,6 +86,7 @@ class SandboxRuntime final : public Runtime {
   const SandboxOptions options_;
   Cgroups cgroups_;  // Constant after Init.
   UniqueFd head_binary_;
+  SeccompFilters filters_;
   std::optional<DeviceFilter> devices_;  // None: the kernel has none.
   std::unique_ptr<Watching> watching_;   // Loop only.
   absl::Mutex mutex_;

@@ -82,7 +82,7 @@ absl::StatusOr<User> ResolveUser(const ContainerSpec& container, const Image& im
     row = Row(passwd, 0, written.first);
     if (row.empty() || !absl::SimpleAtoi(row[2], &user.uid)) return NoSuch("user", written.first);
     if (container.run_as_non_root) {
-      return absl::FailedPreconditionError(
+      return absl::InvalidArgumentError(
           absl::StrCat("container has runAsNonRoot and image has non-numeric user (", written.first,
                        "), cannot verify user is non-root: set runAsUser"));
     }
@@ -100,7 +100,7 @@ absl::StatusOr<User> ResolveUser(const ContainerSpec& container, const Image& im
     }
   }
   if (container.run_as_non_root && user.uid == 0) {
-    return absl::FailedPreconditionError(
+    return absl::InvalidArgumentError(
         "container has runAsNonRoot and image will run as root: set runAsUser");
   }
   if (user.uid < 0 || user.gid < 0) {

@@ -18,8 +18,8 @@ struct User {
 };
 
 // Names are looked up in the image's own /etc/passwd and /etc/group, read without leaving its root.
-// kFailedPrecondition: run_as_non_root and it would be root, or a name that the image does not
-// have.
+// kInvalidArgument: run_as_non_root and it would be root; kFailedPrecondition: a name that the
+// image does not have.
 absl::StatusOr<User> ResolveUser(const ContainerSpec& container, const Image& image);
 
 }  // namespace skiff::runtime

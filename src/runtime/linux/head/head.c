@@ -49,11 +49,15 @@ struct container {
   char name[256];
   int attempt;
   int log_fd;
+  char log[512];
+  char kill_file[512]; /* What is left of it when its first process ends; empty: nothing can be. */
   struct stream out[2];
 };
 
 static struct container* containers[kMaxContainers];
 static int epoll_fd;
+static const char* pod_dir;
+static pid_t pause_pid; /* 0: the pod's containers do not share their pids. */
 
 static long long now_ns(void) {
   struct timespec now;
@@ -128,6 +132,12 @@ static void record_exit(struct container* c, int status) {
   char text[96];
   int signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
   int code = signal != 0 ? 128 + signal : WEXITSTATUS(status);
+  if (c->kill_file[0] != '\0') {
+    int fd = open(c->kill_file, O_WRONLY | O_CLOEXEC);
+    ssize_t ignored = write(fd, "1", 1);
+    (void)ignored;
+    close(fd);
+  }
   for (int i = 0; i < 2; ++i) {
     if (c->out[i].fd >= 0) pump(c, &c->out[i]);
     close_stream(c, &c->out[i]);
@@ -143,6 +153,8 @@ static void reap(void) {
   int status;
   pid_t pid;
   while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+    /* Its containers went with it, and none can be started any more. */
+    if (pid == pause_pid) _exit(1);
     for (int i = 0; i < kMaxContainers; ++i) {
       if (containers[i] != NULL && containers[i]->pid == pid) record_exit(containers[i], status);
     }
@@ -181,8 +193,15 @@ static void become(const char* script, int out, int err, int report) {
   _exit(127);
 }
 
-/* "start\0NAME\0ATTEMPT\0LOG\0FLAGS\0": FLAGS has the CLONE_NEW… bits of the container's own
- * namespaces. */
+static int prepare_streams(struct container* c, int* out, int* err, int* report) {
+  c->log_fd = open(c->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+  if (c->log_fd < 0) return -1;
+  return pipe2(out, O_CLOEXEC) || pipe2(err, O_CLOEXEC) || pipe2(report, O_CLOEXEC) ? -1 : 0;
+}
+
+/* "start\0NAME\0ATTEMPT\0LOG\0FLAGS\0PIDS\0KILL\0": FLAGS has the CLONE_NEW… bits of the
+ * container's own namespaces; PIDS is "pod" if it shares its pids with the pod's others; KILL, if
+ * not empty, is the file that kills what its first process leaves behind. */
 static void start(char** args, char* answer, size_t size) {
   struct container* c = free_place();
   if (c == NULL) {
@@ -193,38 +212,42 @@ static void start(char** args, char* answer, size_t size) {
   int out[2] = {-1, -1}, err[2] = {-1, -1}, report[2] = {-1, -1};
   char script[600];
   snprintf(c->name, sizeof c->name, "%s", args[1]);
+  snprintf(c->log, sizeof c->log, "%s", args[3]);
+  snprintf(c->kill_file, sizeof c->kill_file, "%s", args[6]);
   c->attempt = atoi(args[2]);
   snprintf(script, sizeof script, "%s.%d.script", c->name, c->attempt);
-  c->log_fd = open(args[3], O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
-  if (c->log_fd < 0 || pipe2(out, O_CLOEXEC) || pipe2(err, O_CLOEXEC) || pipe2(report, O_CLOEXEC)) {
+  if (prepare_streams(c, out, err, report) != 0) {
     snprintf(answer, size, "err %s: %s", args[3], strerror(errno));
     return;
+  }
+  if (strcmp(args[5], "pod") == 0 && pause_pid == 0) {
+    pid_t held = start_pause(pod_dir);
+    if (held > 0) pause_pid = held;
   }
   unsigned long flags = strtoul(args[4], NULL, 10);
   long long started = now_ns();
   struct clone_args_min {
     unsigned long long flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls;
   } clone_args = {.flags = flags, .exit_signal = SIGCHLD};
-  pid_t pid = (pid_t)syscall(SYS_clone3, &clone_args, sizeof clone_args);
+  pid_t pid = -1;
+  if (strcmp(args[5], "pod") != 0 || pause_pid > 0) {
+    pid = (pid_t)syscall(SYS_clone3, &clone_args, sizeof clone_args);
+  }
   if (pid == 0) become(script, out[1], err[1], report[1]);
   close(out[1]);
   close(err[1]);
   close(report[1]);
+  /* Silence means that execve took place. */
+  ssize_t n = pid > 0 ? read(report[0], answer + 4, size - 5) : 0;
   if (pid < 0) {
     snprintf(answer, size, "err cannot make the container's namespaces: %s", strerror(errno));
-    close(out[0]);
-    close(err[0]);
-    close(report[0]);
-    close(c->log_fd);
-    return;
-  }
-  /* Silence means that execve took place. */
-  ssize_t n = read(report[0], answer + 4, size - 5);
-  close(report[0]);
-  if (n > 0) {
+  } else if (n > 0) {
     memcpy(answer, "err ", 4);
     answer[4 + n] = '\0';
     waitpid(pid, NULL, 0);
+  }
+  close(report[0]);
+  if (pid < 0 || n > 0) {
     close(out[0]);
     close(err[0]);
     close(c->log_fd);
@@ -239,6 +262,24 @@ static void start(char** args, char* answer, size_t size) {
   snprintf(text, sizeof text, "%d %lld\n", pid, started);
   write_record(path, text);
   snprintf(answer, size, "ok %d %lld", pid, started);
+}
+
+/* "reopen\0NAME\0": its log was renamed; what it writes from now on goes to a new one. */
+static void reopen(const char* name, char* answer, size_t size) {
+  for (int i = 0; i < kMaxContainers; ++i) {
+    struct container* c = containers[i];
+    if (c == NULL || c->pid <= 0 || strcmp(c->name, name) != 0) continue;
+    int fd = open(c->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+    if (fd < 0) {
+      snprintf(answer, size, "err %s: %s", c->log, strerror(errno));
+      return;
+    }
+    close(c->log_fd);
+    c->log_fd = fd;
+    snprintf(answer, size, "ok");
+    return;
+  }
+  snprintf(answer, size, "gone");
 }
 
 static void serve(int client) {
@@ -259,8 +300,10 @@ static void serve(int client) {
     for (ssize_t i = 0; i + 1 < n && count < 8; ++i) {
       if (message[i] == '\0') args[count++] = message + i + 1;
     }
-    if (count >= 5 && strcmp(args[0], "start") == 0) {
+    if (count >= 7 && strcmp(args[0], "start") == 0) {
       start(args, answer, sizeof answer);
+    } else if (count >= 2 && strcmp(args[0], "reopen") == 0) {
+      reopen(args[1], answer, sizeof answer);
     } else {
       snprintf(answer, sizeof answer, "err an order that this head does not know");
     }
@@ -347,6 +390,7 @@ void die(const char* what) {
  */
 static int boot(const char* dir, unsigned long flags, const char* hostname) {
   if (chdir(dir) != 0) die(dir);
+  pod_dir = dir;
   setsid();
   prctl(PR_SET_NAME, "skiff-head");
   if (unshare((int)flags) != 0) die("cannot make the pod's namespaces");

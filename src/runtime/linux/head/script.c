@@ -3,6 +3,7 @@
  * count of its words (u32), then each word's length (u32), bytes and a zero byte. Numbers are in
  * host order: the file never leaves the machine. */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -144,6 +145,53 @@ static int do_device(char** w) {
   return 0;
 }
 
+/* One entry of the machine's /dev, in /dev. What is open in `from` is still the machine's. */
+static int copy_device(int from, const char* name) {
+  char path[PATH_MAX];
+  char target[PATH_MAX];
+  struct stat info;
+  snprintf(path, sizeof path, "/dev/%s", name);
+  if (fstatat(from, name, &info, AT_SYMLINK_NOFOLLOW) != 0) return 0; /* Gone since. */
+  if (S_ISLNK(info.st_mode)) {
+    ssize_t n = readlinkat(from, name, target, sizeof target - 1);
+    if (n < 0) return 0;
+    target[n] = '\0';
+    return symlink(target, path) != 0 ? fail(path) : 0;
+  }
+  if (S_ISCHR(info.st_mode) || S_ISBLK(info.st_mode)) {
+    if (mknod(path, info.st_mode, info.st_rdev) != 0) return fail(path);
+    if (chown(path, info.st_uid, info.st_gid) != 0) return fail(path);
+    return chmod(path, info.st_mode & 07777) != 0 ? fail(path) : 0;
+  }
+  int made = S_ISDIR(info.st_mode) ? mkdir(path, 0755) : mknod(path, S_IFREG | 0600, 0);
+  if (made != 0) return fail(path);
+  int tree =
+      (int)syscall(SYS_open_tree, from, name, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+  if (tree < 0) return fail(path);
+  int moved = (int)syscall(SYS_move_mount, tree, "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH);
+  close(tree);
+  return moved != 0 ? fail(path) : 0;
+}
+
+/* own-dev: a /dev of this namespace's own that has what the machine's has. */
+static int do_own_dev(void) {
+  int from = open("/dev", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (from < 0) return fail("/dev");
+  if (mount("tmpfs", "/dev", "tmpfs", MS_NOSUID | MS_STRICTATIME, "mode=755,size=4m") != 0) {
+    return fail("/dev");
+  }
+  DIR* entries = fdopendir(dup(from));
+  int result = entries == NULL ? fail("/dev") : 0;
+  struct dirent* entry;
+  while (result == 0 && (entry = readdir(entries)) != NULL) {
+    if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) continue;
+    result = copy_device(from, entry->d_name);
+  }
+  if (entries != NULL) closedir(entries);
+  close(from);
+  return result;
+}
+
 /* mask PATH: hides it, if it exists: a directory under an empty read-only tmpfs, a file under
  * /dev/null. */
 static int do_mask(char** w) {
@@ -202,6 +250,13 @@ static int do_user(char** w, int count) {
   for (int i = 2; i < count && n < 256; ++i) groups[n++] = (gid_t)strtoul(w[i], NULL, 10);
   uid_t uid = (uid_t)strtoul(w[0], NULL, 10);
   gid_t gid = (gid_t)strtoul(w[1], NULL, 10);
+  /* Programs open /dev/stdout and /dev/stderr by name: as pipes they must be their own. */
+  for (int fd = 0; fd <= 2; ++fd) {
+    struct stat info;
+    if (fstat(fd, &info) == 0 && S_ISFIFO(info.st_mode) && fchown(fd, uid, info.st_gid) != 0) {
+      return fail("standard streams");
+    }
+  }
   /* Capabilities are kept across the change of user, and then set to exactly what is wanted. */
   prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0);
   if (setgroups((size_t)n, groups) != 0) return fail("supplementary groups");
@@ -255,6 +310,11 @@ static const char* exec_error(void) {
     default:
       return strerror(errno);
   }
+}
+
+static int fail_cwd(const char* path) {
+  snprintf(problem, sizeof problem, "chdir to workingDir \"%s\": %s", path, exec_error());
+  return -1;
 }
 
 static const char* env_value(const char* name) {
@@ -344,6 +404,7 @@ static int execute(struct step* s) {
     return symlink(w[0], w[1]) != 0 && errno != EEXIST ? fail(w[1]) : 0;
   }
   if (strcmp(op, "device") == 0 && n == 2) return do_device(w);
+  if (strcmp(op, "own-dev") == 0 && n == 0) return do_own_dev();
   if (strcmp(op, "mask") == 0 && n == 1) return do_mask(w);
   if (strcmp(op, "readonly") == 0 && n == 1) return do_readonly(w);
   if (strcmp(op, "remount-ro") == 0 && n == 1) return do_remount_ro(w);
@@ -362,9 +423,10 @@ static int execute(struct step* s) {
   if (strcmp(op, "fork") == 0 && n == 0) return do_fork();
   if (strcmp(op, "cwd") == 0 && n == 1) {
     if (chdir(w[0]) == 0) return 0;
-    if (errno == ENOENT && make_directories(w[0], 1) == 0 && chdir(w[0]) == 0) return 0;
-    return fail(w[0]);
+    if (errno != ENOENT) return fail_cwd(w[0]);
+    return make_directories(w[0], 1) != 0 || chdir(w[0]) != 0 ? fail_cwd(w[0]) : 0;
   }
+  if (strcmp(op, "cd") == 0 && n == 1) return chdir(w[0]) != 0 ? fail_cwd(w[0]) : 0;
   if (strcmp(op, "exec") == 0 && n == 0) return do_exec();
   return say("a step that this head does not know");
 }
