@@ -1,22 +1,93 @@
-# What `cmake --install` puts where, and how others find it: find_package(skiff) and pkg-config.
+# What `cmake --install` puts where, and how others find it: find_package(skiff) and pkg-config. The
+# installed tree may be moved.
 include(GNUInstallDirs)
-install(TARGETS skiff libskiff RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR}
-  LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+include(CMakePackageConfigHelpers)
+
+install(TARGETS skiff RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(TARGETS libskiff LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(FILES ${CMAKE_BINARY_DIR}/libskiff.a DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(FILES capi/skiff.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
-install(DIRECTORY include/skiff DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
-file(WRITE ${CMAKE_BINARY_DIR}/skiff.pc
-"Name: skiff
-Description: Kubernetes as a library
-Version: ${PROJECT_VERSION}
-Libs: -L${CMAKE_INSTALL_FULL_LIBDIR} -lskiff
-Cflags: -I${CMAKE_INSTALL_FULL_INCLUDEDIR}
-")
-install(FILES ${CMAKE_BINARY_DIR}/skiff.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
-file(WRITE ${CMAKE_BINARY_DIR}/skiffConfig.cmake
-"add_library(skiff::skiff SHARED IMPORTED)
-set_target_properties(skiff::skiff PROPERTIES
-  IMPORTED_LOCATION ${CMAKE_INSTALL_FULL_LIBDIR}/libskiff.so
-  INTERFACE_INCLUDE_DIRECTORIES ${CMAKE_INSTALL_FULL_INCLUDEDIR})
-")
-install(FILES ${CMAKE_BINARY_DIR}/skiffConfig.cmake DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/skiff)
+install(DIRECTORY include/skiff DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN *.h)
+install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+
+# skiff_link_names(OUT ITEM...): the libraries outside the house that the items need, directly or
+# through others, as linker arguments.
+function(skiff_link_names out)
+  set(queue ${ARGN})
+  set(seen)
+  set(names)
+  while(queue)
+    list(POP_FRONT queue item)
+    string(REGEX REPLACE "^\\$<LINK_ONLY:(.*)>$" "\\1" item "${item}")
+    if(item IN_LIST seen OR item MATCHES "^\\$<")
+      continue()
+    endif()
+    list(APPEND seen "${item}")
+    if(item MATCHES "/lib([^/]+)\\.(so|a)[.0-9]*$")
+      list(APPEND names -l${CMAKE_MATCH_1})
+    elseif(item MATCHES "^-[lW]")
+      list(APPEND names ${item})
+    elseif(NOT TARGET ${item} AND item MATCHES "^[A-Za-z0-9_+.-]+$")
+      list(APPEND names -l${item})
+    elseif(TARGET ${item})
+      get_target_property(further ${item} INTERFACE_LINK_LIBRARIES)
+      if(further)
+        list(PREPEND queue ${further})
+      endif()
+      get_target_property(type ${item} TYPE)
+      get_target_property(imported ${item} IMPORTED)
+      if(imported AND NOT type STREQUAL INTERFACE_LIBRARY)
+        get_target_property(file ${item} LOCATION)
+        if(file)
+          list(PREPEND queue ${file})
+        endif()
+      endif()
+    endif()
+  endwhile()
+  list(REMOVE_DUPLICATES names)
+  list(JOIN names " " names)
+  set(${out} "${names}" PARENT_SCOPE)
+endfunction()
+
+# skiff_link_targets(OUT TARGET...): the same as targets that SkiffDependencies.cmake makes.
+function(skiff_link_targets out)
+  set(queue ${ARGN})
+  set(seen)
+  set(targets)
+  while(queue)
+    list(POP_FRONT queue item)
+    if(item IN_LIST seen)
+      continue()
+    endif()
+    list(APPEND seen ${item})
+    if(item MATCHES "::")
+      list(APPEND targets ${item})
+    elseif(TARGET ${item})
+      get_target_property(further ${item} INTERFACE_LINK_LIBRARIES)
+      if(further)
+        list(APPEND queue ${further})
+      endif()
+    endif()
+  endwhile()
+  list(SORT targets)
+  set(${out} "${targets}" PARENT_SCOPE)
+endfunction()
+
+skiff_link_targets(SKIFF_STATIC_TARGETS skiff_capi)
+skiff_link_names(SKIFF_STATIC_LIBS skiff_capi)
+set(config_dir ${CMAKE_INSTALL_LIBDIR}/cmake/skiff)
+configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/skiffConfig.cmake.in
+  ${CMAKE_BINARY_DIR}/install/skiffConfig.cmake INSTALL_DESTINATION ${config_dir}
+  PATH_VARS CMAKE_INSTALL_LIBDIR CMAKE_INSTALL_INCLUDEDIR)
+write_basic_package_version_file(${CMAKE_BINARY_DIR}/install/skiffConfigVersion.cmake
+  COMPATIBILITY SameMinorVersion)
+install(FILES ${CMAKE_BINARY_DIR}/install/skiffConfig.cmake
+  ${CMAKE_BINARY_DIR}/install/skiffConfigVersion.cmake
+  ${CMAKE_CURRENT_LIST_DIR}/SkiffDependencies.cmake DESTINATION ${config_dir})
+
+set(pc_dir ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+file(RELATIVE_PATH SKIFF_PC_TO_PREFIX /prefix/${pc_dir} /prefix)
+foreach(file skiff.pc skiff++.pc)
+  configure_file(${CMAKE_CURRENT_LIST_DIR}/${file}.in ${CMAKE_BINARY_DIR}/install/${file} @ONLY)
+  install(FILES ${CMAKE_BINARY_DIR}/install/${file} DESTINATION ${pc_dir})
+endforeach()
