@@ -5,6 +5,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "scheduler/node_table.h"
+#include "scheduler/topology.h"
 
 namespace skiff::scheduler {
 namespace {
@@ -73,6 +74,7 @@ bool MatchesTerm(const corev1::NodeSelectorTerm& term, const std::string& name,
 
 struct NodeTable::Constraints {
   const corev1::PodSpec* spec = nullptr;
+  const corev1::Pod* pod = nullptr;
   const PodInfo* info = nullptr;
   bool tolerates_unschedulable = false;
   std::vector<bool> taint_blocks;    // By taint id: NoSchedule or NoExecute, not tolerated.
@@ -85,15 +87,14 @@ struct NodeTable::Constraints {
   };
   std::vector<Request> requests;
   std::vector<std::string> missing;  // Requested, but no node has ever had it.
-  const std::string too_many_pods = "Too many pods";
   const std::string unschedulable = "node(s) were unschedulable";
   const std::string affinity = "node(s) didn't match Pod's node affinity/selector";
-  const std::string ports = "node(s) didn't have free ports for the requested pod ports";
 };
 
 NodeTable::Constraints NodeTable::Compile(const corev1::Pod& pod, const PodInfo& info) const {
   Constraints out;
   out.spec = &pod.spec();
+  out.pod = &pod;
   out.info = &info;
   out.tolerates_unschedulable = ToleratedBy(pod.spec(), kUnschedulableTaint, "", "NoSchedule");
   for (const Taint& taint : taint_table_) {
@@ -117,44 +118,99 @@ NodeTable::Constraints NodeTable::Compile(const corev1::Pod& pod, const PodInfo&
   return out;
 }
 
-const std::string* NodeTable::Reject(const Constraints& constraints, NodeRow row) const {
+bool NodeTable::MatchesAffinity(const corev1::Pod& pod, NodeRow row) const {
+  const corev1::PodSpec& spec = pod.spec();
+  for (const auto& [key, value] : spec.node_selector()) {
+    const std::string* have = Lookup(labels_[row], key);
+    if (have == nullptr || *have != value) return false;
+  }
+  const auto& affinity = spec.affinity().node_affinity();
+  if (!affinity.has_required_during_scheduling_ignored_during_execution()) return true;
+  const auto& terms =
+      affinity.required_during_scheduling_ignored_during_execution().node_selector_terms();
+  return std::any_of(terms.begin(), terms.end(), [&](const corev1::NodeSelectorTerm& term) {
+    return MatchesTerm(term, names_[row], labels_[row]);
+  });
+}
+
+bool NodeTable::IsTolerated(const corev1::Pod& pod, NodeRow row) const {
+  return std::all_of(taints_[row].begin(), taints_[row].end(), [&](size_t id) {
+    const Taint& taint = taint_table_[id];
+    return taint.effect == "PreferNoSchedule" ||
+           ToleratedBy(pod.spec(), taint.key, taint.value, taint.effect);
+  });
+}
+
+// In the order of Kubernetes' plugins: NodeUnschedulable, TaintToleration, NodeAffinity.
+const std::string* NodeTable::RejectByKind(const Constraints& constraints, NodeRow row) const {
   if (unschedulable_[row] && !constraints.tolerates_unschedulable) {
     return &constraints.unschedulable;
   }
   for (const size_t taint : taints_[row]) {
-    // The unschedulable taint is the mirror of spec.unschedulable.
     if (constraints.taint_blocks[taint]) return &constraints.taint_reasons[taint];
   }
-  const corev1::PodSpec& spec = *constraints.spec;
-  for (const auto& [key, value] : spec.node_selector()) {
-    const std::string* have = Lookup(labels_[row], key);
-    if (have == nullptr || *have != value) return &constraints.affinity;
-  }
-  const auto& affinity = spec.affinity().node_affinity();
-  if (affinity.has_required_during_scheduling_ignored_during_execution()) {
-    const auto& terms =
-        affinity.required_during_scheduling_ignored_during_execution().node_selector_terms();
-    if (std::none_of(terms.begin(), terms.end(), [&](const corev1::NodeSelectorTerm& term) {
-          return MatchesTerm(term, names_[row], labels_[row]);
-        })) {
-      return &constraints.affinity;
-    }
-  }
-  if (const auto pods = column_ids_.find("pods"); pods != column_ids_.end()) {
-    const Column& column = columns_[pods->second];
-    if (column.used[row] + 1 > column.allocatable[row]) return &constraints.too_many_pods;
-  }
-  if (!constraints.missing.empty()) return &constraints.missing.front();
-  for (const Constraints::Request& request : constraints.requests) {
-    const Column& column = columns_[request.column];
-    if (column.used[row] + request.amount > column.allocatable[row]) return &request.reason;
-  }
+  return MatchesAffinity(*constraints.pod, row) ? nullptr : &constraints.affinity;
+}
+
+// NodePorts, then NodeResourcesFit, which names everything that is short.
+bool NodeTable::RejectByUse(const Constraints& constraints, NodeRow row,
+                            Placement* placement) const {
   for (const HostPort& wanted : constraints.info->host_ports) {
     for (const HostPort& taken : ports_[row]) {
-      if (wanted.Conflicts(taken)) return &constraints.ports;
+      if (!wanted.Conflicts(taken)) continue;
+      ++placement->reasons["node(s) didn't have free ports for the requested pod ports"];
+      NoteVictims(constraints, /*resolvable=*/true, row, placement);
+      return true;
     }
   }
-  return nullptr;
+  bool rejected = false;
+  bool resolvable = constraints.missing.empty();
+  if (const auto pods = column_ids_.find("pods"); pods != column_ids_.end()) {
+    const Column& column = columns_[pods->second];
+    if (column.used[row] + 1 > column.allocatable[row]) {
+      ++placement->reasons["Too many pods"];
+      rejected = true;
+    }
+  }
+  for (const std::string& reason : constraints.missing) {
+    ++placement->reasons[reason];
+    rejected = true;
+  }
+  for (const Constraints::Request& request : constraints.requests) {
+    const Column& column = columns_[request.column];
+    if (column.used[row] + request.amount <= column.allocatable[row]) continue;
+    ++placement->reasons[request.reason];
+    rejected = true;
+    // More than the empty node has.
+    if (request.amount > column.allocatable[row]) resolvable = false;
+  }
+  if (rejected) NoteVictims(constraints, resolvable, row, placement);
+  return rejected;
+}
+
+// Whether the pod could run there if others went.
+void NodeTable::NoteVictims(const Constraints& constraints, bool resolvable, NodeRow row,
+                            Placement* placement) const {
+  const auto& priorities = priorities_[row];
+  const bool lesser = !priorities.empty() && priorities.begin()->first < constraints.info->priority;
+  ++placement->preemption[!resolvable ? "Preemption is not helpful for scheduling"
+                          : lesser    ? "Preemption is not supported by this scheduler"
+                                      : "No preemption victims found for incoming pod"];
+}
+
+bool NodeTable::Reject(const Constraints& constraints, const Topology* topology, NodeRow row,
+                       Placement* placement) const {
+  if (const std::string* reason = RejectByKind(constraints, row); reason != nullptr) {
+    ++placement->reasons[*reason];
+    NoteVictims(constraints, /*resolvable=*/false, row, placement);
+    return true;
+  }
+  if (RejectByUse(constraints, row, placement)) return true;
+  const Topology::Reason* reason = topology == nullptr ? nullptr : topology->Reject(row);
+  if (reason == nullptr) return false;
+  ++placement->reasons[reason->text];
+  NoteVictims(constraints, reason->resolvable, row, placement);
+  return true;
 }
 
 int64_t NodeTable::Score(const Constraints& constraints, NodeRow row) const {
@@ -188,17 +244,16 @@ int64_t NodeTable::Score(const Constraints& constraints, NodeRow row) const {
   return score;
 }
 
-Placement NodeTable::Place(const corev1::Pod& pod, const PodInfo& info, Rng& rng) const {
+Placement NodeTable::Place(const corev1::Pod& pod, const PodInfo& info, Rng& rng,
+                           const Topology* topology) const {
   const Constraints constraints = Compile(pod, info);
   Placement placement;
+  placement.never_preempts = pod.spec().preemption_policy() == "Never";
   int64_t best = std::numeric_limits<int64_t>::min();
   uint64_t ties = 0;
   for (NodeRow row = 0; row < names_.size(); ++row) {
     if (names_[row].empty()) continue;
-    if (const std::string* reason = Reject(constraints, row); reason != nullptr) {
-      ++placement.reasons[*reason];
-      continue;
-    }
+    if (Reject(constraints, topology, row, &placement)) continue;
     const int64_t score = Score(constraints, row);
     if (score > best) {
       best = score;

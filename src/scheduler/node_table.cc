@@ -8,12 +8,22 @@
 
 namespace skiff::scheduler {
 
-std::string Placement::Message(size_t nodes) const {
-  if (nodes == 0) return "no nodes available to schedule pods";
+namespace {
+
+std::string Histogram(size_t nodes, const std::map<std::string, int>& reasons) {
   std::vector<std::string> parts;
   for (const auto& [reason, count] : reasons) parts.push_back(absl::StrCat(count, " ", reason));
   std::sort(parts.begin(), parts.end());
   return absl::StrCat("0/", nodes, " nodes are available: ", absl::StrJoin(parts, ", "), ".");
+}
+
+}  // namespace
+
+std::string Placement::Message(size_t nodes) const {
+  if (nodes == 0) return "no nodes available to schedule pods";
+  return absl::StrCat(Histogram(nodes, reasons), " preemption: ",
+                      never_preempts ? "not eligible due to preemptionPolicy=Never."
+                                     : Histogram(nodes, preemption));
 }
 
 size_t NodeTable::ColumnOf(const std::string& resource) {
@@ -42,6 +52,7 @@ void NodeTable::SetNode(const corev1::Node& node) {
       taints_.emplace_back();
       labels_.emplace_back();
       ports_.emplace_back();
+      priorities_.emplace_back();
       for (Column& column : columns_) {
         column.allocatable.push_back(0);
         column.used.push_back(0);
@@ -72,6 +83,7 @@ void NodeTable::RemoveNode(const std::string& name) {
   const NodeRow row = it->second;
   names_[row].clear();
   ports_[row].clear();
+  priorities_[row].clear();
   for (Column& column : columns_) column.allocatable[row] = column.used[row] = 0;
   free_rows_.push_back(row);
   rows_.erase(it);
@@ -84,12 +96,21 @@ std::optional<NodeRow> NodeTable::Find(const std::string& name) const {
   return it->second;
 }
 
+std::vector<NodeRow> NodeTable::rows() const {
+  std::vector<NodeRow> out;
+  for (NodeRow row = 0; row < names_.size(); ++row) {
+    if (!names_[row].empty()) out.push_back(row);
+  }
+  return out;
+}
+
 void NodeTable::AddPod(NodeRow row, const PodInfo& pod) {
   for (const auto& [resource, amount] : pod.requests) {
     columns_[ColumnOf(resource)].used[row] += amount;
   }
   columns_[ColumnOf("pods")].used[row] += 1;
   ports_[row].insert(ports_[row].end(), pod.host_ports.begin(), pod.host_ports.end());
+  ++priorities_[row][pod.priority];
 }
 
 void NodeTable::RemovePod(NodeRow row, const PodInfo& pod) {
@@ -97,6 +118,7 @@ void NodeTable::RemovePod(NodeRow row, const PodInfo& pod) {
     columns_[ColumnOf(resource)].used[row] -= amount;
   }
   columns_[ColumnOf("pods")].used[row] -= 1;
+  if (--priorities_[row][pod.priority] == 0) priorities_[row].erase(pod.priority);
   for (const HostPort& port : pod.host_ports) {
     const auto it = std::find(ports_[row].begin(), ports_[row].end(), port);
     if (it != ports_[row].end()) ports_[row].erase(it);

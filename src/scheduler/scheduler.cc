@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "api/time.h"
 #include "base/status.h"
+#include "scheduler/topology.h"
 
 namespace skiff::scheduler {
 namespace {
@@ -26,6 +27,16 @@ bool IsOurs(const corev1::Pod& pod) {
 
 std::string KeyOf(const api::Object& pod) {
   return absl::StrCat(pod.meta().namespace_(), "/", pod.meta().name());
+}
+
+bool SameLabels(const api::Object& a, const api::Object& b) {
+  const auto& left = a.meta().labels();
+  const auto& right = b.meta().labels();
+  return left.size() == right.size() &&
+         std::all_of(left.begin(), left.end(), [&](const auto& label) {
+           const auto at = right.find(label.first);
+           return at != right.end() && at->second == label.second;
+         });
 }
 
 client::Write BindingOf(const api::Object& pod, const std::string& node) {
@@ -93,6 +104,14 @@ void Scheduler::Stop() {
   restart_ = 0;
 }
 
+bool Scheduler::Settled(absl::Duration within) const {
+  const absl::Time until = loop_->clock().Now() + within;
+  return running_ && restart_ == 0 && nodes_seen_ && pods_seen_ && queue_.empty() &&
+         in_flight_ == 0 && !pass_posted_ &&
+         std::all_of(retries_.begin(), retries_.end(),
+                     [&](const auto& retry) { return retry.second > until; });
+}
+
 void Scheduler::WatchNodes() {
   node_watch_ = client_->StartWatch(
       api::ResourceOf<corev1::Node>(), {}, loop_,
@@ -120,6 +139,10 @@ void Scheduler::Restart(absl::Status why) {
     waiting_for_node_.clear();
     queue_.clear();
     unschedulable_.clear();
+    concerned_.clear();
+    repellers_.clear();
+    retries_.clear();
+    nodes_seen_ = pods_seen_ = false;
     in_flight_ = 0;
     Start();
   });
@@ -127,6 +150,7 @@ void Scheduler::Restart(absl::Status why) {
 
 void Scheduler::OnNodes(std::vector<client::WatchEvent> events) {
   for (const client::WatchEvent& event : events) {
+    nodes_seen_ = nodes_seen_ || event.type == client::EventType::kBookmark;
     if (event.object == nullptr) continue;
     const std::string& name = event.object->meta().name();
     if (event.type == client::EventType::kDeleted) {
@@ -153,6 +177,7 @@ void Scheduler::OnNodes(std::vector<client::WatchEvent> events) {
 void Scheduler::OnPods(std::vector<client::WatchEvent> events) {
   for (const client::WatchEvent& event : events) {
     view_revision_ = std::max(view_revision_, event.revision);
+    pods_seen_ = pods_seen_ || event.type == client::EventType::kBookmark;
     if (event.object != nullptr) OnPod(event);
   }
 }
@@ -166,6 +191,8 @@ void Scheduler::OnPod(const client::WatchEvent& event) {
     Pod& pod = it->second;
     queue_.erase({-pod.info.priority, pod.order, key});
     unschedulable_.erase(key);
+    concerned_.erase(key);
+    repellers_.erase(key);
     Release(pod);
     pods_.erase(it);
     it = pods_.end();
@@ -176,12 +203,20 @@ void Scheduler::OnPod(const client::WatchEvent& event) {
     it = pods_.emplace(key, Pod()).first;
     it->second.info = MakePodInfo(now);
     it->second.order = next_order_++;
+    it->second.concerned = Topology::Concerns(now);
+    if (Topology::RepelsOthers(now)) repellers_.insert(key);
   }
   Pod& pod = it->second;
+  const bool moved =
+      !now.spec().node_name().empty() && (pod.assumed || pod.node != now.spec().node_name());
+  const bool relabelled = pod.object != nullptr && !SameLabels(*pod.object, *event.object);
   pod.object = event.object;
+  // Who waits for neighbours may have got one, or lost one that was in the way.
+  if (moved || relabelled || now.metadata().has_deletion_timestamp()) RetryConcerned();
   if (!now.spec().node_name().empty()) {
     queue_.erase({-pod.info.priority, pod.order, key});
     unschedulable_.erase(key);
+    concerned_.erase(key);
     if (pod.node != now.spec().node_name()) {
       Release(pod);
       Account(pod, now.spec().node_name());
@@ -192,7 +227,10 @@ void Scheduler::OnPod(const client::WatchEvent& event) {
   if (!IsOurs(now)) {
     queue_.erase({-pod.info.priority, pod.order, key});
     unschedulable_.erase(key);
-  } else if (!pod.assumed && !unschedulable_.contains(key)) {
+    concerned_.erase(key);
+  } else if (!pod.assumed && (relabelled || !unschedulable_.contains(key))) {
+    unschedulable_.erase(key);
+    concerned_.erase(key);
     Enqueue(key);
   }
 }
@@ -218,7 +256,15 @@ void Scheduler::Enqueue(const std::string& key) {
   PostPass();
 }
 
+void Scheduler::RetryConcerned() {
+  for (const std::string& key : std::exchange(concerned_, {})) {
+    unschedulable_.erase(key);
+    Enqueue(key);
+  }
+}
+
 void Scheduler::RetryUnschedulable() {
+  concerned_.clear();
   const std::set<std::string> keys = std::exchange(unschedulable_, {});
   for (const std::string& key : keys) Enqueue(key);
 }
@@ -232,16 +278,40 @@ void Scheduler::PostPass() {
   });
 }
 
+Placement Scheduler::Place(const Pod& pod) {
+  const auto& typed = pod.object->As<corev1::Pod>();
+  if (!pod.concerned && repellers_.empty()) return table_.Place(typed, pod.info, loop_->rng());
+  std::vector<PlacedPod> placed;
+  const auto add = [&](const Pod& other) {
+    if (other.node.empty()) return;
+    if (const auto row = table_.Find(other.node)) {
+      placed.push_back({&other.object->As<corev1::Pod>(), *row});
+    }
+  };
+  if (pod.concerned) {
+    for (const auto& [key, other] : pods_) add(other);
+  } else {
+    for (const std::string& key : repellers_) add(pods_.at(key));
+  }
+  const Topology topology(typed, table_, placed);
+  return table_.Place(typed, pod.info, loop_->rng(), &topology);
+}
+
 void Scheduler::Pass() {
   std::vector<std::string> placed;
   while (!queue_.empty() && placed.size() < kBatch) {
     const std::string key = std::get<2>(*queue_.begin());
     queue_.erase(queue_.begin());
     Pod& pod = pods_.at(key);
-    const Placement placement = table_.Place(pod.object->As<corev1::Pod>(), pod.info, loop_->rng());
+    const std::string unsupported = Topology::Unsupported(pod.object->As<corev1::Pod>());
+    const Placement placement = unsupported.empty() ? Place(pod) : Placement();
     if (!placement.row) {
       unschedulable_.insert(key);
-      ReportUnschedulable(pod, placement.Message(table_.size()));
+      if (pod.concerned && unsupported.empty()) concerned_.insert(key);
+      ReportUnschedulable(
+          pod, unsupported.empty()
+                   ? placement.Message(table_.size())
+                   : absl::StrCat("0/", table_.size(), " nodes are available: ", unsupported, "."));
       continue;
     }
     pod.assumed = true;
@@ -294,11 +364,19 @@ void Scheduler::OnBound(const std::vector<std::string>& keys, absl::Status statu
     Release(pod);
     // Gone or bound elsewhere: the watch will say so. Anything else is tried again.
     if (!absl::IsNotFound(status) && !absl::IsAborted(status)) {
-      loop_->PostAfter(absl::Seconds(1), [this, alive = alive_, key] {
-        if (*alive && pods_.contains(key) && !pods_.at(key).assumed) Enqueue(key);
-      });
+      Retry(key);
     }
   }
+}
+
+void Scheduler::Retry(const std::string& key) {
+  constexpr absl::Duration kPause = absl::Seconds(1);
+  retries_[key] = loop_->clock().Now() + kPause;
+  loop_->PostAfter(kPause, [this, alive = alive_, key] {
+    if (!*alive) return;
+    retries_.erase(key);
+    if (pods_.contains(key) && !pods_.at(key).assumed) Enqueue(key);
+  });
 }
 
 void Scheduler::ReportUnschedulable(Pod& pod, const std::string& message) {

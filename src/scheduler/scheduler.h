@@ -33,8 +33,10 @@ class Scheduler {
   void Start();
   void Stop();
 
-  // Nothing to place, nothing in flight. On the loop.
-  bool Settled() const { return queue_.empty() && in_flight_ == 0 && !pass_posted_; }
+  // Nothing is left to do, and nothing will be for as long as `within` unless somebody else changes
+  // the cluster: the views are complete, every pod is bound or was found to fit nowhere, nothing is
+  // in flight, and nothing is to be tried again by then. On the loop.
+  bool Settled(absl::Duration within) const;
   // The newest revision of pods it has seen. On the loop.
   uint64_t view_revision() const { return view_revision_; }
 
@@ -42,10 +44,11 @@ class Scheduler {
   struct Pod {
     api::ObjectPtr object;
     PodInfo info;
-    std::string node;      // Accounted to it; empty: to none.
-    bool assumed = false;  // Placed here, the binding not yet seen in the watch.
-    uint64_t order = 0;    // Of its first sight.
-    std::string why_not;   // The last reason it could not be placed.
+    std::string node;        // Accounted to it; empty: to none.
+    bool assumed = false;    // Placed here, the binding not yet seen in the watch.
+    uint64_t order = 0;      // Of its first sight.
+    std::string why_not;     // The last reason it could not be placed.
+    bool concerned = false;  // Has rules about its neighbours.
   };
   using QueueKey = std::tuple<int32_t, uint64_t, std::string>;  // -priority, order, pod key
 
@@ -59,6 +62,10 @@ class Scheduler {
   void Release(Pod& pod);
   void Enqueue(const std::string& key);
   void RetryUnschedulable();
+  // Those that wait for other pods rather than for nodes.
+  void RetryConcerned();
+  void Retry(const std::string& key);
+  Placement Place(const Pod& pod);
   void PostPass();
   void Pass();
   void Bind(std::vector<std::string> keys);
@@ -77,6 +84,11 @@ class Scheduler {
   std::map<std::string, std::set<std::string>> waiting_for_node_;  // Bound to a node not yet seen.
   std::set<QueueKey> queue_;
   std::set<std::string> unschedulable_;
+  std::set<std::string> concerned_;  // Of these, the ones with rules about their neighbours.
+  std::set<std::string> repellers_;  // Pods that keep others away.
+  std::map<std::string, absl::Time> retries_;
+  bool nodes_seen_ = false;
+  bool pods_seen_ = false;
   uint64_t next_order_ = 0;
   uint64_t view_revision_ = 0;
   int in_flight_ = 0;

@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
 namespace skiff::scheduler {
@@ -35,9 +36,13 @@ struct World {
   Rng rng{1};
 
   Placement Place(const corev1::Pod& pod) { return table.Place(pod, MakePodInfo(pod), rng); }
+  // Or why nowhere, without what preemption could do.
   std::string NodeFor(const corev1::Pod& pod) {
     const Placement placement = Place(pod);
-    if (!placement.row) return placement.Message(table.size());
+    if (!placement.row) {
+      const std::string message = placement.Message(table.size());
+      return message.substr(0, message.find(" preemption: "));
+    }
     table.AddPod(*placement.row, MakePodInfo(pod));
     return table.Name(*placement.row);
   }
@@ -56,11 +61,41 @@ TEST_CASE("APodFitsOnlyWhereItsRequestsFit") {
   CHECK(world.NodeFor(MakePod("b", "2")) == "large");
   CHECK(world.NodeFor(MakePod("c", "2")) == "0/2 nodes are available: 2 Insufficient cpu.");
   CHECK(world.NodeFor(MakePod("d", "500m")) == "small");
+  // Each node names all that it lacks.
   CHECK(world.NodeFor(MakePod("e", "1m", "100Gi")) ==
-        "0/2 nodes are available: 2 Insufficient cpu.");
+        "0/2 nodes are available: 2 Insufficient cpu, 2 Insufficient memory.");
   world.table.SetNode(MakeNode("third", "1"));
   CHECK(world.NodeFor(MakePod("f", "1m", "100Gi")) ==
-        "0/3 nodes are available: 1 Insufficient memory, 2 Insufficient cpu.");
+        "0/3 nodes are available: 2 Insufficient cpu, 3 Insufficient memory.");
+}
+
+TEST_CASE("AMessageSaysWhatPreemptionCouldDo") {
+  World world;
+  corev1::Node tainted = MakeNode("tainted", "4");
+  corev1::Taint* taint = tainted.mutable_spec()->add_taints();
+  taint->set_key("dedicated");
+  taint->set_value("db");
+  taint->set_effect("NoSchedule");
+  world.table.SetNode(tainted);
+  world.table.SetNode(MakeNode("a", "1"));
+  world.table.SetNode(MakeNode("b", "1"));
+  corev1::Pod pod = MakePod("x", "1");
+  world.NodeFor(MakePod("y", "1"));
+  world.NodeFor(MakePod("z", "1"));
+  CHECK(
+      world.Place(pod).Message(3) ==
+      "0/3 nodes are available: 1 node(s) had untolerated taint {dedicated: db}, 2 Insufficient "
+      "cpu. preemption: 0/3 nodes are available: 1 Preemption is not helpful for scheduling, 2 No "
+      "preemption victims found for incoming pod.");
+  CHECK(world.Place(MakePod("big", "2")).Message(3) ==
+        "0/3 nodes are available: 1 node(s) had untolerated taint {dedicated: db}, 2 Insufficient "
+        "cpu. preemption: 0/3 nodes are available: 3 Preemption is not helpful for scheduling.");
+  pod.mutable_spec()->set_priority(1000);
+  CHECK(absl::StrContains(world.Place(pod).Message(3),
+                          "2 Preemption is not supported by this scheduler"));
+  pod.mutable_spec()->set_preemption_policy("Never");
+  CHECK(absl::StrContains(world.Place(pod).Message(3),
+                          " preemption: not eligible due to preemptionPolicy=Never."));
 }
 
 TEST_CASE("AnUnknownResourceIsNowhere") {
