@@ -11,3 +11,10 @@ foreach(source IN LISTS capi_tests)
   add_test(NAME capi/${file} COMMAND capi_${file} WORKING_DIRECTORY ${CMAKE_BINARY_DIR})
   set_tests_properties(capi/${file} PROPERTIES TIMEOUT 120)
 endforeach()
+
+# With sanitizers the library exports and needs what they put in.
+if(NOT SKIFF_SANITIZE)
+  add_test(NAME capi/exports_test COMMAND /usr/bin/python3 -B
+    ${CMAKE_CURRENT_LIST_DIR}/exports_test.py $<TARGET_FILE:libskiff>)
+  set_tests_properties(capi/exports_test PROPERTIES TIMEOUT 60)
+endif()

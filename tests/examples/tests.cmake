@@ -8,7 +8,8 @@ foreach(language c cc)
   target_link_libraries(example_embed_${language} PRIVATE libskiff)
 endforeach()
 target_link_libraries(example_embed_cc PRIVATE absl::status absl::statusor absl::time)
-add_test(NAME examples/embed_c COMMAND ${says} "\"kind\":\"PodList\"" $<TARGET_FILE:example_embed_c>)
+add_test(NAME examples/embed_c COMMAND ${says} "\"kind\":\"PodList\""
+  $<TARGET_FILE:example_embed_c>)
 add_test(NAME examples/embed_cc COMMAND ${says} "OK, CompletionsReached"
   $<TARGET_FILE:example_embed_cc>)
 set_tests_properties(examples/embed_c examples/embed_cc PROPERTIES TIMEOUT 120)

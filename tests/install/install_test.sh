@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs a build into a scratch prefix and builds foreign programs against it, in C and C++, shared
-# and static, by find_package(skiff) and by pkg-config, and runs them.
+# Installs a build into a scratch prefix and builds foreign programs against it, in C and C++,
+# shared and static, by find_package(skiff) and by pkg-config, and runs them.
 #
 # usage: install_test.sh SOURCE_DIR BUILD_DIR
 set -eu

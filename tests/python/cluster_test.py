@@ -42,7 +42,8 @@ class OpenAndClose(unittest.TestCase):
                 cluster.get("cm", "kept")
 
     def test_clusters_do_not_meet(self):
-        with skiff.Cluster(runtime="fake", nodes=0) as a, skiff.Cluster(runtime="fake", nodes=0) as b:
+        options = {"runtime": "fake", "nodes": 0}
+        with skiff.Cluster(**options) as a, skiff.Cluster(**options) as b:
             a.apply(config_map("mine"))
             with self.assertRaises(skiff.NotFoundError):
                 b.get("cm", "mine")
@@ -111,8 +112,9 @@ metadata: {name: a}
         self.assertEqual([o["outcome"] for o in outcomes], ["configured", "unchanged"])
         self.assertEqual(self.cluster.get("cm", "a")["data"], {"k": "\U0001f600"})
         self.assertEqual(self.cluster.apply(config_map(n) for n in "cd")[1]["name"], "d")
-        self.assertEqual(self.cluster.create(b'{"apiVersion":"v1","kind":"Secret","metadata":'
-                                             b'{"generateName":"s-"}}')["metadata"]["name"][:2], "s-")
+        made = self.cluster.create(b'{"apiVersion":"v1","kind":"Secret",'
+                                   b'"metadata":{"generateName":"s-"}}')
+        self.assertEqual(made["metadata"]["name"][:2], "s-")
 
     def test_lists_are_chosen_by_selectors(self):
         self.cluster.apply([config_map("a"), config_map("b")])

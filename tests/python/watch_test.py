@@ -100,7 +100,8 @@ class Watching(ClusterTest):
             async def one_more():
                 loop = asyncio.get_running_loop()
                 future = loop.create_future()
-                loop.add_reader(watch.fileno(), lambda: future.done() or future.set_result(watch.next(0)))
+                loop.add_reader(watch.fileno(),
+                                lambda: future.done() or future.set_result(watch.next(0)))
                 self.cluster.delete("cm", "a")
                 event = await asyncio.wait_for(future, SOON)
                 loop.remove_reader(watch.fileno())

@@ -162,8 +162,8 @@ class Handle:
 
 
 class Signal:
-    """The eventfd of a watch or stream: a copy, so that a thread may wait on it while another closes
-    what it belongs to. Waiting is done here, not in C, so that Ctrl-C is heeded at once."""
+    """The eventfd of a watch or stream: a copy, so that a thread may wait on it while another
+    closes what it belongs to. Waiting is done here, not in C, so that Ctrl-C is heeded at once."""
 
     def __init__(self, fd: int, closed: Callable[[], Exception]):
         self._fd = os.dup(fd)

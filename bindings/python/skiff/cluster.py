@@ -274,7 +274,8 @@ class Cluster:
     def wait_jobs(self, names: Iterable[str], namespace: str = "default",
                   timeout: float | None = None) -> Iterator[JobResult]:
         """The results of many jobs, as they end. `timeout` is for all of them together, and counts
-        from this call; the loop may be left at any time. NotFoundError for one that is not there."""
+        from this call; the loop may be left at any time. NotFoundError for one that is not
+        there."""
         return self._wait_jobs(dict.fromkeys(names), namespace, Deadline(timeout))
 
     def _wait_jobs(self, pending: dict[str, None], namespace: str,
