@@ -53,7 +53,7 @@ class Follower : public std::enable_shared_from_this<Follower> {
     file_.Reset(open(path_.c_str(), O_RDONLY | O_CLOEXEC));
     if (file_.valid() && skip_to_ > 0) lseek(file_.get(), skip_to_, SEEK_SET);
     Read();
-    if (!options_.follow || ended) return Finish(absl::OkStatus());
+    if (!options_.follow || ended || loop_ == nullptr) return Finish(absl::OkStatus());
     inotify_.Reset(inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
     if (inotify_add_watch(inotify_.get(), path_.c_str(), IN_MODIFY) < 0) {
       return Finish(ErrnoStatus(errno, path_));
@@ -187,7 +187,7 @@ class Follower : public std::enable_shared_from_this<Follower> {
 
 class FollowerHandle final : public client::LogStream {
  public:
-  FollowerHandle(UvExecutor* loop, std::shared_ptr<Follower> follower)
+  FollowerHandle(Executor* loop, std::shared_ptr<Follower> follower)
       : loop_(loop), follower_(std::move(follower)) {}
   ~FollowerHandle() override {
     *follower_->gone() = true;
@@ -195,7 +195,7 @@ class FollowerHandle final : public client::LogStream {
   }
 
  private:
-  UvExecutor* const loop_;
+  Executor* const loop_;
   std::shared_ptr<Follower> follower_;
 };
 
@@ -233,7 +233,7 @@ void Node::StreamLogs(
     const std::string path = absl::StrCat(PlacesOf(object->meta().uid(), *pod).log_dir, "/",
                                           options.container, "/", attempt, ".log");
     const bool ended = options.previous || state->phase != runtime::ContainerPhase::kRunning;
-    auto follower = std::make_shared<Follower>(loop_, path, options, reply_on, std::move(sink));
+    auto follower = std::make_shared<Follower>(uv_loop_, path, options, reply_on, std::move(sink));
     answer(std::make_unique<FollowerHandle>(loop_, follower));
     follower->Begin(ended);
     if (!ended && options.follow) {

@@ -36,12 +36,19 @@ struct NodeOptions {
   std::map<std::string, runtime::Runtime*> runtimes;  // By the handler of a RuntimeClass.
   std::string default_runtime = "linux";
   network::Bridge* bridge = nullptr;  // Null: pods have no addresses of their own.
+  // Whom pods with dnsPolicy ClusterFirst ask; empty: there is no cluster DNS, and they ask whom
+  // the node asks.
+  std::vector<std::string> cluster_dns;
+  std::string cluster_domain = "cluster.local";
 };
 
 class Node final : public client::NodeApi {
  public:
-  // Everything given outlives it.
+  // Everything given outlives it. On another executor than libuv's (a simulation) everything works
+  // but following a log, which ends at what there is.
   Node(NodeOptions options, client::Client* client, UvExecutor* loop, WorkPool* pool, Logger logger,
+       Metrics* metrics);
+  Node(NodeOptions options, client::Client* client, Executor* loop, WorkPool* pool, Logger logger,
        Metrics* metrics);
   ~Node() override;
 
@@ -64,12 +71,11 @@ class Node final : public client::NodeApi {
     PodMemory memory;
     std::string ip;
     bool busy = false;     // An action is under way.
-    bool dirty = false;    // Something changed meanwhile.
+    bool dirty = false;    // The runtime spoke since its state was read.
     bool writing = false;  // A status is under way.
     bool removed = false;  // Nothing of it is left here.
     Executor::TimerId wake = 0;
     std::map<std::string, bool> ready;
-    std::map<std::string, bool> started;
     std::map<std::string, std::unique_ptr<Prober>> probers;
     std::map<std::string, int> seen_ends;  // Attempt whose end was counted.
   };
@@ -88,28 +94,68 @@ class Node final : public client::NodeApi {
   void OnPod(const api::ObjectPtr& before, const api::ObjectPtr& now);
   void AdoptFound();
   void OnRuntimeChange(const std::string& uid);
+  void Look(const std::string& uid);
   void Sync(const std::string& uid);
   void Act(const std::string& uid, const PodPlan& plan);
   void StartSandbox(const std::string& uid);
   void StartContainer(const std::string& uid, const PodPlan& plan);
+  void PreStop(const std::string& uid, const PodPlan& plan);
+  void StopContainer(const std::string& uid, const PodPlan& plan);
+  void Release(const std::string& uid);
+  void Remove(const std::string& uid);
+  void OnStartResult(const std::string& uid, const PodPlan& plan, const absl::Status& status);
+  void OnStartFailure(const std::string& uid, const PodPlan& plan, const absl::Status& status);
+  void PostStart(const std::string& uid, const corev1::Container& container);
+  void OnPostStart(const std::string& uid, const std::string& name, const absl::Status& status);
+  void RunHookOf(const std::string& uid, const corev1::Container& container,
+                 const corev1::LifecycleHandler& hook, absl::Duration timeout,
+                 std::function<void(absl::Status)> then);
+  void Stopping(const std::string& uid, const std::string& name, int64_t grace_seconds,
+                const std::string& why);
   void RunAction(const std::string& uid, std::function<absl::Status()> work,
                  std::function<void(absl::Status)> then);
-  void OnStartResult(const std::string& uid, const PodPlan& plan, const absl::Status& status);
+  void Pause(const std::string& uid, absl::Duration time);
   void CountEnds(Pod& pod);
   void UpdateProbers(const std::string& uid, Pod& pod);
+  void Probe(const std::string& uid, Pod& pod, const corev1::Container& container);
+  void StartProber(const std::string& uid, Pod& pod, const std::string& key, ProbeKind kind,
+                   const corev1::Probe& probe, const corev1::Container& container);
+  void OnOpinion(const std::string& uid, const std::string& name, ProbeKind kind,
+                 int64_t grace_seconds, bool healthy);
   void WriteStatus(const std::string& uid);
   void FinishRemoval(const std::string& uid);
+  void Say(const Pod& pod, absl::string_view type, absl::string_view reason,
+           const std::string& message, const std::string& container = "");
+  std::string VolumesDir(const std::string& uid) const;
   PodPlaces PlacesOf(const std::string& uid, const Pod& pod) const;
   PodPtr Find(const std::string& uid) const;
-  void FetchReferences(const api::ObjectPtr& pod, std::function<void(References)> done);
+  void FetchReferences(const api::ObjectPtr& pod, std::vector<std::string> names,
+                       std::function<void(References)> done);
+  void FetchServices(const std::string& uid, std::function<void(Variables)> done);
+  void LaunchContainer(const std::string& uid, const PodPlan& plan, const References& references,
+                       Variables services);
   runtime::Runtime* RuntimeFor(const corev1::Pod& pod) const;
   absl::Status RemoveAllPods();
   void EndFollowers(const std::string& uid, const Pod& pod);
 
+  // The pool, for work that Stop waits for: it uses runtimes, which end after the node.
+  class CountedPool final : public WorkPool {
+   public:
+    explicit CountedPool(Node* node) : node_(node) {}
+    void Run(Executor::Task work) override;
+
+   private:
+    Node* const node_;
+  };
+
+  Node(NodeOptions options, client::Client* client, Executor* loop, UvExecutor* uv_loop,
+       WorkPool* pool, Logger logger);
+
   const NodeOptions options_;
   client::Client* const client_;
-  UvExecutor* const loop_;
-  WorkPool* const pool_;
+  Executor* const loop_;
+  UvExecutor* const uv_loop_;  // The same; null if it is another kind.
+  WorkPool* const shared_pool_;
   const Logger logger_;
   client::EventRecorder events_;
   client::Informer pods_informer_;
@@ -121,6 +167,7 @@ class Node final : public client::NodeApi {
   bool found_ = false;
   int actions_ = 0;             // On the pool now.
   std::function<void()> idle_;  // Called when actions_ is 0 and the node is stopping.
+  CountedPool pool_{this};
   const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

@@ -12,8 +12,7 @@ namespace skiff::node {
 struct StatusInputs {
   std::optional<runtime::PodState> state;
   const PodMemory* memory = nullptr;
-  std::map<std::string, bool> ready;    // By container: what its readiness probe says; none: it is.
-  std::map<std::string, bool> started;  // Likewise its startup probe.
+  std::map<std::string, bool> ready;  // By container: what its readiness probe says; none: it is.
   std::string pod_ip;
   std::string host_ip;
   absl::Time now;

@@ -10,21 +10,23 @@
 
 #include "api/types.h"
 #include "base/executor.h"
-#include "runtime/runtime.h"
 
 namespace skiff::node {
 
-// Asks once. OK: success. The message of a failure is what kubelet's would be. Blocks at most the
-// probe's time-out.
-absl::Status RunProbe(const corev1::Probe& probe, const corev1::Container& container,
-                      const std::string& pod_ip, runtime::Runtime* runtime,
-                      const std::string& pod_uid);
+enum class ProbeKind { kStartup, kReadiness, kLiveness };
 
 class Prober {
  public:
-  // `opinion` is told of every change: whether the probe holds it healthy, and why not.
-  Prober(Executor* loop, WorkPool* pool, corev1::Probe probe, std::function<absl::Status()> ask,
-         bool initially, std::function<void(bool healthy, const std::string& why)> opinion);
+  // A startup or readiness probe begins without success, a liveness probe with it. Between its
+  // periods the former are asked more often until they first succeed, so that a server is used as
+  // soon as it serves; only what is asked at the periods counts as a failure. A startup probe that
+  // has succeeded asks no more.
+  struct Listener {
+    std::function<void(const std::string& why)> failed;                 // A failure that counts.
+    std::function<void(bool healthy, const std::string& why)> opinion;  // A threshold was reached.
+  };
+  Prober(Executor* loop, WorkPool* pool, ProbeKind kind, corev1::Probe probe,
+         std::function<absl::Status()> ask, Listener listener);
   ~Prober();
 
  private:
@@ -34,12 +36,17 @@ class Prober {
 
   Executor* const loop_;
   WorkPool* const pool_;
+  const ProbeKind kind_;
   const corev1::Probe probe_;
   const std::function<absl::Status()> ask_;
-  const std::function<void(bool, const std::string&)> opinion_;
+  const Listener listener_;
   bool healthy_;
+  bool done_ = false;
+  absl::Duration due_;  // When the next asking that counts is.
+  bool counts_ = true;  // The one under way does.
   int successes_ = 0;
   int failures_ = 0;
+  int early_ = 0;  // Askings between periods, for their pauses.
   Executor::TimerId timer_ = 0;
   const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

@@ -1,0 +1,138 @@
+// A node in virtual time: the real API server over an in-memory store, and a node agent over the
+// fake runtime. Pods do what their annotations say (runtime/fake/fake_runtime.h).
+#pragma once
+
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "api/time.h"
+#include "apiserver/rest/server.h"
+#include "base/sim_executor.h"
+#include "node/node.h"
+#include "runtime/fake/fake_runtime.h"
+#include "store/store.h"
+#include "tests/api/from_json.h"
+
+namespace skiff::node {
+
+class NodeWorld {
+ public:
+  explicit NodeWorld(uint64_t seed = 7) : sim_(seed), loop_(sim_.NewLoop()) {
+    auto store = store::Store::Open({}, loop_.get(), &sim_.pool(), Logger(), &metrics_);
+    REQUIRE(store.ok());
+    store_ = *std::move(store);
+    server_ = std::make_unique<apiserver::Server>(store_.get(), &sim_.clock(), Rng(seed));
+    server_->Bootstrap(loop_.get(), [](absl::StatusOr<uint64_t> done) { REQUIRE(done.ok()); });
+    sim_.RunDue();
+    char dir[] = "/tmp/skiff-node-test.XXXXXX";
+    REQUIRE(mkdtemp(dir) != nullptr);
+    dir_ = dir;
+    runtime_ = std::make_unique<runtime::FakeRuntime>(loop_.get());
+    StartNode();
+  }
+  ~NodeWorld() {
+    node_.reset();
+    runtime_.reset();
+    server_.reset();
+    store_->Close();
+    store_.reset();
+    std::filesystem::remove_all(dir_);
+  }
+
+  void StartNode() {
+    NodeOptions options;
+    options.name = "n1";
+    options.state_dir = dir_;
+    options.host_ip = "10.0.0.1";
+    options.cpu_millis = 4000;
+    options.memory_bytes = int64_t{8} << 30;
+    options.default_runtime = "fake";
+    options.runtimes["fake"] = runtime_.get();
+    node_ = std::make_unique<Node>(options, server_.get(), loop_.get(), &sim_.pool(), Logger(),
+                                   &metrics_);
+    node_->Start();
+    Pass(absl::Milliseconds(50));
+  }
+  // The manager ends without a word.
+  void KillNode() { node_.reset(); }
+  // The machine restarts: nothing of any pod is left.
+  void LoseMachine() {
+    node_.reset();
+    runtime_ = std::make_unique<runtime::FakeRuntime>(loop_.get());
+  }
+
+  absl::StatusOr<client::WriteResult> Commit(client::Write write) {
+    std::vector<client::Write> writes;
+    writes.push_back(std::move(write));
+    std::optional<absl::StatusOr<client::WriteResult>> out;
+    server_->Commit(std::move(writes), loop_.get(),
+                    [&](absl::StatusOr<client::WriteResult> result) { out = std::move(result); });
+    sim_.RunDue();
+    REQUIRE(out.has_value());
+    return *std::move(out);
+  }
+  // A pod bound to the node. `annotations` and `spec` are the insides of JSON objects.
+  std::string Run(const std::string& name, const std::string& annotations,
+                  const std::string& spec) {
+    auto pod = std::make_unique<corev1::Pod>(api::FromJson<corev1::Pod>(
+        R"({"metadata":{"name":")" + name + R"(","namespace":"default","annotations":{)" +
+        annotations + R"(}},"spec":{"nodeName":"n1",)" + spec + "}}"));
+    const auto made = Commit(client::Write::Create(std::move(pod)));
+    INFO(made.status());
+    REQUIRE(made.ok());
+    Pass(absl::Milliseconds(50));
+    return made->objects.at(0)->meta().uid();
+  }
+  void Delete(const std::string& name, std::optional<int64_t> grace = std::nullopt) {
+    client::Write write = client::Write::Delete(*Get(name));
+    write.grace_period_seconds = grace;
+    REQUIRE(Commit(std::move(write)).ok());
+    Pass(absl::Milliseconds(50));
+  }
+
+  api::ObjectPtr Get(const std::string& name) const {
+    const auto found = server_->GetNow(api::ResourceOf<corev1::Pod>(), "default", name);
+    return found.ok() ? *found : nullptr;
+  }
+  corev1::PodStatus Status(const std::string& name) const {
+    const api::ObjectPtr pod = Get(name);
+    REQUIRE(pod != nullptr);
+    return pod->As<corev1::Pod>().status();
+  }
+  corev1::ContainerStatus Main(const std::string& name) const {
+    const corev1::PodStatus status = Status(name);
+    REQUIRE(status.container_statuses_size() > 0);
+    return status.container_statuses(0);
+  }
+  // The messages of events with that reason, in order of their names.
+  std::vector<std::string> Events(const std::string& reason) const {
+    const auto list = server_->ListNow(api::ResourceOf<corev1::Event>(), {}, false);
+    REQUIRE(list.ok());
+    std::vector<std::string> out;
+    for (const api::ObjectPtr& event : list->items) {
+      const auto& typed = event->As<corev1::Event>();
+      if (typed.reason() == reason) out.push_back(typed.message());
+    }
+    return out;
+  }
+  void Pass(absl::Duration time) { sim_.RunFor(time); }
+  runtime::FakeRuntime& runtime() { return *runtime_; }
+  absl::Time now() const { return sim_.clock().Now(); }
+  Node& node() { return *node_; }
+
+ private:
+  Simulation sim_;
+  std::unique_ptr<Executor> loop_;
+  Metrics metrics_;
+  std::string dir_;
+  std::unique_ptr<store::Store> store_;
+  std::unique_ptr<apiserver::Server> server_;
+  std::unique_ptr<runtime::FakeRuntime> runtime_;
+  std::unique_ptr<Node> node_;
+};
+
+}  // namespace skiff::node
