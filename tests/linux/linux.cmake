@@ -1,3 +1,0 @@
-add_test(NAME linux/pure_v2
-  COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/pure_v2.sh $<TARGET_FILE:runtime_test>)
-set_tests_properties(linux/pure_v2 PROPERTIES TIMEOUT 120 SKIP_RETURN_CODE 77)
