@@ -174,6 +174,41 @@ TEST_CASE("AWatchFromARevisionHasNoGapAndNoRepeat") {
   CHECK(log.Take() == "~m0");
 }
 
+// One revision, one change: who saw the first of two would take the second for a repeat.
+TEST_CASE("AWatchSeesWhatSeveralWritesOfOneTransactionMadeOfAnObject") {
+  SimServer api;
+  auto pod = MakePod("p");
+  pod->mutable_metadata()->add_finalizers("example.com/held");
+  REQUIRE(api.Create(std::move(pod)).ok());
+  REQUIRE(api.Bind("p", "n1").ok());
+  WatchLog log;
+  const auto watch =
+      api.server->StartWatch(api::ResourceOf<corev1::Pod>(), {}, api.loop.get(), log.Sink());
+  REQUIRE(api.sim.RunDue());
+  CHECK(log.Take() == "+p |");
+  auto freed = api.Find<corev1::Pod>("p")->CopyAs<corev1::Pod>();
+  freed->mutable_metadata()->clear_finalizers();
+  std::vector<client::Write> writes;
+  writes.push_back(client::Write::Update(std::move(freed)));
+  writes.push_back(client::Write::Delete(*api.Find<corev1::Pod>("p")));
+  REQUIRE(api.Write(std::move(writes)).ok());
+  CHECK(log.Take() == "~p");
+  const metav1::ObjectMeta& seen = log.events.back().object->meta();
+  CHECK(seen.finalizers().empty());
+  CHECK(seen.has_deletion_timestamp());
+  // And where the last of them removes it, that it is gone.
+  client::Write last = client::Write::Delete(*api.Find<corev1::Pod>("p"));
+  last.grace_period_seconds = 0;
+  auto told = api.Find<corev1::Pod>("p")->CopyAs<corev1::Pod>();
+  told->mutable_status()->set_phase("Failed");
+  std::vector<client::Write> more;
+  more.push_back(client::Write::Update(std::move(told), "status"));
+  more.push_back(std::move(last));
+  REQUIRE(api.Write(std::move(more)).ok());
+  CHECK(log.Take() == "-p");
+  CHECK(api.Find<corev1::Pod>("p") == nullptr);
+}
+
 TEST_CASE("ASelectedWatchSeesComingAndGoing") {
   SimServer api;
   WatchLog log;

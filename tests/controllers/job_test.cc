@@ -54,6 +54,14 @@ api::ObjectPtr OfIndex(const World& world, int index) {
   return nullptr;
 }
 
+int TimesTold(const World& world, const std::string& message) {
+  for (const api::ObjectPtr& event : world.All<corev1::Event>()) {
+    const auto& typed = event->As<corev1::Event>();
+    if (typed.message() == message) return typed.count();
+  }
+  return 0;
+}
+
 bool Told(const World& world, const std::string& reason, const std::string& message) {
   for (const api::ObjectPtr& event : world.All<corev1::Event>()) {
     const auto& typed = event->As<corev1::Event>();
@@ -135,6 +143,7 @@ TEST_CASE("AJobIsFailedOnlyWhenItsLastPodHasStopped") {
   CHECK(StatusOf(world).succeeded() == 0);
   CHECK(Told(world, "BackoffLimitExceeded", "Job has reached the specified backoff limit"));
   CHECK(Told(world, "SuccessfulDelete", "Deleted pod: " + pods[1]->meta().name()));
+  CHECK(TimesTold(world, "Deleted pod: " + pods[1]->meta().name()) == 1);
 }
 
 TEST_CASE("ADeletedPodIsCountedOnceAndReplaced") {

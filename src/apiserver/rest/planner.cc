@@ -115,6 +115,22 @@ void Planner::Guard(const std::string& key, const api::ObjectPtr& old) {
                                    : store::Precondition::AtRevision(key, old->revision()));
 }
 
+// A transaction changes an object once, however many of its writes do (a finalizer taken off and
+// the object deleted): all its changes have one revision, and whoever watches must see the last.
+int Planner::AddOp(const std::string& key, const api::ObjectPtr& old, store::Op op) {
+  if (const auto known = updates_.find(key); known != updates_.end()) {
+    txn_.ops[known->second] = std::move(op);
+    const int index = known->second;
+    // What is made anew under that name is another object.
+    if (txn_.ops[index].object == nullptr) updates_.erase(known);
+    return index;
+  }
+  const int index = static_cast<int>(txn_.ops.size());
+  if (old != nullptr && op.object != nullptr && !staged_.contains(key)) updates_[key] = index;
+  txn_.ops.push_back(std::move(op));
+  return index;
+}
+
 void Planner::Put(const std::string& key, const api::ObjectPtr& old, api::MessagePtr object) {
   Guard(key, old);
   api::ObjectPtr staged;
@@ -122,17 +138,17 @@ void Planner::Put(const std::string& key, const api::ObjectPtr& old, api::Messag
     api::MessagePtr preview(object->New());
     preview->CopyFrom(*object);
     staged = api::Object::Make(std::move(preview));
-    staged_[key] = staged;
   }
-  outcomes_.push_back({static_cast<int>(txn_.ops.size()), nullptr, std::move(staged), false});
-  txn_.ops.push_back(store::Op::Put(key, std::move(object)));
+  const int op = AddOp(key, old, store::Op::Put(key, std::move(object)));
+  if (previews_) staged_[key] = staged;
+  outcomes_.push_back({op, nullptr, std::move(staged), false});
 }
 
 void Planner::Remove(const std::string& key, const api::ObjectPtr& old) {
   Guard(key, old);
+  const int op = AddOp(key, old, store::Op::Delete(key));
   staged_[key] = nullptr;
-  outcomes_.push_back({static_cast<int>(txn_.ops.size()), nullptr, old, true});
-  txn_.ops.push_back(store::Op::Delete(key));
+  outcomes_.push_back({op, nullptr, old, true});
 }
 
 void Planner::KeepAsIs(const api::ObjectPtr& old) { outcomes_.push_back({-1, old, old, false}); }

@@ -73,6 +73,7 @@ class Planner {
   void Put(const std::string& key, const api::ObjectPtr& old, api::MessagePtr object);
   void Remove(const std::string& key, const api::ObjectPtr& old);
   void KeepAsIs(const api::ObjectPtr& old);
+  int AddOp(const std::string& key, const api::ObjectPtr& old, store::Op op);
   void MarkDeleted(const api::ObjectPtr& old, const std::string& key, api::MessagePtr object,
                    int64_t grace_seconds);
   void AddDefaultServiceAccount(const std::string& name_space);
@@ -86,6 +87,7 @@ class Planner {
   store::Txn txn_;
   std::vector<Outcome> outcomes_;
   std::map<std::string, api::ObjectPtr> staged_;  // By this transaction; null: deleted.
+  std::map<std::string, int> updates_;  // The op that changes an object that was there before.
 };
 
 }  // namespace skiff::apiserver
