@@ -63,11 +63,21 @@ absl::StatusOr<std::vector<std::string>> Documents(const std::string& manifest) 
   return out;
 }
 
-absl::Status Name(absl::Status status, const google::protobuf::Message& message) {
-  const metav1::ObjectMeta* meta = api::MetaOf(message);
-  const std::string name = meta->name().empty() ? meta->generate_name() : meta->name();
-  return Annotate(std::move(status),
-                  absl::StrCat(message.GetDescriptor()->name(), " \"", name, "\""));
+// The failure of one document, saying which object it is about if it does not yet.
+absl::Status Name(absl::Status status, const std::string& json) {
+  const auto value = JsonValue::Parse(json);
+  if (!value.ok()) return status;
+  const JsonValue* kind = value->Find("kind");
+  const JsonValue* meta = value->Find("metadata");
+  if (kind == nullptr || meta == nullptr || kind->text().empty()) return status;
+  for (const char* field : {"name", "generateName"}) {
+    const JsonValue* name = meta->Find(field);
+    if (name == nullptr || name->text().empty()) continue;
+    const std::string quoted = absl::StrCat("\"", name->text(), "\"");
+    if (absl::StrContains(status.message(), quoted)) return status;
+    return Annotate(std::move(status), absl::StrCat(kind->text(), " ", quoted));
+  }
+  return status;
 }
 
 }  // namespace
@@ -138,7 +148,7 @@ absl::StatusOr<Applied> Objects::ApplyOne(const std::string& json, const std::st
     }
     if (status.ok()) return applied;
     const bool raced = absl::IsAborted(status) || absl::IsAlreadyExists(status);
-    if (!raced || attempt == kConflictRetries) return Name(status, *message);
+    if (!raced || attempt == kConflictRetries) return status;
   }
 }
 
@@ -147,10 +157,24 @@ absl::StatusOr<std::vector<Applied>> Objects::Apply(const std::string& manifest,
   SKIFF_ASSIGN_OR_RETURN(const std::vector<std::string> documents, Documents(manifest));
   std::vector<Applied> out;
   for (const std::string& document : documents) {
-    SKIFF_ASSIGN_OR_RETURN(Applied applied, ApplyOne(document, name_space));
-    out.push_back(std::move(applied));
+    absl::StatusOr<Applied> applied = ApplyOne(document, name_space);
+    if (!applied.ok()) return Name(applied.status(), document);
+    out.push_back(*std::move(applied));
   }
   return out;
+}
+
+absl::StatusOr<std::string> Objects::CreateOne(const std::string& json,
+                                               const std::string& name_space) {
+  SKIFF_ASSIGN_OR_RETURN(api::MessagePtr message, Read(json));
+  metav1::ObjectMeta* meta = api::MutableMetaOf(message.get());
+  if (api::ResourceOfDescriptor(message->GetDescriptor()).namespaced &&
+      meta->namespace_().empty()) {
+    meta->set_namespace_(name_space);
+  }
+  SKIFF_ASSIGN_OR_RETURN(const client::WriteResult result,
+                         Commit(client::Write::Create(std::move(message))));
+  return *result.objects.at(0)->Json();
 }
 
 absl::StatusOr<std::string> Objects::Create(const std::string& manifest,
@@ -160,15 +184,9 @@ absl::StatusOr<std::string> Objects::Create(const std::string& manifest,
     return absl::InvalidArgumentError(
         absl::StrCat("the manifest holds ", documents.size(), " objects; want exactly one"));
   }
-  SKIFF_ASSIGN_OR_RETURN(api::MessagePtr message, Read(documents[0]));
-  metav1::ObjectMeta* meta = api::MutableMetaOf(message.get());
-  if (api::ResourceOfDescriptor(message->GetDescriptor()).namespaced &&
-      meta->namespace_().empty()) {
-    meta->set_namespace_(name_space);
-  }
-  SKIFF_ASSIGN_OR_RETURN(const client::WriteResult result,
-                         Commit(client::Write::Create(std::move(message))));
-  return *result.objects.at(0)->Json();
+  auto created = CreateOne(documents[0], name_space);
+  if (!created.ok()) return Name(created.status(), documents[0]);
+  return created;
 }
 
 absl::StatusOr<api::ObjectPtr> Objects::Get(const ObjectRef& object) {

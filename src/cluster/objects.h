@@ -62,6 +62,7 @@ class Objects {
                                       const std::string& name_space, const std::string& name);
   absl::StatusOr<client::WriteResult> Commit(client::Write write);
   absl::StatusOr<Applied> ApplyOne(const std::string& json, const std::string& name_space);
+  absl::StatusOr<std::string> CreateOne(const std::string& json, const std::string& name_space);
   absl::StatusOr<Applied::Outcome> Bring(const api::ObjectPtr& live, const std::string& applied);
 
   client::Client* const client_;

@@ -72,6 +72,15 @@ TEST(AMalformedTextIsRefusedWithLineAndColumn) {
 TEST(AnErrorNamesTheObjectAndTheFieldAndLeavesTheOutputs) {
   skiff_cluster* cluster = open_fake(0);
   char* out = (char*)"untouched";
+  FAILS(SKIFF_INVALID, "ConfigMap \"two\": strict decoding error: unknown field \"dta\"",
+        skiff_apply(cluster,
+                    "{apiVersion: v1, kind: ConfigMap, metadata: {name: one}}\n---\n"
+                    "{apiVersion: v1, kind: ConfigMap, metadata: {name: two}, dta: {}}",
+                    NULL, &out, &error));
+  FAILS(SKIFF_INVALID, "ConfigMap \"made-\": ",
+        skiff_create(cluster,
+                     "{apiVersion: v1, kind: ConfigMap, metadata: {generateName: made-}, data: 1}",
+                     NULL, &out, &error));
   FAILS(SKIFF_INVALID, "unknown field \"dta\"",
         skiff_apply(cluster, "{apiVersion: v1, kind: ConfigMap, metadata: {name: x}, dta: {}}",
                     NULL, &out, &error));
