@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -74,6 +75,7 @@ class ControllerManager {
   // taints have been seen.
   struct NodeMemory {
     absl::Duration heard;
+    std::optional<absl::Duration> suspected;  // When its silence was first noticed.
     std::map<std::string, absl::Time> taints;
   };
   std::map<std::string, NodeMemory> nodes_;

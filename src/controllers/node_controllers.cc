@@ -1,5 +1,7 @@
 // The manager's part of what concerns nodes: which changes wake the node controller and the pod
 // collector, and what is remembered between their looks.
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "controllers/controllers.h"
 #include "controllers/event_ttl.h"
@@ -34,7 +36,15 @@ NodeObserved ControllerManager::Observe(const api::ObjectPtr& object) {
   NodeObserved observed;
   observed.node = object;
   observed.now = executor_->clock().Now();
-  observed.silent_for = executor_->clock().Monotonic() - memory.heard;
+  const absl::Duration now = executor_->clock().Monotonic();
+  const absl::Duration almost = GraceOf(node) - kSecondLook;
+  observed.silent_for = now - memory.heard;
+  if (observed.silent_for < almost) {
+    memory.suspected.reset();
+  } else {
+    if (!memory.suspected.has_value()) memory.suspected = now;
+    observed.silent_for = std::min(observed.silent_for, almost + (now - *memory.suspected));
+  }
   std::map<std::string, absl::Time> taints;
   for (const corev1::Taint& taint : node.spec().taints()) {
     const auto known = memory.taints.find(TaintKey(taint));

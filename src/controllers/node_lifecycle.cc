@@ -23,7 +23,7 @@ const corev1::NodeCondition* Find(const corev1::Node& node, const std::string& t
 }
 
 bool IsSilent(const corev1::Node& node, absl::Duration silent_for) {
-  return silent_for >= (Find(node, "Ready") == nullptr ? kStartupGrace : kGrace);
+  return silent_for >= GraceOf(node);
 }
 
 bool IsTaintedNoExecute(const corev1::Node& node) {
@@ -134,8 +134,10 @@ class Round {
     if (node_.metadata().has_deletion_timestamp()) return {};
     const corev1::NodeCondition* ready = Find(node_, "Ready");
     if (!IsSilent(node_, observed_.silent_for)) {
-      plan_.WakeAt(observed_.now + (ready == nullptr ? kStartupGrace : kGrace) -
-                   observed_.silent_for);
+      const absl::Duration grace = GraceOf(node_);
+      const bool first_look = observed_.silent_for < grace - kSecondLook;
+      plan_.WakeAt(observed_.now + grace - observed_.silent_for -
+                   (first_look ? kSecondLook : absl::ZeroDuration()));
     } else if (ready == nullptr || ready->status() != "Unknown") {
       FallSilent();
       return std::move(plan_);
@@ -213,6 +215,10 @@ class Round {
 };
 
 }  // namespace
+
+absl::Duration GraceOf(const corev1::Node& node) {
+  return Find(node, "Ready") == nullptr ? kStartupGrace : kGrace;
+}
 
 bool NeedsPods(const corev1::Node& node, absl::Duration silent_for) {
   return IsSilent(node, silent_for) || IsTaintedNoExecute(node);

@@ -20,6 +20,12 @@ struct NodeObserved {
   std::vector<absl::Time> tainted_since;
 };
 
+// How long the node may be silent.
+absl::Duration GraceOf(const corev1::Node& node);
+// It is looked at once more that long before its time is over: who was himself away for longer
+// (stopped, or on a machine that slept) has then had the time to hear it.
+inline constexpr absl::Duration kSecondLook = absl::Seconds(5);
+
 // Whether ReconcileNode looks at the pods.
 bool NeedsPods(const corev1::Node& node, absl::Duration silent_for);
 
