@@ -2,7 +2,8 @@
 import unittest
 
 import skiff
-from support import SOON, ClusterTest, job, pod
+from support import SOON, ClusterTest, job
+from support import pod as pod_manifest
 
 
 class Jobs(ClusterTest):
@@ -76,7 +77,7 @@ class Jobs(ClusterTest):
 class Waiting(ClusterTest):
     def test_a_wait_sees_the_change_that_another_makes(self):
         import threading
-        timer = threading.Timer(0.1, lambda: self.cluster.create(pod("late")))
+        timer = threading.Timer(0.1, lambda: self.cluster.create(pod_manifest("late")))
         timer.start()
         self.cluster.wait("pod", "late", "create", timeout=SOON)
         self.cluster.wait("pod", "late", "condition=Ready", timeout=SOON)
@@ -93,7 +94,7 @@ class Waiting(ClusterTest):
     def test_ctrl_c_is_heeded_at_once(self):
         self.cluster.create(job("endless", run_seconds=None))
         watch = self.cluster.watch("secrets", fields="metadata.name=none")
-        self.cluster.create(pod("calm"))
+        self.cluster.create(pod_manifest("calm"))
         self.cluster.wait("pod", "calm", "condition=Ready", timeout=SOON)
         for call in (lambda: self.cluster.wait("cm", "x", "create"),
                      lambda: self.cluster.wait_job("endless"),
@@ -121,8 +122,18 @@ class Logs(ClusterTest):
         with self.assertRaises(skiff.NotFoundError):
             next(self.cluster.follow_logs("nobody"))
 
+    def test_a_follower_waits_for_the_start(self):
+        self.cluster.create(job("next", "there"))
+        watch = self.cluster.watch("pods", labels="job-name=next")
+        pod = watch.next(SOON).object["metadata"]["name"]
+        self.assertEqual(b"".join(self.cluster.follow_logs(pod, "work")), b"there\n")
+        with skiff.Cluster(runtime="fake", nodes=0) as empty:
+            empty.create(pod_manifest("never"))
+            with self.assertRaisesRegex(skiff.ConflictError, "does not have a host assigned"):
+                next(empty.follow_logs("never", start_timeout=0.05))
+
     def test_a_follower_may_leave_before_the_end(self):
-        self.cluster.create(pod("calm", "said"))
+        self.cluster.create(pod_manifest("calm", "said"))
         self.cluster.wait("pod", "calm", "condition=Ready", timeout=SOON)
         follower = self.cluster.follow_logs("calm")
         self.assertEqual(next(follower), b"said\n")
@@ -159,7 +170,7 @@ class Logs(ClusterTest):
         self.assertEqual(opened, [0, 2, 4, 6])
 
     def test_closing_the_cluster_ends_a_follower(self):
-        self.cluster.create(pod("calm", "said"))
+        self.cluster.create(pod_manifest("calm", "said"))
         self.cluster.wait("pod", "calm", "condition=Ready", timeout=SOON)
         follower = self.cluster.follow_logs("calm")
         next(follower)

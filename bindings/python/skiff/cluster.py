@@ -74,6 +74,19 @@ def _ended(job: dict[str, Any]) -> dict[str, Any] | None:
     return None
 
 
+def _started(pod: dict[str, Any], container: str | None) -> bool:
+    """Whether a container has, or ever had, something to say."""
+    status = pod.get("status", {})
+    if status.get("phase") in ("Succeeded", "Failed"):
+        return True
+    for one in status.get("containerStatuses", []) + status.get("initContainerStatuses", []):
+        if container in (None, "", one["name"]):
+            states = {**one.get("lastState", {}), **one.get("state", {})}
+            if "running" in states or "terminated" in states:
+                return True
+    return False
+
+
 def check_host() -> list[dict[str, Any]]:
     """What this host's kernel and rights allow: name, ok, detail, remedy."""
     out, error = ctypes.c_void_p(), ctypes.c_void_p()
@@ -240,9 +253,11 @@ class Cluster:
         return LogStream(self, out)
 
     def follow_logs(self, pod: str, container: str | None = None, namespace: str = "default",
-                    offset: int = 0) -> Iterator[bytes]:
+                    offset: int = 0, start_timeout: float | None = 60) -> Iterator[bytes]:
         """The output as it grows, until the container ends. A stream that breaks is taken up at the
-        byte where it broke."""
+        byte where it broke. A container that has not started is given `start_timeout` seconds; the
+        error then says what it waits for."""
+        self._await_start(pod, container, namespace, Deadline(start_timeout))
         failures = 0
         while True:
             try:
@@ -257,6 +272,16 @@ class Cluster:
                 if not self._handle.is_open or failures > _RESUMES:
                     raise
                 time.sleep(0.05 * failures)
+
+    def _await_start(self, pod: str, container: str | None, namespace: str,
+                     deadline: Deadline) -> None:
+        if _started(self.get("pods", pod, namespace), container):
+            return
+        fields = f"metadata.name={_field_value(pod)}"
+        with self.watch("pods", namespace or "default", fields=fields) as watch:
+            while event := watch.next(deadline.left()):
+                if event.type == "DELETED" or _started(event.object, container):
+                    return
 
     def wait_job(self, name: str, namespace: str = "default",
                  timeout: float | None = None) -> JobResult:
