@@ -37,8 +37,9 @@
  * handle must come after every other use of it has begun and, but for skiff_cluster_close, ended.
  * Calls block until they have their answer: reads for microseconds, writes until they are on disk,
  * waits as long as they are told. Callbacks come on a thread of the cluster, one at a time; they
- * must not block, must not call any function of this header but the skiff_error_* and
- * skiff_string_free, and must not throw or longjmp out.
+ * must not block, throw or longjmp out. They may call the skiff_error_* functions and
+ * skiff_string_free; calls that need an answer of the cluster are INVALID there, and closing it or
+ * freeing its handles there is not defined.
  *
  * The library never exits the process, installs no signal or exit handler, keeps no state outside
  * its handles, and writes nothing to standard streams unless skiff_options_set_verbosity asks.

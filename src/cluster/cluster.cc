@@ -249,6 +249,9 @@ class LocalCluster final : public Cluster {
   // and Close waits for those that came before.
   template <typename Call>
   auto Inside(Call call) -> decltype(call()) {
+    if (front_->InLoop()) {  // Where it would wait for itself.
+      return absl::InvalidArgumentError("a callback of the cluster must not call it");
+    }
     const Gate::Pass pass(&gate_);
     if (!pass.entered()) return Closed();
     return call();

@@ -80,6 +80,37 @@ TEST(AWatchWithCallbacksBeginsWithWhatIsThereAndTellsEveryChange) {
   OK(skiff_cluster_close(&cluster, 1, &error));
 }
 
+typedef struct caller {
+  skiff_cluster* cluster;
+  pthread_mutex_t mutex;
+  pthread_cond_t changed;
+  skiff_code code; /* SKIFF_OK: not called yet. */
+} caller;
+
+static void call_back(void* context, skiff_event_type type, const char* object) {
+  caller* self = context;
+  char* got = NULL;
+  (void)type;
+  (void)object;
+  pthread_mutex_lock(&self->mutex);
+  self->code = skiff_get(self->cluster, "namespace", NULL, "default", &got, NULL);
+  pthread_cond_signal(&self->changed);
+  pthread_mutex_unlock(&self->mutex);
+}
+
+TEST(ACallFromACallbackIsRefused) {
+  caller self = {open_fake(0), PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, SKIFF_OK};
+  skiff_watch* watch = NULL;
+  OK(skiff_watch_start(self.cluster, "namespaces", NULL, NULL, NULL, call_back, NULL, &self, &watch,
+                       &error));
+  pthread_mutex_lock(&self.mutex);
+  while (self.code == SKIFF_OK) pthread_cond_wait(&self.changed, &self.mutex);
+  CHECK(self.code == SKIFF_INVALID);
+  pthread_mutex_unlock(&self.mutex);
+  skiff_watch_free(&watch);
+  OK(skiff_cluster_close(&self.cluster, 1, &error));
+}
+
 TEST(AWatchForForeignLoopsIsReadableWhileEventsWait) {
   skiff_cluster* cluster = open_fake(0);
   skiff_watch* watch = NULL;
