@@ -1,5 +1,9 @@
 /* Opening and closing. */
+#include <fcntl.h>
+#include <locale.h>
 #include <pthread.h>
+#include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -112,6 +116,56 @@ TEST(ClustersInOneProcessDoNotMeet) {
     CHECK(object == NULL);
   }
   for (int i = 0; i < COUNT; ++i) OK(skiff_cluster_close(&clusters[i], 1, &error));
+}
+
+/* What a host would notice if a library changed it. */
+typedef struct host_state {
+  void (*handlers[NSIG])(int);
+  sigset_t blocked;
+  mode_t mask;
+  char directory[4096];
+  char locale[64];
+} host_state;
+
+static void look_at_host(host_state* state) {
+  memset(state, 0, sizeof *state);
+  for (int i = 1; i < NSIG; ++i) {
+    struct sigaction action;
+    if (sigaction(i, NULL, &action) == 0) state->handlers[i] = action.sa_handler;
+  }
+  pthread_sigmask(SIG_SETMASK, NULL, &state->blocked);
+  state->mask = umask(0);
+  umask(state->mask);
+  CHECK(getcwd(state->directory, sizeof state->directory) != NULL);
+  snprintf(state->locale, sizeof state->locale, "%s", setlocale(LC_ALL, NULL));
+}
+
+TEST(TheHostsSignalsAndStreamsAreItsOwn) {
+  char path[] = "/tmp/skiff-capi-XXXXXX";
+  const int file = mkstemp(path);
+  REQUIRE(file >= 0);
+  unlink(path);
+  fflush(NULL);
+  const int out = dup(STDOUT_FILENO);
+  const int err = dup(STDERR_FILENO);
+  dup2(file, STDOUT_FILENO);
+  dup2(file, STDERR_FILENO);
+  host_state before, during;
+  look_at_host(&before);
+  skiff_cluster* cluster = open_fake(2);
+  skiff_error* error = NULL;
+  const skiff_code code = skiff_apply(cluster, "{", NULL, NULL, &error);
+  look_at_host(&during);
+  skiff_error_free(&error);
+  skiff_cluster_close(&cluster, 1, NULL);
+  dup2(out, STDOUT_FILENO);
+  dup2(err, STDERR_FILENO);
+  close(out);
+  close(err);
+  CHECK(code == SKIFF_INVALID);
+  CHECK(memcmp(&before, &during, sizeof before) == 0);
+  CHECK(lseek(file, 0, SEEK_END) == 0);
+  close(file);
 }
 
 TEST(AHundredClustersLaterTheProcessIsAsItWas) {
