@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -33,7 +34,16 @@ bool TryApart(int namespaces, bool (*attempt)()) {
   return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-bool CanUnshare(int flag) {
+// Whether this process may use the capability now (capabilities(7), the effective set).
+bool HasCapability(int capability) {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {};
+  if (syscall(SYS_capget, &header, data) != 0) return false;
+  return (data[CAP_TO_INDEX(capability)].effective & CAP_TO_MASK(capability)) != 0;
+}
+
+template <int flag>
+bool CanUnshare() {
   return TryApart(flag, [] { return true; });
 }
 
@@ -88,22 +98,33 @@ CheckResult Check(std::string name, bool ok, std::string detail, std::string rem
   return {std::move(name), ok, std::move(detail), ok ? "" : std::move(remedy)};
 }
 
+// A check that only who may make namespaces can try: others learn nothing of the kernel from it.
+CheckResult Try(std::string name, bool (*attempt)(), std::string detail, std::string remedy) {
+  if (!HasCapability(CAP_SYS_ADMIN)) {
+    return Check(std::move(name), false, "cannot be tried without CAP_SYS_ADMIN",
+                 "run as root, and check again");
+  }
+  const bool ok = attempt();
+  return Check(std::move(name), ok, std::move(detail), std::move(remedy));
+}
+
 }  // namespace
 
 std::vector<CheckResult> CheckHost() {
   std::vector<CheckResult> out;
   out.push_back(Check("root", geteuid() == 0, absl::StrCat("user ", geteuid()),
                       "run as root: real pods need namespaces, mounts and cgroups"));
-  out.push_back(Check("capability SYS_ADMIN", prctl(PR_CAPBSET_READ, CAP_SYS_ADMIN, 0, 0, 0) == 1,
+  out.push_back(Check("capability SYS_ADMIN", HasCapability(CAP_SYS_ADMIN),
                       "to make namespaces and mounts", "give the process CAP_SYS_ADMIN"));
-  out.push_back(Check("capability NET_ADMIN", prctl(PR_CAPBSET_READ, CAP_NET_ADMIN, 0, 0, 0) == 1,
+  out.push_back(Check("capability NET_ADMIN", HasCapability(CAP_NET_ADMIN),
                       "to give pods addresses", "give the process CAP_NET_ADMIN"));
-  static constexpr std::pair<const char*, int> kNamespaces[] = {
-      {"mount", CLONE_NEWNS}, {"pid", CLONE_NEWPID}, {"network", CLONE_NEWNET},
-      {"uts", CLONE_NEWUTS},  {"ipc", CLONE_NEWIPC}, {"cgroup", CLONE_NEWCGROUP}};
-  for (const auto& [name, flag] : kNamespaces) {
-    out.push_back(Check(absl::StrCat(name, " namespaces"), CanUnshare(flag), "unshare(2)",
-                        "use a kernel with them, and a host that allows them"));
+  static constexpr std::pair<const char*, bool (*)()> kNamespaces[] = {
+      {"mount", CanUnshare<CLONE_NEWNS>},    {"pid", CanUnshare<CLONE_NEWPID>},
+      {"network", CanUnshare<CLONE_NEWNET>}, {"uts", CanUnshare<CLONE_NEWUTS>},
+      {"ipc", CanUnshare<CLONE_NEWIPC>},     {"cgroup", CanUnshare<CLONE_NEWCGROUP>}};
+  for (const auto& [name, attempt] : kNamespaces) {
+    out.push_back(Try(absl::StrCat(name, " namespaces"), attempt, "unshare(2)",
+                      "use a kernel with them, and a host that allows them"));
   }
   const auto cgroups = Cgroups::Detect();
   if (cgroups.ok()) {
@@ -120,16 +141,18 @@ std::vector<CheckResult> CheckHost() {
     out.push_back(Check("cgroups", false, std::string(cgroups.status().message()),
                         "mount a cgroup2 hierarchy"));
   }
-  out.push_back(Check("overlayfs", TryApart(CLONE_NEWNS, MountOverlay),
-                      "a mount in a namespace apart",
-                      "load it (modprobe overlay), and allow mounts"));
-  out.push_back(Check("device filter", DeviceFilter::Load().ok(), "a program for a cgroup",
-                      "use a kernel with CONFIG_CGROUP_BPF: without it, root in a container may "
-                      "open any device"));
-  out.push_back(Check("veth", TryApart(CLONE_NEWNET, [] { return MakeLink("veth"); }),
-                      "a link in a namespace apart", "load it: modprobe veth"));
-  out.push_back(Check("bridge", TryApart(CLONE_NEWNET, [] { return MakeLink("bridge"); }),
-                      "a link in a namespace apart", "load it: modprobe bridge"));
+  out.push_back(Try(
+      "overlayfs", [] { return TryApart(CLONE_NEWNS, MountOverlay); },
+      "a mount in a namespace apart", "load it (modprobe overlay), and allow mounts"));
+  out.push_back(Try(
+      "device filter", [] { return DeviceFilter::Load().ok(); }, "a program for a cgroup",
+      "use a kernel with CONFIG_CGROUP_BPF: without it, root in a container may open any device"));
+  out.push_back(Try(
+      "veth", [] { return TryApart(CLONE_NEWNET, [] { return MakeLink("veth"); }); },
+      "a link in a namespace apart", "load it: modprobe veth"));
+  out.push_back(Try(
+      "bridge", [] { return TryApart(CLONE_NEWNET, [] { return MakeLink("bridge"); }); },
+      "a link in a namespace apart", "load it: modprobe bridge"));
   out.push_back(Check("seccomp", prctl(PR_GET_SECCOMP, 0, 0, 0, 0) >= 0, "filters",
                       "use a kernel with CONFIG_SECCOMP_FILTER"));
   rlimit files{};
