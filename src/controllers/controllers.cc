@@ -189,7 +189,10 @@ void ControllerManager::AddJobs() {
     observed.job = job;
     observed.pods = Controlled(pods, job->meta().uid());
     observed.now = executor_->clock().Now();
-    observed.strays = pods.Uncontrolled(job->meta().namespace_());
+    // Any other selector asks for the job's own uid.
+    if (job->As<batchv1::Job>().spec().manual_selector()) {
+      observed.strays = pods.Uncontrolled(job->meta().namespace_());
+    }
     const auto lost = lost_failures_.find(job->meta().uid());
     if (lost != lost_failures_.end()) observed.lost_failures = lost->second;
     return ReconcileJob(observed);

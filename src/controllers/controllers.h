@@ -53,6 +53,7 @@ class ControllerManager {
   void AddNamespaces();
   void AddNodes();
   void AddPodGc();
+  void ForgetNode(const api::Object& pod);
   void AddEvents();
   NodeObserved Observe(const api::ObjectPtr& node);
   // Calls `enqueue` with the key of the controlling owner of that kind, for

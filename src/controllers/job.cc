@@ -34,8 +34,13 @@ class Round {
         indexed_(job_.spec().completion_mode() == "Indexed"),
         per_index_(indexed_ && job_.spec().has_backoff_limit_per_index()),
         pods_(observed.pods) {
-    std::sort(pods_.begin(), pods_.end(),
-              [](const auto& a, const auto& b) { return a->meta().name() < b->meta().name(); });
+    const auto by_name = [](const api::ObjectPtr& a, const api::ObjectPtr& b) {
+      return a->meta().name() < b->meta().name();
+    };
+    // A view gives them in order.
+    if (!std::is_sorted(pods_.begin(), pods_.end(), by_name)) {
+      std::sort(pods_.begin(), pods_.end(), by_name);
+    }
   }
 
   Plan Run() {
@@ -257,12 +262,13 @@ class Round {
         if (IsPodTerminating(Typed(pod))) taken.insert(IndexOf(pod));
       }
     }
-    const std::map<int, api::ObjectPtr> last = LastFailures();
+    std::map<int, api::ObjectPtr> last;
+    if (per_index_) last = LastFailures();
     for (int index = 0; index < job_.spec().completions() && missing > 0; ++index) {
       if (taken.contains(index)) continue;
       --missing;
       const auto before = last.find(index);
-      if (!per_index_ || before == last.end()) {
+      if (before == last.end()) {
         Create(index, nullptr);
         continue;
       }

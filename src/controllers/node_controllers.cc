@@ -124,13 +124,27 @@ void ControllerManager::AddPodGc() {
         }
       });
   informers_.Of<corev1::Pod>().AddHandler(
-      [this, runner](const api::ObjectPtr&, const api::ObjectPtr& now) {
-        if (now == nullptr) return;
+      [this, runner](const api::ObjectPtr& before, const api::ObjectPtr& now) {
+        if (now == nullptr) {
+          if (before != nullptr && !missing_nodes_.empty()) ForgetNode(*before);
+          return;
+        }
         const std::string& node = now->As<corev1::Pod>().spec().node_name();
         const bool alone = node.empty() ? now->meta().has_deletion_timestamp()
                                         : informers_.Of<corev1::Node>().Get("/" + node) == nullptr;
         if (alone) runner->Enqueue(client::Informer::KeyOf(*now));
       });
+}
+
+// With the last of its pods, nothing about a node that is not there is worth keeping.
+void ControllerManager::ForgetNode(const api::Object& pod) {
+  const std::string& node = pod.As<corev1::Pod>().spec().node_name();
+  if (!missing_nodes_.contains(node)) return;
+  const auto& pods = informers_.Of<corev1::Pod>().objects();
+  const bool last = std::none_of(pods.begin(), pods.end(), [&](const auto& other) {
+    return other.second->template As<corev1::Pod>().spec().node_name() == node;
+  });
+  if (last) missing_nodes_.erase(node);
 }
 
 void ControllerManager::AddEvents() {

@@ -272,6 +272,31 @@ TEST_CASE("ControllersCountWhatTheyLookAt") {
                   "controller\"}") != std::string::npos);
 }
 
+TEST_CASE("AWorkloadWhosePodsAreRefusedSaysSoAndTriesAgain") {
+  World world;
+  auto deployment = WebDeployment(2, "v1");
+  deployment->mutable_spec()->mutable_template_()->mutable_spec()->set_service_account_name(
+      "later");
+  world.Create(std::move(deployment));
+  world.Pass(absl::Seconds(3));
+  CHECK(world.All<corev1::Pod>().empty());
+  bool told = false;
+  for (const api::ObjectPtr& event : world.All<corev1::Event>()) {
+    const auto& typed = event->As<corev1::Event>();
+    told =
+        told || (typed.reason() == "FailedCreate" && typed.type() == "Warning" &&
+                 typed.message().find("Error creating: pods ") == 0 &&
+                 typed.message().find("serviceaccount \"later\" not found") != std::string::npos);
+  }
+  CHECK(told);
+  auto account = std::make_unique<corev1::ServiceAccount>();
+  account->mutable_metadata()->set_name("later");
+  account->mutable_metadata()->set_namespace_("default");
+  world.Create(std::move(account));
+  world.Pass(absl::Minutes(2));
+  CHECK(world.All<corev1::Pod>().size() == 2);
+}
+
 TEST_CASE("EventsNameThePodThatWasMade") {
   World world;
   world.Create(WebDeployment(1, "v1"));
