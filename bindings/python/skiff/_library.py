@@ -9,10 +9,10 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Callable
+from typing import Callable, Iterator
 
 
-def _candidates():
+def _candidates() -> Iterator[str]:
     if "SKIFF_LIBRARY" in os.environ:
         yield os.environ["SKIFF_LIBRARY"]
         return
@@ -99,8 +99,9 @@ class Deadline:
     def __init__(self, timeout: float | None):
         if timeout is not None and timeout != timeout:
             raise ValueError("a timeout must be a number of seconds")
-        endless = timeout is None or timeout > threading.TIMEOUT_MAX
-        self._end = None if endless else time.monotonic() + timeout
+        self._end: float | None = None
+        if timeout is not None and timeout <= threading.TIMEOUT_MAX:
+            self._end = time.monotonic() + timeout
 
     def left(self) -> float | None:
         """Seconds; 0 once it has passed, None if it never does."""

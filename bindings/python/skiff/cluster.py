@@ -8,12 +8,13 @@ import time
 import warnings
 import weakref
 from dataclasses import dataclass, field
-from typing import Any, Dict, Iterable, Iterator, List, Union
+from typing import Any, Callable, Dict, Iterable, Iterator, List, TypeVar, Union
 
 from . import errors
 from ._library import Deadline, Handle, lib, take
 from .streams import LogStream, Watch
 
+T = TypeVar("T")
 Manifest = Union[str, bytes, Dict[str, Any], Iterable[Dict[str, Any]]]
 _RESUMES = 20  # How often a log stream is taken up again without a byte in between.
 
@@ -57,7 +58,7 @@ def _manifest(manifest: Manifest) -> bytes | None:
     return json.dumps(manifest).encode()
 
 
-def _number(value: int, bits: int) -> int:
+def _number(value: float, bits: int) -> int:
     """Within what C can take: ctypes would cut off what is beyond."""
     return max(-(1 << (bits - 1)), min((1 << (bits - 1)) - 1, int(value)))
 
@@ -66,7 +67,7 @@ def _field_value(name: str) -> str:
     return "".join("\\" + c if c in "\\,=" else c for c in name)
 
 
-def _ended(job: dict[str, Any]) -> dict[str, Any] | None:
+def _ended(job: dict[str, Any]) -> Any:
     """The condition that says that a job is over."""
     for condition in job.get("status", {}).get("conditions", []):
         if condition["type"] in ("Complete", "Failed") and condition["status"] == "True":
@@ -112,7 +113,7 @@ class Cluster:
     what the object is like instead. Failures are SkiffErrors, one class a code.
     """
 
-    def __init__(self, data_dir: str | os.PathLike | None = None, nodes: int = 1,
+    def __init__(self, data_dir: str | os.PathLike[str] | None = None, nodes: int = 1,
                  runtime: str = "linux", listen: str | None = None, verbosity: int = 0):
         texts = [_text(None if data_dir is None else os.fsencode(data_dir)), _text(runtime),
                  _text(listen)]
@@ -169,7 +170,7 @@ class Cluster:
         self._call(function, *arguments, ctypes.byref(out))
         return json.loads(take(out))
 
-    def load_image(self, path: str | os.PathLike) -> List[str]:
+    def load_image(self, path: str | os.PathLike[str]) -> List[str]:
         """Loads an OCI layout or `docker save` archive; the names its images have now."""
         return self._ask(lib.skiff_image_load, _text(os.fsencode(path)))
 
@@ -208,8 +209,8 @@ class Cluster:
 
         self._until(look, kind, name, namespace, timeout)
 
-    def _until(self, look: Any, kind: str, name: str, namespace: str,
-               timeout: float | None) -> Any:
+    def _until(self, look: Callable[[], T], kind: str, name: str, namespace: str,
+               timeout: float | None) -> T:
         """Calls `look` at each change of an object until it no longer raises TimeoutError."""
         deadline = Deadline(timeout)
         try:

@@ -1,6 +1,6 @@
 import builtins
 import ctypes
-from typing import Any, Dict, Optional, Type
+from typing import Any, Dict, List, Optional, Type
 
 class SkiffError(Exception):
     code: int
@@ -22,6 +22,7 @@ class DataLossError(SkiffError): ...
 class UnsupportedError(SkiffError): ...
 class InternalError(SkiffError): ...
 
+__all__: List[str]
 BY_CODE: Dict[int, Type[SkiffError]]
 
 def of(code: int, error: ctypes.c_void_p) -> SkiffError: ...

@@ -5,12 +5,14 @@ import ctypes
 import json
 import weakref
 from dataclasses import dataclass
-from typing import Any, Iterator
+from typing import Any, Callable, Iterator, Optional, Tuple, TypeVar
 
 from . import errors
 from ._library import Deadline, Handle, Signal, lib, take
 
 EVENT_TYPES = ("ADDED", "MODIFIED", "DELETED")
+Self = TypeVar("Self", bound="_Stream")
+T = TypeVar("T")
 
 
 @dataclass
@@ -50,13 +52,14 @@ class _Stream:
     def closed(self) -> bool:
         return not self._close.alive
 
-    def __enter__(self):
+    def __enter__(self: Self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _next(self, take_now: Any, timeout: float | None) -> Any:
+    def _next(self, take_now: Callable[[ctypes.c_void_p, ctypes.c_void_p], Tuple[int, T]],
+              timeout: float | None) -> Optional[T]:
         """What `take_now(pointer, error)` -> (code, value) takes; None if nothing comes in time."""
         deadline = Deadline(timeout)
         while True:
