@@ -37,6 +37,8 @@ bool SameLabels(const metav1::ObjectMeta& a, const metav1::ObjectMeta& b) {
 constexpr char kPodKey[] = "pod|";
 // The back-off does not grow any more long before that.
 constexpr size_t kRememberedFailures = 16;
+// Dependents of what went longer ago wait until they are old enough, that is all.
+constexpr size_t kRememberedGone = 10'000;
 
 bool JobExistsFor(const api::Object& pod, InformerSet& informers) {
   const metav1::OwnerReference* owner = ControllerOf(pod);
@@ -241,6 +243,8 @@ void ControllerManager::AddGarbageCollector() {
     GarbageObserved observed;
     observed.object = object;
     observed.exists = [this](const std::string& uid) { return by_uid_.contains(uid); };
+    observed.seen_to_go = [this](const std::string& uid) { return gone_.contains(uid); };
+    observed.now = executor_->clock().Now();
     if (object->meta().has_deletion_timestamp()) {
       informers_.ForEach([&](client::Informer& informer) {
         for (const api::ObjectPtr& dependent : informer.OwnedBy(object->meta().uid())) {
@@ -262,6 +266,7 @@ void ControllerManager::AddGarbageCollector() {
       const bool gone = now == nullptr || now->meta().uid() != before->meta().uid();
       if (!gone) return;
       by_uid_.erase(before->meta().uid());
+      NoteGone(before->meta().uid());
       informers_.ForEach([&](client::Informer& other) {
         for (const api::ObjectPtr& dependent : other.OwnedBy(before->meta().uid())) {
           runner->Enqueue(GarbageKey(*dependent));
@@ -274,6 +279,13 @@ void ControllerManager::AddGarbageCollector() {
       }
     });
   });
+}
+
+void ControllerManager::NoteGone(const std::string& uid) {
+  if (gone_.insert(uid).second) gone_order_.push_back(uid);
+  if (gone_order_.size() <= kRememberedGone) return;
+  gone_.erase(gone_order_.front());
+  gone_order_.pop_front();
 }
 
 void ControllerManager::AddNamespaces() {

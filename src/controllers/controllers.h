@@ -3,6 +3,7 @@
 // Threads: the executor's.
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <optional>
 #include <set>
@@ -50,6 +51,7 @@ class ControllerManager {
   void AddJobs();
   void OnJobPod(const api::ObjectPtr& pod, Runner* runner);
   void AddGarbageCollector();
+  void NoteGone(const std::string& uid);
   void AddNamespaces();
   void AddNodes();
   void AddPodGc();
@@ -85,6 +87,9 @@ class ControllerManager {
   // The garbage collector's: who has which uid. Keys are
   // "group/resource|namespace/name".
   std::map<std::string, std::string> by_uid_;
+  // The latest uids that it has seen go, and the order in which they did.
+  std::set<std::string> gone_;
+  std::deque<std::string> gone_order_;
 };
 
 }  // namespace skiff::controllers

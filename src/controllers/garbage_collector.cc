@@ -3,12 +3,15 @@
 #include <algorithm>
 
 #include "api/resource.h"
+#include "api/time.h"
 
 namespace skiff::controllers {
 namespace {
 
 // One transaction deletes or frees at most so many dependents; the next round takes the next ones.
 constexpr size_t kBurst = 500;
+// By then an owner that was there before its dependent is in the view.
+constexpr absl::Duration kOwnerSeen = absl::Seconds(2);
 
 client::Write WithoutOwner(const api::Object& object, const std::string& uid) {
   api::MessagePtr changed = object.Copy();
@@ -81,8 +84,15 @@ Plan ReconcileGarbage(const GarbageObserved& observed) {
   }
   Plan plan;
   if (meta.owner_references().empty()) return plan;
+  bool certain = true;
   for (const auto& owner : meta.owner_references()) {
     if (MayExist(owner, observed)) return plan;
+    certain = certain && (observed.seen_to_go == nullptr || observed.seen_to_go(owner.uid()));
+  }
+  const absl::Time known = api::ToAbsl(meta.creation_timestamp()) + kOwnerSeen;
+  if (!certain && observed.now < known) {
+    plan.WakeAt(known);
+    return plan;
   }
   client::Write write = client::Write::Delete(*observed.object);
   write.propagation_policy = "Background";

@@ -35,7 +35,7 @@ Plan ReconcileReplicaSet(const ReplicaSetObserved& observed) {
   for (const api::ObjectPtr& pod : observed.pods) {
     const auto& typed = pod->As<corev1::Pod>();
     if (IsPodActive(typed)) active.push_back(pod);
-    terminating += typed.metadata().has_deletion_timestamp() ? 1 : 0;
+    terminating += IsPodTerminating(typed) ? 1 : 0;
   }
   const int wanted = set.spec().replicas();
   const int have = static_cast<int>(active.size());

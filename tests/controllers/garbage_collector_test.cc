@@ -42,6 +42,22 @@ TEST_CASE("WhatAnUnservedKindOwnsStays") {
   CHECK(world.Get<corev1::ConfigMap>("kept") != nullptr);
 }
 
+// The owner may have been made just before, and not be in the view yet.
+TEST_CASE("WhatHasAnOwnerThatWasNeverSeenIsGivenTime") {
+  auto map = Map("early");
+  OwnedBy(map.get(), "v1", "ConfigMap", "w", "4b0a4a8e-0000-4000-8000-000000000001");
+  const absl::Time made = absl::FromUnixSeconds(1'800'000'000);
+  *map->mutable_metadata()->mutable_creation_timestamp() = api::MakeTime(made);
+  const api::ObjectPtr object = api::Object::Make(std::move(map));
+  const auto no = [](const std::string&) { return false; };
+  const auto yes = [](const std::string&) { return true; };
+  const Plan early = ReconcileGarbage({object, {}, no, no, made + absl::Seconds(1)});
+  CHECK(early.writes.empty());
+  CHECK(early.wake_at == made + absl::Seconds(2));
+  CHECK(ReconcileGarbage({object, {}, no, no, made + absl::Seconds(2)}).writes.size() == 1);
+  CHECK(ReconcileGarbage({object, {}, no, yes, made}).writes.size() == 1);
+}
+
 TEST_CASE("WhatTwoOwnSurvivesTheForegroundDeletionOfOne") {
   World world;
   const api::ObjectPtr first = world.Create(Map("first"));
