@@ -149,9 +149,10 @@ SKIFF_API void skiff_options_free(skiff_options** options);
 
 /* Opens a cluster and waits until it serves and its nodes are ready. `options` may be NULL (the
  * defaults) and may be freed afterwards. `*cluster` is the caller's, until skiff_cluster_close.
- * INVALID: an option, by name. CONFLICT or UNAVAILABLE: the data directory or the address is in
- * use; try again when the other has gone. FORBIDDEN: no rights to the directory or the address, or
- * no root for real pods. UNSUPPORTED: the kernel lacks something (skiff_check_host tells what).
+ * INVALID: an option, by name, or a path or address that cannot be one. CONFLICT: the directory or
+ * the address is in use, or the address is none of this machine's. FORBIDDEN: no rights to the
+ * directory or the address, or no root for real pods. UNSUPPORTED: the kernel lacks something
+ * (skiff_check_host tells what). EXHAUSTED: the disk is full.
  * DATA_LOSS: what the directory holds is damaged. TIMEOUT: a node was not ready in 30 seconds. A
  * failure leaves nothing running. Blocks on disk and kernel. */
 SKIFF_API skiff_code skiff_cluster_open(const skiff_options* options, skiff_cluster** cluster,

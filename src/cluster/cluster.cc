@@ -81,7 +81,13 @@ class Home {
       const std::filesystem::path absolute = std::filesystem::absolute(data_dir, error);
       std::filesystem::create_directories(absolute, error);
       if (error) {
-        return Annotate(ErrnoStatus(error.value(), data_dir), "data directory");
+        const absl::Status status = ErrnoStatus(error.value(), data_dir);
+        const bool of_the_path = error == std::errc::not_a_directory ||
+                                 error == std::errc::no_such_file_or_directory ||
+                                 error == std::errc::filename_too_long ||
+                                 error == std::errc::too_many_symbolic_link_levels;
+        return Annotate(of_the_path ? absl::InvalidArgumentError(status.message()) : status,
+                        "data directory");
       }
       home->path_ = absolute.string();
       if (access(home->path_.c_str(), W_OK | X_OK) != 0) {
@@ -267,9 +273,13 @@ class LocalCluster final : public Cluster {
         [this](std::shared_ptr<apiserver::http::Exchange> exchange) {
           handler_->Handle(std::move(exchange));
         });
-    SKIFF_ASSIGN_OR_RETURN(const std::string address, http_->Listen(options_.listen));
-    handler_->SetAddress(address);
-    url_ = absl::StrCat("http://", address);
+    const absl::StatusOr<std::string> address = http_->Listen(options_.listen);
+    if (absl::IsAlreadyExists(address.status())) {  // As bind(2) has it: no object is meant.
+      return absl::FailedPreconditionError(address.status().message());
+    }
+    SKIFF_RETURN_IF_ERROR(address.status());
+    handler_->SetAddress(*address);
+    url_ = absl::StrCat("http://", *address);
     return absl::OkStatus();
   }
 

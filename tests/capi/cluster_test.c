@@ -57,7 +57,13 @@ static void refused(void (*set)(skiff_options*), skiff_code code, const char* wo
 static void no_runtime(skiff_options* o) { skiff_options_set_runtime(o, "docker"); }
 static void too_many(skiff_options* o) { skiff_options_set_nodes(o, 1001); }
 static void too_few(skiff_options* o) { skiff_options_set_nodes(o, -1); }
-static void a_file(skiff_options* o) { skiff_options_set_data_dir(o, "/dev/null/below"); }
+static void below_a_file(skiff_options* o) { skiff_options_set_data_dir(o, "/dev/null/below"); }
+static void too_long(skiff_options* o) {
+  char path[400] = "/tmp/";
+  memset(path + 5, 'x', sizeof path - 6);
+  skiff_options_set_data_dir(o, path);
+}
+static void not_ours(skiff_options* o) { skiff_options_set_listen(o, "192.0.2.1:1"); }
 static void no_port(skiff_options* o) { skiff_options_set_listen(o, "127.0.0.1:http"); }
 static void no_host(skiff_options* o) { skiff_options_set_listen(o, "nowhere.invalid:1"); }
 
@@ -67,14 +73,23 @@ TEST(OptionsAreRefusedByName) {
   refused(too_few, SKIFF_INVALID, "option nodes: -1");
   refused(no_port, SKIFF_INVALID, "127.0.0.1:http");
   refused(no_host, SKIFF_INVALID, "nowhere.invalid");
+  refused(below_a_file, SKIFF_INVALID, "/dev/null/below");
+  refused(too_long, SKIFF_INVALID, "too long");
+  refused(not_ours, SKIFF_CONFLICT, "192.0.2.1:1");
+}
+
+TEST(AnAddressServesOneCluster) {
   skiff_options* options = skiff_options_new();
   skiff_options_set_runtime(options, "fake");
-  a_file(options);
-  skiff_cluster* cluster = NULL;
-  skiff_error* error = NULL;
-  CHECK(skiff_cluster_open(options, &cluster, &error) != SKIFF_OK);
-  CHECK(strstr(skiff_error_message(error), "/dev/null/below") != NULL);
-  skiff_error_free(&error);
+  skiff_options_set_listen(options, "127.0.0.1:0");
+  skiff_cluster* first = NULL;
+  skiff_cluster* second = NULL;
+  OK(skiff_cluster_open(options, &first, &error));
+  skiff_options_set_listen(options, skiff_cluster_url(first) + strlen("http://"));
+  FAILS(SKIFF_CONFLICT, "in use", skiff_cluster_open(options, &second, &error));
+  OK(skiff_cluster_close(&first, 1, &error));
+  OK(skiff_cluster_open(options, &second, &error));
+  OK(skiff_cluster_close(&second, 1, &error));
   skiff_options_free(&options);
 }
 
