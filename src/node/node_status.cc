@@ -52,6 +52,13 @@ void SetCondition(const char* type, bool holds, const char* reason, const char* 
   *condition->mutable_last_heartbeat_time() = api::MakeTime(now);
 }
 
+bool IsReady(const corev1::Node& node) {
+  for (const corev1::NodeCondition& condition : node.status().conditions()) {
+    if (condition.type() == "Ready") return condition.status() == "True";
+  }
+  return false;
+}
+
 }  // namespace
 
 void DescribeMachine(const NodeOptions& options, absl::Time now, corev1::Node* node) {
@@ -134,6 +141,9 @@ void Node::ReportNode(const api::ObjectPtr& current) {
 
 void Node::RenewLease() {
   if (!running_) return;
+  // Who did not hear from it may have called it dead; it lives.
+  const api::ObjectPtr known = node_informer_.Get("/" + options_.name);
+  if (known != nullptr && !IsReady(known->As<corev1::Node>())) ReportNode(known);
   lease_timer_ = loop_->PostAfter(kRenewEvery, [this] { RenewLease(); });
   client_->Get(api::ResourceOf<coordinationv1::Lease>(), "kube-node-lease", options_.name, loop_,
                [this, alive = alive_](absl::StatusOr<api::ObjectPtr> found) {

@@ -121,6 +121,7 @@ class NodeWorld {
   }
   void Pass(absl::Duration time) { sim_.RunFor(time); }
   runtime::FakeRuntime& runtime() { return *runtime_; }
+  apiserver::Server& server() { return *server_; }
   absl::Time now() const { return sim_.clock().Now(); }
   Node& node() { return *node_; }
 
