@@ -1,137 +1,155 @@
 #include "node/grpc_health.h"
 
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <utility>
+
 #include "absl/strings/str_cat.h"
+#include "base/status.h"
 
 namespace skiff::node {
 namespace {
 
-// Frame types and flags (RFC 9113, section 6).
-constexpr int kData = 0;
-constexpr int kHeaders = 1;
-constexpr int kResetStream = 3;
-constexpr int kSettings = 4;
-constexpr int kGoAway = 7;
-constexpr int kEndStream = 1;
-constexpr int kEndHeaders = 4;
-constexpr int kPadded = 8;
-
-constexpr size_t kFrameHead = 9;
-constexpr size_t kMaxFrame = 1 << 20;
-
-// A gRPC message: not compressed, four bytes of length.
+// A gRPC message: not compressed, four bytes of length (gRPC over HTTP2,
+// "Length-Prefixed-Message").
 constexpr size_t kMessageHead = 5;
+// A response is two bytes; a server that sends much more is no health service.
+constexpr size_t kMaxResponse = 4096;
+constexpr char kUnimplemented[] = "12";
 
-std::string Frame(int type, int flags, int stream, absl::string_view payload) {
-  std::string out;
-  const auto byte = [&](size_t value) { out.push_back(static_cast<char>(value & 0xff)); };
-  byte(payload.size() >> 16);
-  byte(payload.size() >> 8);
-  byte(payload.size());
-  byte(static_cast<size_t>(type));
-  byte(static_cast<size_t>(flags));
-  for (int shift = 24; shift >= 0; shift -= 8) byte(static_cast<size_t>(stream) >> shift);
-  return absl::StrCat(out, payload);
-}
+HealthCall* Self(void* call) { return static_cast<HealthCall*>(call); }
 
-// HPACK (RFC 7541): an integer with a prefix of seven bits, and a string without Huffman coding.
-void AppendString(absl::string_view text, std::string* out) {
-  size_t size = text.size();
-  if (size < 127) {
-    out->push_back(static_cast<char>(size));
-  } else {
-    out->push_back(127);
-    for (size -= 127; size >= 128; size >>= 7) out->push_back(static_cast<char>(size | 0x80));
-    out->push_back(static_cast<char>(size));
-  }
-  out->append(text.data(), text.size());
-}
-
-// A literal field without indexing, its name written out (section 6.2.2).
-void AppendField(absl::string_view name, absl::string_view value, std::string* out) {
-  out->push_back(0);
-  AppendString(name, out);
-  AppendString(value, out);
-}
-
-size_t Byte(absl::string_view bytes, size_t at) { return static_cast<unsigned char>(bytes[at]); }
-
-}  // namespace
-
-std::string HealthRequest(absl::string_view authority, absl::string_view service) {
-  std::string headers;
-  AppendField(":method", "POST", &headers);
-  AppendField(":scheme", "http", &headers);
-  AppendField(":path", "/grpc.health.v1.Health/Check", &headers);
-  AppendField(":authority", authority, &headers);
-  AppendField("content-type", "application/grpc", &headers);
-  AppendField("te", "trailers", &headers);
-  AppendField("user-agent", "kube-probe/1.35", &headers);
+std::string Message(absl::string_view service) {
   // HealthCheckRequest: field 1 is the service's name.
-  std::string request;
+  std::string body;
   if (!service.empty()) {
-    request.push_back(0x0a);
+    body.push_back(0x0a);
     size_t size = service.size();
-    for (; size >= 128; size >>= 7) request.push_back(static_cast<char>(size | 0x80));
-    request.push_back(static_cast<char>(size));
-    request.append(service.data(), service.size());
+    for (; size >= 128; size >>= 7) body.push_back(static_cast<char>(size | 0x80));
+    body.push_back(static_cast<char>(size));
+    body.append(service.data(), service.size());
   }
   std::string message(1, '\0');
   for (int shift = 24; shift >= 0; shift -= 8) {
-    message.push_back(static_cast<char>(request.size() >> shift & 0xff));
+    message.push_back(static_cast<char>(body.size() >> shift & 0xff));
   }
-  message += request;
-  return absl::StrCat("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", Frame(kSettings, 0, 0, ""),
-                      Frame(kHeaders, kEndHeaders, 1, headers),
-                      Frame(kData, kEndStream, 1, message));
+  return message + body;
 }
 
-void HealthReader::Feed(absl::string_view bytes) {
-  pending_.append(bytes.data(), bytes.size());
-  while (!done_ && pending_.size() >= kFrameHead) {
-    const size_t size = Byte(pending_, 0) << 16 | Byte(pending_, 1) << 8 | Byte(pending_, 2);
-    if (size > kMaxFrame) {
-      done_ = true;
-      return;
+nghttp2_nv Field(absl::string_view name, absl::string_view value) {
+  const auto bytes = [](absl::string_view text) {
+    return const_cast<uint8_t*>(reinterpret_cast<const uint8_t*>(text.data()));
+  };
+  return {bytes(name), bytes(value), name.size(), value.size(), NGHTTP2_NV_FLAG_NONE};
+}
+
+}  // namespace
+
+HealthCall::HealthCall(const std::string& authority, absl::string_view service)
+    : request_(Message(service)) {
+  nghttp2_session_callbacks* callbacks = nullptr;
+  SKIFF_CHECK(nghttp2_session_callbacks_new(&callbacks) == 0);
+  nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, &HealthCall::OnData);
+  nghttp2_session_callbacks_set_on_header_callback(callbacks, &HealthCall::OnHeader);
+  nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, &HealthCall::OnStreamClose);
+  nghttp2_session* session = nullptr;
+  SKIFF_CHECK(nghttp2_session_client_new(&session, callbacks, this) == 0);
+  nghttp2_session_callbacks_del(callbacks);
+  session_.reset(session);
+  Submit(authority);
+  Pump();
+}
+
+void HealthCall::Submit(const std::string& authority) {
+  const std::array<nghttp2_nv, 7> fields = {
+      Field(":method", "POST"),
+      Field(":scheme", "http"),
+      Field(":path", "/grpc.health.v1.Health/Check"),
+      Field(":authority", authority),
+      Field("content-type", "application/grpc"),
+      Field("te", "trailers"),
+      Field("user-agent", "kube-probe/1.35"),
+  };
+  nghttp2_data_provider body{};
+  body.read_callback = &HealthCall::OnRead;
+  SKIFF_CHECK(nghttp2_submit_settings(session_.get(), NGHTTP2_FLAG_NONE, nullptr, 0) == 0);
+  SKIFF_CHECK(nghttp2_submit_request(session_.get(), nullptr, fields.data(), fields.size(), &body,
+                                     nullptr) > 0);
+}
+
+// What the library wants to say; a session that wants nothing any more, after a fault, is over.
+void HealthCall::Pump() {
+  const uint8_t* bytes = nullptr;
+  ssize_t size = 0;
+  while ((size = nghttp2_session_mem_send(session_.get(), &bytes)) > 0) {
+    to_send_.append(reinterpret_cast<const char*>(bytes), static_cast<size_t>(size));
+  }
+  const bool over = nghttp2_session_want_read(session_.get()) == 0 &&
+                    nghttp2_session_want_write(session_.get()) == 0;
+  done_ = done_ || size < 0 || over;
+}
+
+std::string HealthCall::TakeBytes() { return std::exchange(to_send_, {}); }
+
+void HealthCall::Feed(absl::string_view bytes) {
+  const ssize_t taken = nghttp2_session_mem_recv(
+      session_.get(), reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
+  done_ = done_ || taken < 0;
+  Pump();
+}
+
+ssize_t HealthCall::OnRead(nghttp2_session*, int32_t, uint8_t* buffer, size_t size, uint32_t* flags,
+                           nghttp2_data_source*, void* call) {
+  std::string& request = Self(call)->request_;
+  const size_t taken = std::min(size, request.size());
+  std::memcpy(buffer, request.data(), taken);
+  request.erase(0, taken);
+  if (request.empty()) *flags |= NGHTTP2_DATA_FLAG_EOF;
+  return static_cast<ssize_t>(taken);
+}
+
+int HealthCall::OnData(nghttp2_session*, uint8_t, int32_t, const uint8_t* data, size_t size,
+                       void* call) {
+  std::string& response = Self(call)->response_;
+  if (response.size() + size > kMaxResponse) return NGHTTP2_ERR_CALLBACK_FAILURE;
+  response.append(reinterpret_cast<const char*>(data), size);
+  return 0;
+}
+
+int HealthCall::OnHeader(nghttp2_session*, const nghttp2_frame*, const uint8_t* name,
+                         size_t name_size, const uint8_t* value, size_t value_size, uint8_t,
+                         void* call) {
+  const absl::string_view key(reinterpret_cast<const char*>(name), name_size);
+  const absl::string_view text(reinterpret_cast<const char*>(value), value_size);
+  if (key == "grpc-status") Self(call)->grpc_status_ = std::string(text);
+  if (key == "grpc-message") Self(call)->grpc_message_ = std::string(text);
+  return 0;
+}
+
+int HealthCall::OnStreamClose(nghttp2_session*, int32_t, uint32_t, void* call) {
+  Self(call)->done_ = true;
+  return 0;
+}
+
+absl::Status HealthCall::Verdict() const {
+  if (response_.size() < kMessageHead) {
+    if (grpc_status_ == kUnimplemented) {
+      return absl::UnavailableError(
+          absl::StrCat("error: this server does not implement the grpc health protocol "
+                       "(grpc.health.v1.Health): ",
+                       grpc_message_));
     }
-    if (pending_.size() < kFrameHead + size) return;
-    const int stream = static_cast<int>((Byte(pending_, 5) & 0x7f) << 24 | Byte(pending_, 6) << 16 |
-                                        Byte(pending_, 7) << 8 | Byte(pending_, 8));
-    OnFrame(static_cast<int>(Byte(pending_, 3)), static_cast<int>(Byte(pending_, 4)), stream,
-            absl::string_view(pending_).substr(kFrameHead, size));
-    pending_.erase(0, kFrameHead + size);
-  }
-}
-
-void HealthReader::OnFrame(int type, int flags, int stream, absl::string_view payload) {
-  if (type == kGoAway) done_ = true;
-  if (stream != 1) return;
-  if (type == kResetStream) reset_ = true;
-  if (type == kHeaders) answered_ = true;
-  if (type == kData) {
-    const size_t padding = (flags & kPadded) != 0 && !payload.empty() ? Byte(payload, 0) + 1 : 0;
-    const size_t before = padding > 0 ? 1 : 0;
-    if (payload.size() >= padding) {
-      const absl::string_view data = payload.substr(before, payload.size() - padding);
-      message_.append(data.data(), data.size());
+    if (!grpc_status_.empty()) {
+      return absl::UnavailableError(absl::StrCat("error: the health check failed with grpc status ",
+                                                 grpc_status_, ": ", grpc_message_));
     }
-  }
-  const bool whole = message_.size() >= kMessageHead &&
-                     message_.size() >= kMessageHead + (Byte(message_, 3) << 8 | Byte(message_, 4));
-  done_ = done_ || reset_ || whole ||
-          ((type == kData || type == kHeaders) && (flags & kEndStream) != 0);
-}
-
-absl::Status HealthReader::Verdict() const {
-  if (message_.size() < kMessageHead) {
-    // An error comes as headers alone: most often the service has no health check.
-    return absl::UnavailableError(
-        answered_ ? "error: this server does not implement the grpc health protocol "
-                    "(grpc.health.v1.Health)"
-                  : "error: the server did not answer the health check");
+    return absl::UnavailableError("error: the server did not answer the health check");
   }
   // HealthCheckResponse: field 1, a varint; absent is UNKNOWN.
-  const absl::string_view body = absl::string_view(message_).substr(kMessageHead);
-  const size_t status = body.size() >= 2 && body[0] == 0x08 ? Byte(body, 1) : 0;
+  const absl::string_view body = absl::string_view(response_).substr(kMessageHead);
+  const auto status =
+      body.size() >= 2 && body[0] == 0x08 ? static_cast<unsigned char>(body[1]) : 0U;
   if (status == 1) return absl::OkStatus();
   static constexpr const char* kNames[] = {"UNKNOWN", "SERVING", "NOT_SERVING", "SERVICE_UNKNOWN"};
   return absl::UnavailableError(absl::StrCat("service unhealthy (responded with \"",

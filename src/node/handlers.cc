@@ -152,21 +152,19 @@ absl::Status GrpcCheck(const corev1::GRPCAction& action, const HandlerTarget& ta
                        absl::Duration timeout) {
   const Deadline deadline(target.clock, timeout);
   SKIFF_ASSIGN_OR_RETURN(const UniqueFd fd, Connect(target.pod_ip, action.port(), deadline));
-  SKIFF_RETURN_IF_ERROR(Send(
-      fd.get(), HealthRequest(absl::StrCat(target.pod_ip, ":", action.port()), action.service()),
-      deadline));
-  HealthReader reader;
+  HealthCall call(absl::StrCat(target.pod_ip, ":", action.port()), action.service());
   char buffer[1024];
-  while (!reader.done()) {
+  while (!call.done()) {
+    SKIFF_RETURN_IF_ERROR(Send(fd.get(), call.TakeBytes(), deadline));
     if (!deadline.Await(fd.get(), POLLIN)) {
       return absl::DeadlineExceededError(absl::StrCat(
           "timeout: health rpc did not complete within ", absl::FormatDuration(timeout)));
     }
     const ssize_t n = recv(fd.get(), buffer, sizeof buffer, 0);
     if (n <= 0) break;
-    reader.Feed(absl::string_view(buffer, static_cast<size_t>(n)));
+    call.Feed(absl::string_view(buffer, static_cast<size_t>(n)));
   }
-  return reader.Verdict();
+  return call.Verdict();
 }
 
 absl::Status ExecIn(const corev1::ExecAction& action, const HandlerTarget& target,
