@@ -160,7 +160,8 @@ metadata: {name: a}
     def test_wrong_arguments_raise_and_hurt_nothing(self):
         cluster = self.cluster
         for call in (lambda: cluster.get(5, "x"), lambda: cluster.get("cm", ["x"]),
-                     lambda: cluster.apply(5), lambda: cluster.list("cm", labels={"a": "b"}),
+                     lambda: cluster.apply(5), lambda: cluster.apply({"a": float("nan")}),
+                     lambda: cluster.list("cm", labels={"a": "b"}),
                      lambda: cluster.create({"a": object()}), lambda: cluster.logs("x", offset="y"),
                      lambda: cluster.wait("cm", "x", "delete", timeout="soon"),
                      lambda: skiff.Cluster(nodes="many")):

@@ -55,7 +55,7 @@ def _manifest(manifest: Manifest) -> bytes | None:
         return _text(manifest)
     if not isinstance(manifest, dict):
         manifest = {"apiVersion": "v1", "kind": "List", "items": list(manifest)}
-    return json.dumps(manifest).encode()
+    return json.dumps(manifest, allow_nan=False).encode()
 
 
 def _number(value: float, bits: int) -> int:
