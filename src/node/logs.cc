@@ -226,9 +226,13 @@ void Node::StreamLogs(
             api::BadRequest(absl::StrCat("previous terminated container \"", options.container,
                                          "\" in pod \"", object->meta().name(), "\" not found")));
       }
-      return answer(api::BadRequest(absl::StrCat("container \"", options.container, "\" in pod \"",
-                                                 object->meta().name(),
-                                                 "\" is waiting to start: ContainerCreating")));
+      const corev1::ContainerStatus* reported =
+          ReportedStatus(object->As<corev1::Pod>(), options.container);
+      const bool ran = reported != nullptr && !reported->container_id().empty();
+      return answer(api::BadRequest(absl::StrCat(
+          "container \"", options.container, "\" in pod \"", object->meta().name(), "\" ",
+          ran ? "ran before this node was started anew: its log went with its sandbox"
+              : "is waiting to start: ContainerCreating")));
     }
     const std::string path = absl::StrCat(PlacesOf(object->meta().uid(), *pod).log_dir, "/",
                                           options.container, "/", attempt, ".log");

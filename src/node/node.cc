@@ -33,6 +33,20 @@ client::WatchOptions ByName(const std::string& name) {
   return options;
 }
 
+bool SameMap(const google::protobuf::Map<std::string, std::string>& a,
+             const google::protobuf::Map<std::string, std::string>& b) {
+  return a.size() == b.size() && std::all_of(a.begin(), a.end(), [&](const auto& entry) {
+           const auto it = b.find(entry.first);
+           return it != b.end() && it->second == entry.second;
+         });
+}
+
+// What a volume may show of a pod, of that which can change.
+bool FieldsChanged(const api::Object& before, const api::Object& now) {
+  return !SameMap(before.meta().labels(), now.meta().labels()) ||
+         !SameMap(before.meta().annotations(), now.meta().annotations());
+}
+
 }  // namespace
 
 Node::Node(NodeOptions options, client::Client* client, UvExecutor* loop, WorkPool* pool,
@@ -145,6 +159,7 @@ void Node::OnPod(const api::ObjectPtr& before, const api::ObjectPtr& now) {
   if (now != nullptr && before != nullptr && before->meta().uid() != uid) {
     // Replaced under the same name between two looks.
     if (const PodPtr old = Find(before->meta().uid())) old->object = nullptr;
+    UnfollowVolumes(before->meta().uid());
     Sync(before->meta().uid());
   }
   PodPtr& pod = pods_[uid];
@@ -169,7 +184,14 @@ void Node::OnPod(const api::ObjectPtr& before, const api::ObjectPtr& now) {
       for (const std::string& field : UnsupportedFields(typed)) {
         Say(*pod, "Warning", "UnsupportedField", field);
       }
+      FollowVolumes(uid, *pod);
+      pod->stale_volumes = pod->state.has_value();  // While no manager looked.
     }
+    if (before != nullptr && ShowsPodFields(typed.spec()) && FieldsChanged(*before, *now)) {
+      pod->stale_volumes = true;
+    }
+  } else {
+    UnfollowVolumes(uid);
   }
   Sync(uid);
 }
@@ -185,6 +207,7 @@ void Node::OnRuntimeChange(const std::string& uid) {
 // read at its end. Read on the pool, for it touches files.
 void Node::Look(const std::string& uid) {
   const PodPtr pod = Find(uid);
+  if (!running_) return;
   if (!pod->dirty || pod->removed) return Sync(uid);
   pod->dirty = false;
   RunAction(
@@ -297,13 +320,15 @@ void Node::Sync(const std::string& uid) {
   }
   const absl::Time now = loop_->clock().Now();
   const PodPlan plan = PlanPod(pod->object->As<corev1::Pod>(), pod->state, pod->memory, now);
+  if (plan.whole_pod && !pod->memory.ending_since) pod->memory.ending_since = now;
   UpdateProbers(uid, *pod);
   WriteStatus(uid);
   if (plan.wake_at < absl::InfiniteFuture()) {
     pod->wake =
         loop_->PostAfter(plan.wake_at - now + absl::Milliseconds(1), [this, uid] { Sync(uid); });
   }
-  if (plan.action != PodPlan::Action::kNone) Act(uid, plan);
+  if (plan.action != PodPlan::Action::kNone) return Act(uid, plan);
+  if (pod->stale_volumes && pod->state && pod->state->alive) RefreshVolumes(uid);
 }
 
 std::string Node::VolumesDir(const std::string& uid) const {
@@ -340,6 +365,7 @@ void Node::FinishRemoval(const std::string& uid) {
                   [this, alive = alive_, uid](absl::StatusOr<client::WriteResult> result) {
                     if (!*alive) return;
                     if (const PodPtr done = Find(uid)) done->writing = false;
+                    if (!running_) return LastWord();
                     if (result.ok() || absl::IsNotFound(result.status())) return;
                     logger_.Warning("cannot delete pod %s: %s", uid, result.status().ToString());
                     loop_->PostAfter(absl::Seconds(1), [this, alive, uid] {
@@ -375,6 +401,7 @@ void Node::WriteStatus(const std::string& uid) {
         const PodPtr done = Find(uid);
         if (done == nullptr) return;
         done->writing = false;
+        if (!running_) return LastWord();
         if (result.ok()) {
           // Until the watch brings it, this is the newest that is known.
           if (done->object != nullptr &&
@@ -401,6 +428,7 @@ absl::Status Node::Stop(bool remove_pods) {
     lease_timer_ = 0;
     pods_informer_.Stop();
     node_informer_.Stop();
+    followed_.clear();
     for (auto& [uid, pod] : pods_) {
       if (pod->wake != 0) loop_->Cancel(pod->wake);
       pod->wake = 0;
@@ -415,6 +443,38 @@ absl::Status Node::Stop(bool remove_pods) {
   });
   done.WaitForNotification();
   return remove_pods ? RemoveAllPods() : absl::OkStatus();
+}
+
+// Says how the containers ended that will run again with the next manager. Pods with other policies
+// are left to it: that a container was told to end and did so is no success of its work.
+void Node::ReportEnds() {
+  std::map<std::string, runtime::PodState> ends;
+  for (const auto& [name, runtime] : options_.runtimes) {
+    const auto found = runtime->List();
+    if (!found.ok()) continue;
+    for (const runtime::PodState& state : *found) ends[state.uid] = state;
+  }
+  absl::Notification done;
+  loop_->Post([&] {
+    written_ = [&] { done.Notify(); };
+    for (const auto& [uid, state] : ends) {
+      const PodPtr pod = Find(uid);
+      if (pod == nullptr || pod->object == nullptr) continue;
+      if (pod->object->As<corev1::Pod>().spec().restart_policy() != "Always") continue;
+      pod->state = state;
+      WriteStatus(uid);
+    }
+    LastWord();
+  });
+  done.WaitForNotification();
+}
+
+// When stopping: tells who waits that nothing is being written any more.
+void Node::LastWord() {
+  for (const auto& [uid, pod] : pods_) {
+    if (pod->writing) return;
+  }
+  if (written_) std::exchange(written_, nullptr)();
 }
 
 absl::Status Node::RemoveAllPods() {
@@ -448,9 +508,11 @@ absl::Status Node::RemoveAllPods() {
     loop_->PostAfter(absl::Milliseconds(20), [&] { tick.Notify(); });
     tick.WaitForNotification();
   }
+  ReportEnds();
   for (const auto& [runtime, state] : all) {
     if (options_.bridge != nullptr) options_.bridge->Detach(state.uid).IgnoreError();
-    result.Update(runtime->RemovePod(state.uid));
+    // What is over holds nothing of the machine: its records and logs are its object's to keep.
+    result.Update(state.alive ? runtime->RemovePod(state.uid) : runtime->StopPod(state.uid));
     result.Update(RemoveVolumes(VolumesDir(state.uid)));
   }
   return result;

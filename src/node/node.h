@@ -70,16 +70,23 @@ class Node final : public client::NodeApi {
     std::optional<runtime::PodState> state;
     PodMemory memory;
     std::string ip;
-    bool busy = false;     // An action is under way.
-    bool dirty = false;    // The runtime spoke since its state was read.
-    bool writing = false;  // A status is under way.
-    bool removed = false;  // Nothing of it is left here.
+    bool busy = false;           // An action is under way.
+    bool dirty = false;          // The runtime spoke since its state was read.
+    bool writing = false;        // A status is under way.
+    bool removed = false;        // Nothing of it is left here.
+    bool stale_volumes = false;  // What its volumes show has changed.
     Executor::TimerId wake = 0;
     std::map<std::string, bool> ready;
     std::map<std::string, std::unique_ptr<Prober>> probers;
     std::map<std::string, int> seen_ends;  // Attempt whose end was counted.
   };
   using PodPtr = std::shared_ptr<Pod>;
+
+  // A ConfigMap or Secret, and the pods that have it as a volume.
+  struct Followed {
+    std::unique_ptr<client::Informer> informer;
+    std::set<std::string> pods;  // Uids.
+  };
 
   struct LogFollower {
     std::string container;
@@ -131,11 +138,16 @@ class Node final : public client::NodeApi {
   PodPtr Find(const std::string& uid) const;
   void FetchReferences(const api::ObjectPtr& pod, std::vector<std::string> names,
                        std::function<void(References)> done);
+  void FollowVolumes(const std::string& uid, const Pod& pod);
+  void UnfollowVolumes(const std::string& uid);
+  void RefreshVolumes(const std::string& uid);
   void FetchServices(const std::string& uid, std::function<void(Variables)> done);
   void LaunchContainer(const std::string& uid, const PodPlan& plan, const References& references,
                        Variables services);
   runtime::Runtime* RuntimeFor(const corev1::Pod& pod) const;
   absl::Status RemoveAllPods();
+  void ReportEnds();
+  void LastWord();
   void EndFollowers(const std::string& uid, const Pod& pod);
 
   // The pool, for work that Stop waits for: it uses runtimes, which end after the node.
@@ -162,11 +174,13 @@ class Node final : public client::NodeApi {
   client::Informer node_informer_;
   std::map<std::string, PodPtr> pods_;                         // By uid.
   std::map<std::string, std::vector<LogFollower>> followers_;  // By pod uid.
+  std::map<std::string, Followed> followed_;                   // By "NAMESPACE/configmaps/NAME".
   Executor::TimerId lease_timer_ = 0;
   bool running_ = false;
   bool found_ = false;
-  int actions_ = 0;             // On the pool now.
-  std::function<void()> idle_;  // Called when actions_ is 0 and the node is stopping.
+  int actions_ = 0;                // On the pool now.
+  std::function<void()> idle_;     // Called when actions_ is 0 and the node is stopping.
+  std::function<void()> written_;  // Likewise when no status is under way.
   CountedPool pool_{this};
   const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

@@ -63,9 +63,6 @@ void Node::Stopping(const std::string& uid, const std::string& name, int64_t gra
 void Node::PreStop(const std::string& uid, const PodPlan& plan) {
   const PodPtr pod = Find(uid);
   const corev1::Container* container = FindSpec(pod->object->As<corev1::Pod>(), plan.container);
-  if (plan.whole_pod && !pod->memory.ending_since) {
-    pod->memory.ending_since = loop_->clock().Now();
-  }
   Stopping(uid, plan.container, plan.grace_seconds,
            absl::StrCat("Stopping container ", plan.container));
   pod->memory.stops[plan.container].hook = ContainerStop::Hook::kRunning;
@@ -87,9 +84,6 @@ void Node::PreStop(const std::string& uid, const PodPlan& plan) {
 void Node::StopContainer(const std::string& uid, const PodPlan& plan) {
   const PodPtr pod = Find(uid);
   const corev1::Container* container = FindSpec(pod->object->As<corev1::Pod>(), plan.container);
-  if (plan.whole_pod && !pod->memory.ending_since) {
-    pod->memory.ending_since = loop_->clock().Now();
-  }
   Stopping(uid, plan.container, plan.grace_seconds,
            absl::StrCat("Stopping container ", plan.container));
   ContainerStop& stop = pod->memory.stops[plan.container];
@@ -164,6 +158,7 @@ void Node::Release(const std::string& uid) {
         return result;
       },
       [this, uid](const absl::Status& status) {
+        UnfollowVolumes(uid);
         if (status.ok()) return;
         logger_.Error("cannot give up the sandbox of pod %s: %s", uid, status.ToString());
         Find(uid)->memory.released = false;
@@ -293,7 +288,7 @@ void Node::FetchServices(const std::string& uid, std::function<void(Variables)> 
 void Node::LaunchContainer(const std::string& uid, const PodPlan& plan,
                            const References& references, Variables services) {
   const PodPtr now = Find(uid);
-  if (now == nullptr) return;
+  if (now == nullptr || !running_) return;
   if (now->object == nullptr) {
     now->busy = false;
     return Sync(uid);

@@ -108,6 +108,7 @@ PodPlan PlanTermination(const corev1::Pod& pod, const std::optional<runtime::Pod
     plan.action = then;
     return plan;
   }
+  plan.whole_pod = true;
   const int64_t grace = GraceSeconds(pod);
   const absl::Time end = memory.ending_since.value_or(now) + absl::Seconds(grace);
   for (const corev1::Container* container : ToStop(pod, state, now >= end)) {

@@ -63,7 +63,7 @@ struct PodPlan {
   std::string container;
   int attempt = 0;
   bool init = false;
-  bool whole_pod = false;     // The stop is one of the whole pod.
+  bool whole_pod = false;     // The whole pod is being stopped, also where there is only to wait.
   int64_t grace_seconds = 0;  // Of the stop.
   // When to plan again though nothing changes.
   absl::Time wake_at = absl::InfiniteFuture();

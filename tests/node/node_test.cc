@@ -229,6 +229,32 @@ TEST_CASE("AMissingConfigMapIsWaitedFor") {
   CHECK(world.Main("p").state().has_running());
 }
 
+TEST_CASE("APodDeletedWhileAProbeStopsItsContainerIsKilledWhenItsGraceIsOver") {
+  NodeWorld world;
+  world.runtime().IgnoreSigterm(true);
+  world.Run("p", "",
+            R"("terminationGracePeriodSeconds":5,"containers":[{"name":"a","image":"x",
+               "livenessProbe":{"periodSeconds":1,"failureThreshold":1,
+               "tcpSocket":{"host":"127.0.0.1","port":1}}}])");
+  world.Pass(absl::Seconds(1));
+  world.Delete("p");
+  REQUIRE(world.Get("p") != nullptr);
+  world.Pass(absl::Seconds(6));
+  CHECK(world.Get("p") == nullptr);
+}
+
+TEST_CASE("ADeletedPodThatDoesNotListenIsKilledAfterItsGrace") {
+  NodeWorld world;
+  world.runtime().IgnoreSigterm(true);
+  world.Run("p", "", absl::StrCat(R"("terminationGracePeriodSeconds":20,)", kOne));
+  world.Delete("p", 10);
+  world.Pass(absl::Seconds(9));
+  REQUIRE(world.Get("p") != nullptr);
+  CHECK(world.Main("p").state().has_running());
+  world.Pass(absl::Seconds(2));
+  CHECK(world.Get("p") == nullptr);
+}
+
 TEST_CASE("WhatTheNodePassesOverItSays") {
   NodeWorld world;
   world.Run("p", "",

@@ -166,11 +166,20 @@ absl::Status FakeRuntime::End(const std::shared_ptr<Shared>& shared, Executor* e
 absl::Status FakeRuntime::SignalContainer(const std::string& pod_uid, const std::string& container,
                                           int signal) {
   if (signal != SIGTERM && signal != SIGKILL) return absl::OkStatus();
+  if (signal == SIGTERM) {
+    absl::MutexLock lock(&shared_->mutex);
+    if (shared_->ignores_sigterm) return absl::OkStatus();
+  }
   return End(shared_, executor_, pod_uid, container, 128 + signal, signal, false, std::nullopt);
 }
 
 absl::Status FakeRuntime::KillContainer(const std::string& pod_uid, const std::string& container) {
   return SignalContainer(pod_uid, container, SIGKILL);
+}
+
+void FakeRuntime::IgnoreSigterm(bool ignore) {
+  absl::MutexLock lock(&shared_->mutex);
+  shared_->ignores_sigterm = ignore;
 }
 
 absl::Status FakeRuntime::Crash(const std::string& pod_uid, const std::string& container,

@@ -51,6 +51,8 @@ class FakeRuntime final : public Runtime {
 
   // Faults for tests: ends a running container as if it crashed.
   absl::Status Crash(const std::string& pod_uid, const std::string& container, int exit_code);
+  // Faults for tests: containers do not listen to SIGTERM.
+  void IgnoreSigterm(bool ignore);
 
  private:
   struct Pod {
@@ -64,6 +66,7 @@ class FakeRuntime final : public Runtime {
     std::map<std::string, Pod> pods ABSL_GUARDED_BY(mutex);
     PodChanged listener ABSL_GUARDED_BY(mutex);
     bool closed ABSL_GUARDED_BY(mutex) = false;
+    bool ignores_sigterm ABSL_GUARDED_BY(mutex) = false;
   };
 
   static void Notify(const std::shared_ptr<Shared>& shared, const std::string& pod_uid);
