@@ -120,6 +120,8 @@ class Cluster:
         numbers = [_number(nodes, 32), _number(verbosity, 32)]
         pointer, error = ctypes.c_void_p(), ctypes.c_void_p()
         options = ctypes.c_void_p(lib.skiff_options_new())
+        if not options.value:
+            raise MemoryError
         lib.skiff_options_set_data_dir(options, texts[0])
         lib.skiff_options_set_runtime(options, texts[1])
         lib.skiff_options_set_listen(options, texts[2])
