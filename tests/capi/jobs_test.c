@@ -42,7 +42,7 @@ TEST(AJobThatIsRemovedAsSoonAsItEndsHasAResult) {
   skiff_cluster* cluster = open_fake(1);
   for (int i = 0; i < 10; ++i) {
     char manifest[1200];
-    char name[16];
+    char name[32];
     snprintf(name, sizeof name, "brief-%d", i);
     snprintf(manifest, sizeof manifest, "%s  ttlSecondsAfterFinished: 0\n",
              job_manifest(name, "", 4));
