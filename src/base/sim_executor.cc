@@ -1,6 +1,7 @@
 #include "base/sim_executor.h"
 
 #include <algorithm>
+#include <vector>
 
 namespace skiff {
 
@@ -29,7 +30,7 @@ std::unique_ptr<Executor> Simulation::NewLoop() { return std::make_unique<SimLoo
 Executor::TimerId Simulation::Add(const Executor* loop, absl::Duration delay, Executor::Task task) {
   const Executor::TimerId id = next_++;
   const absl::Duration due = clock_.elapsed + std::max(delay, absl::ZeroDuration());
-  const Key key(due, permute_ ? rng_.Next() : 0, id);
+  const Key key(due, 0, id);
   keys_[id] = key;
   queue_.emplace(key, Entry{loop, std::move(task)});
   return id;
@@ -58,7 +59,21 @@ void Simulation::Drop(const Executor* loop) {
 
 bool Simulation::Step() {
   if (queue_.empty()) return false;
-  auto node = queue_.extract(queue_.begin());
+  auto next = queue_.begin();
+  if (permute_) {
+    // Any loop may be the first, but each runs its own tasks in the order in which they were
+    // posted.
+    std::vector<decltype(next)> first;
+    const absl::Duration due = std::max(clock_.elapsed, std::get<0>(next->first));
+    for (auto it = next; it != queue_.end() && std::get<0>(it->first) <= due; ++it) {
+      const bool known = std::any_of(first.begin(), first.end(), [&](const auto& other) {
+        return other->second.loop == it->second.loop;
+      });
+      if (!known) first.push_back(it);
+    }
+    next = first[rng_.Below(first.size())];
+  }
+  auto node = queue_.extract(next);
   keys_.erase(std::get<2>(node.key()));
   clock_.elapsed = std::max(clock_.elapsed, std::get<0>(node.key()));
   std::move(node.mapped().task)();

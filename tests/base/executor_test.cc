@@ -1,5 +1,6 @@
 #include "base/executor.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <vector>
@@ -93,6 +94,28 @@ TEST_CASE("ASimulationIsItsSeed") {
   CHECK(Trace(1, true) == Trace(1, true));
   CHECK(Trace(1, true) != Trace(2, true));
   CHECK(Trace(1, true).size() == 20);
+}
+
+// What Executor::Post promises holds however ties are broken.
+TEST_CASE("PermutedTiesKeepTheOrderOfEachLoop") {
+  bool mixed = false;
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    Simulation sim(seed);
+    sim.PermuteTies(true);
+    const auto a = sim.NewLoop();
+    const auto b = sim.NewLoop();
+    std::vector<int> order;
+    for (int i = 0; i < 10; ++i) {
+      (i % 2 == 0 ? a : b)->Post([&order, i] { order.push_back(i); });
+    }
+    sim.RunDue();
+    std::vector<int> even, odd;
+    for (const int i : order) (i % 2 == 0 ? even : odd).push_back(i);
+    CHECK(even == std::vector<int>{0, 2, 4, 6, 8});
+    CHECK(odd == std::vector<int>{1, 3, 5, 7, 9});
+    mixed = mixed || !std::is_sorted(order.begin(), order.end());
+  }
+  CHECK(mixed);
 }
 
 TEST_CASE("AnHourOfVirtualTimeTakesNoTime") {

@@ -33,6 +33,7 @@ class SimCluster {
         control_loop_(sim_.NewLoop()),
         scheduler_loop_(sim_.NewLoop()),
         node_loop_(sim_.NewLoop()) {
+    sim_.PermuteTies(true);
     auto store = store::Store::Open({}, loop_.get(), &sim_.pool(), Logger(), &metrics_);
     REQUIRE(store.ok());
     store_ = *std::move(store);
