@@ -1,10 +1,10 @@
 // Node's logs: the CRI files of a container, read and followed.
 #include <fcntl.h>
 #include <sys/inotify.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <deque>
-#include <fstream>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -12,6 +12,7 @@
 #include "api/time.h"
 #include "base/status.h"
 #include "base/unique_fd.h"
+#include "node/log_files.h"
 #include "node/node.h"
 
 namespace skiff::node {
@@ -49,13 +50,13 @@ class Follower : public std::enable_shared_from_this<Follower> {
         sink_(std::move(sink)) {}
 
   void Begin(bool ended) {
-    if (options_.tail_lines) skip_to_ = TailOffset(*options_.tail_lines);
-    file_.Reset(open(path_.c_str(), O_RDONLY | O_CLOEXEC));
-    if (file_.valid() && skip_to_ > 0) lseek(file_.get(), skip_to_, SEEK_SET);
+    for (UniqueFd& file : OpenFiles()) files_.push_back(std::move(file));
     Read();
     if (!options_.follow || ended || loop_ == nullptr) return Finish(absl::OkStatus());
     inotify_.Reset(inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
-    if (inotify_add_watch(inotify_.get(), path_.c_str(), IN_MODIFY) < 0) {
+    // The directory tells of the file that follows this one when the log is rotated.
+    const std::string dir = path_.substr(0, path_.rfind('/'));
+    if (inotify_add_watch(inotify_.get(), dir.c_str(), IN_CREATE) < 0 || !Watch()) {
       return Finish(ErrnoStatus(errno, path_));
     }
     uv_poll_init(loop_->uv_loop(), &poll_, inotify_.get());
@@ -99,25 +100,48 @@ class Follower : public std::enable_shared_from_this<Follower> {
   const std::shared_ptr<bool>& gone() const { return gone_; }
 
  private:
-  // Where the last `lines` lines begin.
-  off_t TailOffset(int64_t lines) const {
-    std::ifstream file(path_, std::ios::binary);
-    std::deque<off_t> starts;
-    std::string line;
-    off_t at = 0;
-    while (std::getline(file, line)) {
-      starts.push_back(at);
-      at += static_cast<off_t>(line.size() + 1);
-      if (static_cast<int64_t>(starts.size()) > lines) starts.pop_front();
-    }
-    return starts.empty() || lines == 0 ? at : starts.front();
+  std::vector<UniqueFd> OpenFiles() const {
+    std::vector<UniqueFd> out = OpenLog(path_);
+    if (options_.tail_lines) SkipToTail(*options_.tail_lines, &out);
+    return out;
   }
 
+  bool Watch() {
+    if (watch_ >= 0) inotify_rm_watch(inotify_.get(), watch_);
+    watch_ = inotify_add_watch(inotify_.get(), path_.c_str(), IN_MODIFY);
+    return watch_ >= 0;
+  }
+
+  // Reads all that there is, from one file to the next.
   void Read() {
-    if (!file_.valid() || finished_) return;
+    while (!files_.empty() && !finished_) {
+      ReadFile(files_.front().get());
+      if (finished_ || (files_.size() == 1 && !OpenNext())) return;
+      // The old file is complete when the next one is there: its writer writes to one at a time.
+      ReadFile(files_.front().get());
+      files_.pop_front();
+    }
+  }
+
+  // Whether the log was rotated: then its new file is next.
+  bool OpenNext() {
+    struct stat shown;
+    struct stat read;
+    if (stat(path_.c_str(), &shown) != 0 || fstat(files_.back().get(), &read) != 0 ||
+        shown.st_ino == read.st_ino) {
+      return false;
+    }
+    UniqueFd next(open(path_.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!next.valid()) return false;
+    files_.push_back(std::move(next));
+    if (inotify_.valid()) Watch();
+    return true;
+  }
+
+  void ReadFile(int file) {
     std::string buffer(kChunk, '\0');
     ssize_t n;
-    while ((n = read(file_.get(), buffer.data(), buffer.size())) > 0) {
+    while (!finished_ && (n = read(file, buffer.data(), buffer.size())) > 0) {
       pending_.append(buffer.data(), static_cast<size_t>(n));
       std::string out;
       size_t begin = 0;
@@ -128,7 +152,6 @@ class Follower : public std::enable_shared_from_this<Follower> {
       }
       pending_.erase(0, begin);
       Emit(std::move(out));
-      if (finished_) return;
     }
   }
 
@@ -171,14 +194,14 @@ class Follower : public std::enable_shared_from_this<Follower> {
   const client::LogOptions options_;
   Executor* const reply_on_;
   const client::LogSink sink_;
-  UniqueFd file_;
+  std::deque<UniqueFd> files_;  // What is to be read, the oldest first.
   UniqueFd inotify_;
+  int watch_ = -1;
   uv_poll_t poll_;
   std::shared_ptr<Follower> self_;  // While libuv knows it.
   bool polling_ = false;
   bool finished_ = false;
   bool partial_ = false;
-  off_t skip_to_ = 0;
   int64_t skipped_ = 0;
   int64_t sent_ = 0;
   std::string pending_;
@@ -246,6 +269,51 @@ void Node::StreamLogs(
              if (const auto live = weak.lock()) live->Ended();
            }});
     }
+  });
+}
+
+// Logs that have grown too large make place for new ones.
+void Node::RotateLogs() {
+  struct Candidate {
+    std::string uid;
+    std::string container;
+    std::string path;
+  };
+  std::vector<Candidate> running;
+  for (const auto& [uid, pod] : pods_) {
+    if (pod->runtime == nullptr || pod->runtime->name() == "fake" || !pod->state) continue;
+    for (const runtime::ContainerState& state : pod->state->containers) {
+      if (state.phase != runtime::ContainerPhase::kRunning) continue;
+      running.push_back(
+          {uid, state.name,
+           absl::StrCat(PlacesOf(uid, *pod).log_dir, "/", state.name, "/", state.attempt, ".log")});
+    }
+  }
+  if (running.empty()) return;
+  pool_.Run([this, alive = alive_, loop = loop_, limit = options_.log_max_bytes,
+             running = std::move(running)]() mutable {
+    std::erase_if(running, [&](const Candidate& candidate) {
+      struct stat info;
+      return stat(candidate.path.c_str(), &info) != 0 || info.st_size <= limit;
+    });
+    if (running.empty()) return;
+    loop->Post([this, alive, running = std::move(running)] {
+      if (!*alive || !running_) return;
+      for (const Candidate& large : running) {
+        const PodPtr pod = Find(large.uid);
+        if (pod == nullptr || pod->busy) continue;  // At the next look.
+        RunAction(
+            large.uid,
+            [runtime = pod->runtime, large, files = options_.log_max_files] {
+              return RotateLog(large.path, files,
+                               [&] { return runtime->ReopenLog(large.uid, large.container); });
+            },
+            [this, large](const absl::Status& status) {
+              if (status.ok() || absl::IsNotFound(status)) return;
+              logger_.Warning("cannot rotate %s: %s", large.path, status.ToString());
+            });
+      }
+    });
   });
 }
 

@@ -40,6 +40,8 @@ struct NodeOptions {
   // the node asks.
   std::vector<std::string> cluster_dns;
   std::string cluster_domain = "cluster.local";
+  int64_t log_max_bytes = 10 << 20;  // A container's log that is larger is rotated,
+  int log_max_files = 5;             // and that many files of it are kept.
 };
 
 class Node final : public client::NodeApi {
@@ -148,6 +150,7 @@ class Node final : public client::NodeApi {
   absl::Status RemoveAllPods();
   void ReportEnds();
   void LastWord();
+  void RotateLogs();
   void EndFollowers(const std::string& uid, const Pod& pod);
 
   // The pool, for work that Stop waits for: it uses runtimes, which end after the node.

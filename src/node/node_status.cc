@@ -145,6 +145,7 @@ void Node::RenewLease() {
   const api::ObjectPtr known = node_informer_.Get("/" + options_.name);
   if (known != nullptr && !IsReady(known->As<corev1::Node>())) ReportNode(known);
   lease_timer_ = loop_->PostAfter(kRenewEvery, [this] { RenewLease(); });
+  RotateLogs();  // With it, so that an idle node wakes up once.
   client_->Get(api::ResourceOf<coordinationv1::Lease>(), "kube-node-lease", options_.name, loop_,
                [this, alive = alive_](absl::StatusOr<api::ObjectPtr> found) {
                  if (!*alive || !running_) return;

@@ -10,8 +10,8 @@ namespace {
 
 corev1::Pod PodWith(const std::string& container) {
   return api::FromJson<corev1::Pod>(
-      R"({"metadata":{"name":"p","namespace":"ns","uid":"u-1","labels":{"app":"web","b":"say \"x\""},
-          "annotations":{"note":"hi"}},
+      R"({"metadata":{"name":"p","namespace":"ns","uid":"u-1",
+          "labels":{"app":"web","b":"say \"x\""},"annotations":{"note":"hi"}},
           "spec":{"serviceAccountName":"default","containers":[)" +
       container + "]}}");
 }

@@ -131,7 +131,8 @@ TEST_CASE("AKeyThatDoesNotExistIsAnErrorUnlessItIsOptional") {
 TEST_CASE("AProjectedVolumeHoldsSeveralSources") {
   Table table(R"({"name":"v","projected":{"sources":[
       {"configMap":{"name":"c","items":[{"key":"k","path":"sub/k"}]}},{"secret":{"name":"s"}},
-      {"downwardAPI":{"items":[{"path":"labels","fieldRef":{"fieldPath":"metadata.labels"}}]}}]}})");
+      {"downwardAPI":{"items":[{"path":"labels",
+                                "fieldRef":{"fieldPath":"metadata.labels"}}]}}]}})");
   REQUIRE(table.Make().ok());
   CHECK(table.Read("sub/k") == "one");
   CHECK(table.Read("pw") == "hush");
