@@ -2,9 +2,6 @@
 
 #include <unistd.h>
 
-#include <cstdlib>
-#include <filesystem>
-
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
 #include "api/selector.h"
@@ -15,6 +12,7 @@
 #include "base/uv_executor.h"
 #include "cluster/control_plane.h"
 #include "cluster/gate.h"
+#include "cluster/home.h"
 #include "cluster/job_result.h"
 #include "cluster/kind_name.h"
 #include "cluster/local_nodes.h"
@@ -70,50 +68,6 @@ absl::Status CheckSelectors(const ListQuery& query, const api::ResourceInfo& res
   }
   return absl::OkStatus();
 }
-
-// Where a cluster keeps its things; a temporary place goes with it.
-class Home {
- public:
-  static absl::StatusOr<std::unique_ptr<Home>> Open(const std::string& data_dir) {
-    auto home = std::unique_ptr<Home>(new Home());
-    if (!data_dir.empty()) {
-      std::error_code error;
-      const std::filesystem::path absolute = std::filesystem::absolute(data_dir, error);
-      std::filesystem::create_directories(absolute, error);
-      if (error) {
-        const absl::Status status = ErrnoStatus(error.value(), data_dir);
-        const bool of_the_path = error == std::errc::not_a_directory ||
-                                 error == std::errc::no_such_file_or_directory ||
-                                 error == std::errc::filename_too_long ||
-                                 error == std::errc::too_many_symbolic_link_levels;
-        return Annotate(of_the_path ? absl::InvalidArgumentError(status.message()) : status,
-                        "data directory");
-      }
-      home->path_ = absolute.string();
-      if (access(home->path_.c_str(), W_OK | X_OK) != 0) {
-        return absl::PermissionDeniedError(
-            absl::StrCat("data directory ", data_dir, " is not writable"));
-      }
-      return home;
-    }
-    const char* base = std::getenv("TMPDIR");
-    std::string pattern = absl::StrCat(base != nullptr ? base : "/tmp", "/skiff-XXXXXX");
-    if (mkdtemp(pattern.data()) == nullptr) return ErrnoStatus(errno, pattern);
-    home->path_ = pattern;
-    home->temporary_ = true;
-    return home;
-  }
-  ~Home() {
-    std::error_code ignored;
-    if (temporary_) std::filesystem::remove_all(path_, ignored);
-  }
-  const std::string& path() const { return path_; }
-  bool temporary() const { return temporary_; }
-
- private:
-  std::string path_;
-  bool temporary_ = false;
-};
 
 class LocalCluster final : public Cluster {
  public:
