@@ -108,6 +108,7 @@ absl::Status LocalNodes::Add(int index, const LocalNodesOptions& options, client
     runtime::SandboxOptions sandbox;
     sandbox.instance = absl::StrFormat("%08x-%d", hash & 0xffffffff, index);
     sandbox.loop = loop_.get();
+    sandbox.pool = pool;
     sandbox.logger = logger;
     sandbox.state_dir = dir + "/linux";
     sandbox.images = images_.get();

@@ -22,7 +22,7 @@ TEST_CASE("ContainersSeeTheirOwnProcessesOnly") {
   if (!IsRoot()) return;
   Machine machine;
   REQUIRE(machine.runtime().StartPod(machine.Pod()).ok());
-  machine.Start(Machine::Shell("exec sleep 1000", "other"));
+  machine.Start(Machine::Sleeper("other"));
   machine.Run(Machine::Shell("ps -o pid,args; true"));
   INFO(machine.Log());
   CHECK_FALSE(absl::StrContains(machine.Log(), "sleep"));
@@ -33,7 +33,7 @@ TEST_CASE("ContainersOfAPodShareTheirProcessNumbers") {
   if (!IsRoot()) return;
   Machine machine;
   REQUIRE(machine.runtime().StartPod(Sharing(machine)).ok());
-  const ContainerState first = machine.Start(Machine::Shell("exec sleep 1000", "other"));
+  const ContainerState first = machine.Start(Machine::Sleeper("other"));
   ContainerSpec spec = Machine::Shell("ps -o args; echo $$; cat /proc/1/comm");
   machine.Start(spec);
   CHECK(machine.AwaitEnd().exit_code == 0);
@@ -103,13 +103,14 @@ TEST_CASE("SharedNamespaceOutlivesTheManager") {
   if (!IsRoot()) return;
   Machine machine;
   REQUIRE(machine.runtime().StartPod(Sharing(machine)).ok());
-  const ContainerState first = machine.Start(Machine::Shell("exec sleep 1000", "first"));
+  const ContainerState first = machine.Start(Machine::Sleeper("first"));
   machine.Open();
-  const ContainerState second = machine.Start(Machine::Shell("exec sleep 1000", "second"));
+  const ContainerState second = machine.Start(Machine::Sleeper("second"));
   CHECK(NamespaceOf(first.pid, "pid") == NamespaceOf(second.pid, "pid"));
   const auto ran =
       machine.runtime().Exec("pod-1", "second", {"ps", "-o", "args"}, absl::Seconds(20));
   REQUIRE(ran.ok());
+  INFO(ran->output);
   CHECK(absl::StrContains(ran->output, "sleep 1000\nsleep 1000\n"));
 }
 
@@ -117,7 +118,7 @@ TEST_CASE("PodWhoseSharedNamespaceWasKilledIsDead") {
   if (!IsRoot()) return;
   Machine machine;
   REQUIRE(machine.runtime().StartPod(Sharing(machine)).ok());
-  const ContainerState first = machine.Start(Machine::Shell("exec sleep 1000"));
+  const ContainerState first = machine.Start(Machine::Sleeper());
   const std::string own = NamespaceOf(first.pid, "pid");
   // The pause process is the one of the namespace that is its first.
   for (const auto& entry : std::filesystem::directory_iterator("/proc")) {

@@ -147,10 +147,32 @@ TEST_CASE("RemovedPodLeavesNoTrace") {
   AwaitGone(pod->head_pid);
   CHECK(absl::IsNotFound(machine.runtime().State("pod-1").status()));
   CHECK(machine.runtime().RemovePod("pod-1") == absl::OkStatus());
-  CHECK(std::filesystem::is_empty(machine.dir() + "/pods"));
   CHECK_FALSE(std::filesystem::exists(machine.dir() + "/logs/pod-1"));
   CHECK_FALSE(absl::StrContains(Leftovers(machine.instance()), "pod-1"));
   CHECK(machine.runtime().List()->empty());
+  machine.Close();
+  CHECK(std::filesystem::is_empty(machine.dir() + "/pods"));
+}
+
+TEST_CASE("FilesOfRemovedPodsAreDeletedByTheEndOfTheRuntime") {
+  if (!IsRoot()) return;
+  Machine machine;
+  machine.Run(Machine::Shell("mkdir -p /a/b && touch /a/b/c"));
+  machine.Run(Machine::Shell("touch /made"), "pod-2");
+  CHECK(machine.runtime().StopPod("pod-1") == absl::OkStatus());
+  CHECK(machine.runtime().RemovePod("pod-2") == absl::OkStatus());
+  CHECK_FALSE(std::filesystem::exists(machine.dir() + "/pods/pod-2"));
+  CHECK_FALSE(std::filesystem::exists(machine.dir() + "/pods/pod-1/main.0/upper"));
+  CHECK(machine.Get().exit_code == 0);
+  machine.Close();
+  CHECK_FALSE(std::filesystem::exists(machine.dir() + "/pods/.discarded"));
+  // What a runtime that was killed did not come to, the next one does.
+  std::filesystem::create_directories(machine.dir() + "/pods/.discarded/7/some/thing");
+  machine.Open();
+  CHECK(machine.runtime().List()->size() == 1);
+  CHECK(machine.runtime().RemovePod("pod-1") == absl::OkStatus());
+  machine.Close();
+  CHECK(std::filesystem::is_empty(machine.dir() + "/pods"));
 }
 
 TEST_CASE("HeadEndsWhenItsDirectoryIsRemovedUnderIt") {

@@ -4,6 +4,7 @@
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -22,6 +23,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/synchronization/mutex.h"
+#include "base/unique_fd.h"
 #include "base/uv_executor.h"
 #include "runtime/image/digest.h"
 #include "runtime/image/image_store.h"
@@ -29,9 +31,15 @@
 
 namespace skiff::runtime {
 
+// By read(2), for a process may end while its file in /proc is read.
 inline std::string ReadText(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return std::string(std::istreambuf_iterator<char>(file), {});
+  const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  std::string out;
+  char part[65536];
+  for (ssize_t n; fd.valid() && (n = read(fd.get(), part, sizeof part)) > 0;) {
+    out.append(part, static_cast<size_t>(n));
+  }
+  return out;
 }
 
 struct TarEntry {
@@ -165,6 +173,7 @@ class Machine {
     options.instance = instance_;
     options.images = process_ ? nullptr : images_.get();
     options.loop = &loop_;
+    options.pool = &pool_;
     auto opened = SandboxRuntime::Open(std::move(options));
     INFO(opened.status().ToString());
     REQUIRE(opened.ok());
@@ -200,6 +209,13 @@ class Machine {
     container.name = name;
     container.image = "busybox:test";
     container.command = {"/bin/sh", "-c", command};
+    return container;
+  }
+
+  // Runs nothing but sleep, from the moment when it has started.
+  static ContainerSpec Sleeper(const std::string& name = "main") {
+    ContainerSpec container = Shell("", name);
+    container.command = {"sleep", "1000"};
     return container;
   }
 
@@ -277,6 +293,7 @@ class Machine {
   const std::string instance_;
   const std::string dir_;
   UvExecutor loop_;
+  ThreadPool pool_{1};
   std::unique_ptr<ImageStore> images_;
   std::unique_ptr<SandboxRuntime> runtime_;
   absl::Mutex mutex_;

@@ -202,10 +202,7 @@ absl::Status Cgroups::Make(const std::string& group, const Resources& limits, bo
   return LimitV2(group, limits, whole);
 }
 
-absl::Status Cgroups::Keep(const std::string& group, int64_t pid) const {
-  SKIFF_RETURN_IF_ERROR(MakeDirs(V2(group)));
-  return WriteFile(V2(group) + "/cgroup.procs", absl::StrCat(pid));
-}
+absl::Status Cgroups::MakeBare(const std::string& group) const { return MakeDirs(V2(group)); }
 
 absl::Status Cgroups::LimitV1(const std::string& group, const Resources& limits) const {
   if (const std::string cpu = V1("cpu", group); !cpu.empty()) {
@@ -261,9 +258,11 @@ absl::Status Cgroups::LimitV2(const std::string& group, const Resources& limits,
   return absl::OkStatus();
 }
 
-std::vector<std::string> Cgroups::ProcsFiles(const std::string& group) const {
+std::vector<std::string> Cgroups::V1Tasks(const std::string& group) const {
   std::vector<std::string> out;
-  for (const std::string& path : Paths(group)) out.push_back(path + "/cgroup.procs");
+  for (const auto& [mount, options] : v1_options_) {
+    out.push_back(absl::StrCat(mount, "/", group, "/tasks"));
+  }
   return out;
 }
 

@@ -41,12 +41,12 @@ class Cgroups {
   };
   std::vector<View> Views() const;
 
-  // The files to write "0" to in order to join: one a hierarchy.
-  std::vector<std::string> ProcsFiles(const std::string& group) const;
+  // Makes the group in the v2 hierarchy alone, without limits.
+  absl::Status MakeBare(const std::string& group) const;
 
-  // Makes the group in the v2 hierarchy alone, without limits, and moves the process there: away
-  // from what a service manager kills together with the process that started it.
-  absl::Status Keep(const std::string& group, int64_t pid) const;
+  // The files to write "0" to in order to join the v1 hierarchies: with a single thread, for they
+  // move that. (cgroup.procs would move more, and make all forks of the machine wait meanwhile.)
+  std::vector<std::string> V1Tasks(const std::string& group) const;
 
   // Where the group is in the v2 hierarchy.
   std::string V2(const std::string& group) const;

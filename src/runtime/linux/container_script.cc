@@ -45,22 +45,29 @@ constexpr Device kDevices[] = {{"/dev/null", 1, 3},   {"/dev/zero", 1, 5},    {"
 std::string Flags(unsigned long flags) { return absl::StrCat(flags); }
 
 absl::Status AddOverlay(const Image& image, const std::string& dir, Script* script) {
-  for (const char* part : {"upper", "work", "root", "empty"}) {
-    if (mkdir(absl::StrCat(dir, "/", part).c_str(), 0755) != 0 && errno != EEXIST) {
-      return ErrnoStatus(errno, absl::StrCat(dir, "/", part));
+  std::vector<std::string> parts = {"/upper", "/work"};
+  std::vector<std::string> lowers(image.layer_dirs.rbegin(), image.layer_dirs.rend());
+  if (lowers.empty()) {
+    parts.push_back("/empty");
+    lowers.push_back(dir + "/empty");
+  }
+  for (const std::string& part : parts) {
+    if (mkdir((dir + part).c_str(), 0755) != 0 && errno != EEXIST) {
+      return ErrnoStatus(errno, dir + part);
     }
   }
-  std::vector<std::string> lowers(image.layer_dirs.rbegin(), image.layer_dirs.rend());
-  if (lowers.empty()) lowers.push_back(dir + "/empty");
   const std::string data = absl::StrCat("lowerdir=", absl::StrJoin(lowers, ":"), ",upperdir=", dir,
-                                        "/upper,workdir=", dir, "/work");
+                                        "/upper,workdir=", dir, "/work,volatile");
   if (data.size() > kMountDataLimit) {
     return absl::FailedPreconditionError(
         absl::StrCat("the image has ", lowers.size(),
                      " layers, more than one overlay mount can name: squash it, or use a shorter "
                      "data directory"));
   }
-  script->Step({"mount", "overlay", dir + "/root", "overlay", "0", data});
+  // Over its own directory, which nobody sees so but the container's mount namespace. What the
+  // container wrote need not outlive the machine: volatile, for without it each container's end
+  // writes out the whole file system below (overlayfs.rst, "Volatile mount").
+  script->Step({"mount", "overlay", dir, "overlay", "0", data});
   return absl::OkStatus();
 }
 
@@ -153,6 +160,11 @@ std::vector<std::pair<std::string, std::string>> Environment(const PodSpec& pod,
 
 }  // namespace
 
+void JoinGroups(const ContainerPlace& place, Script* script) {
+  script->Step({"join", place.group});
+  for (const std::string& file : place.v1_tasks) script->Step({"write", file, "0"});
+}
+
 void ChooseNamespaces(const PodSpec& pod, Launch* launch) {
   launch->pids = pod.host_pid                  ? Pids::kHosts
                  : pod.share_process_namespace ? Pids::kPods
@@ -202,12 +214,12 @@ absl::StatusOr<Launch> LinuxLaunch(const PodSpec& pod, const ContainerSpec& cont
   Script& script = launch.script;
   script.Step(
       {"trywrite", "/proc/self/oom_score_adj", absl::StrCat(container.resources.oom_score_adj)});
-  for (const std::string& file : place.procs_files) script.Step({"write", file, "0"});
+  JoinGroups(place, &script);
   script.Step({"unshare", absl::StrCat(CLONE_NEWCGROUP)});
   script.Step({"slave"});
-  SKIFF_RETURN_IF_ERROR(AddOverlay(image, place.dir, &script));
   PickUpMounts(container, &script);
-  script.Step({"pivot", place.dir + "/root"});
+  SKIFF_RETURN_IF_ERROR(AddOverlay(image, place.dir, &script));
+  script.Step({"pivot", place.dir});
   AddKernelFilesystems(container, place, &script);
   PutDownMounts(container, &script);
   for (const auto& [name, value] : pod.sysctls) {

@@ -16,8 +16,9 @@ namespace skiff::runtime {
 
 // What both kinds of container need to know of their place.
 struct ContainerPlace {
-  std::string dir;                       // Of this attempt: made, empty, absolute.
-  std::vector<std::string> procs_files;  // To join its cgroups.
+  std::string dir;                    // Of this attempt: made, empty, absolute.
+  std::string group;                  // Its v2 control group's directory,
+  std::vector<std::string> v1_tasks;  // and the files by which it joins the others.
   std::vector<Cgroups::View> cgroup_views;
   bool host_network = false;
   SeccompFilters* filters = nullptr;
@@ -44,6 +45,9 @@ absl::StatusOr<Launch> LinuxLaunch(const PodSpec& pod, const ContainerSpec& cont
 // A program of this machine, as an ordinary user, in a pid namespace and cgroup of its own.
 absl::StatusOr<Launch> ProcessLaunch(const PodSpec& pod, const ContainerSpec& container,
                                      const ContainerPlace& place);
+
+// The steps that put it into its control groups.
+void JoinGroups(const ContainerPlace& place, Script* script);
 
 // CLONE_NEW… of a container's own, and whose pids it has.
 void ChooseNamespaces(const PodSpec& pod, Launch* launch);

@@ -6,7 +6,6 @@
 
 #include <cerrno>
 #include <filesystem>
-#include <fstream>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -28,9 +27,16 @@ absl::Status WriteRecord(const std::string& path, absl::string_view text) {
   return absl::OkStatus();
 }
 
+// By read(2): a process may end between the opening of its file in /proc and the reading, which a
+// stream takes for an exception.
 std::string ReadRecord(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return std::string(std::istreambuf_iterator<char>(file), {});
+  const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  std::string out;
+  char part[8192];
+  for (ssize_t n; fd.valid() && (n = read(fd.get(), part, sizeof part)) > 0;) {
+    out.append(part, static_cast<size_t>(n));
+  }
+  return out;
 }
 
 std::string FormatFields(const std::map<std::string, std::string>& fields) {

@@ -160,6 +160,7 @@ absl::Status SandboxRuntime::Init() {
   head_binary_.Reset(readable);
   watching_ =
       std::make_unique<Watching>(options_.loop, [this](const std::string& uid) { Tell(uid); });
+  DeleteLeftovers();
   SKIFF_ASSIGN_OR_RETURN(const std::vector<PodState> pods, List());
   for (const PodState& pod : pods) {
     Watch(pod.uid, pod.head_pid);
@@ -179,6 +180,12 @@ absl::Status SandboxRuntime::Init() {
 
 SandboxRuntime::~SandboxRuntime() {
   watching_.reset();
+  {
+    absl::MutexLock lock(&mutex_);
+    const auto idle = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return deleting_ == 0; };
+    mutex_.Await(absl::Condition(&idle));
+  }
+  rmdir(DiscardDir().c_str());
   cgroups_.RemoveIfEmpty(absl::StrCat("skiff/", options_.instance));
   cgroups_.RemoveIfEmpty("skiff");
 }
@@ -201,6 +208,8 @@ std::string SandboxRuntime::Dir(const std::string& pod_uid) const {
   return absl::StrCat(options_.state_dir, "/", pod_uid);
 }
 
+std::string SandboxRuntime::DiscardDir() const { return options_.state_dir + "/.discarded"; }
+
 std::string SandboxRuntime::Group(const std::string& pod_uid, const std::string& leaf) const {
   return absl::StrCat("skiff/", options_.instance, "/", pod_uid, leaf.empty() ? "" : "/", leaf);
 }
@@ -215,6 +224,7 @@ absl::StatusOr<std::vector<PodState>> SandboxRuntime::List() {
   std::vector<PodState> out;
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(options_.state_dir, error)) {
+    if (entry.path() == DiscardDir()) continue;
     auto pod = State(entry.path().filename());
     if (absl::IsNotFound(pod.status())) continue;  // Removed since.
     SKIFF_RETURN_IF_ERROR(pod.status());
@@ -233,8 +243,8 @@ absl::StatusOr<PodState> SandboxRuntime::StartPod(const PodSpec& pod) {
   SKIFF_RETURN_IF_ERROR(MakeDirs(pod.log_dir));
   SKIFF_RETURN_IF_ERROR(WriteRecord(dir + "/pod", FormatPod(pod)));
   SKIFF_RETURN_IF_ERROR(cgroups_.Make(Group(pod.uid), pod.resources, /*whole=*/false));
-  absl::Status spawned = Spawn(pod, dir);
-  if (spawned.ok()) spawned = cgroups_.Keep(Group(pod.uid, "head"), LivingHead(dir));
+  SKIFF_RETURN_IF_ERROR(cgroups_.MakeBare(Group(pod.uid, "head")));
+  const absl::Status spawned = Spawn(pod, dir);
   if (!spawned.ok()) {
     RemovePod(pod.uid).IgnoreError();
     return spawned;
@@ -258,7 +268,8 @@ absl::Status SandboxRuntime::Spawn(const PodSpec& pod, const std::string& dir) {
   SKIFF_ASSIGN_OR_RETURN(const pid_t pid,
                          SpawnHead(head_binary_.get(),
                                    {"skiff-head", "pod", dir, absl::StrCat(flags),
-                                    pod.hostname.empty() ? "localhost" : pod.hostname},
+                                    pod.hostname.empty() ? "localhost" : pod.hostname,
+                                    cgroups_.V2(Group(pod.uid, "head"))},
                                    writer.get()));
   writer.Reset();
   const int code = WaitFor(pid);
@@ -377,14 +388,15 @@ absl::StatusOr<ContainerState> SandboxRuntime::StartAttempt(const PodSpec& pod,
   const std::string leaf = absl::StrCat(container.name, ".", container.attempt);
   ContainerPlace place;
   place.dir = absl::StrCat(dir, "/", leaf);
-  place.procs_files = cgroups_.ProcsFiles(Group(pod_uid, leaf));
+  place.group = cgroups_.V2(Group(pod_uid, leaf));
+  place.v1_tasks = cgroups_.V1Tasks(Group(pod_uid, leaf));
   place.cgroup_views = cgroups_.Views();
   place.filters = &filters_;
   SKIFF_RETURN_IF_ERROR(MakeDirs(place.dir));
   SKIFF_RETURN_IF_ERROR(MakeDirs(absl::StrCat(pod.log_dir, "/", container.name)));
   SKIFF_RETURN_IF_ERROR(cgroups_.Make(Group(pod_uid, leaf), container.resources, /*whole=*/true));
   if (devices_ && !container.privileged) {
-    SKIFF_RETURN_IF_ERROR(devices_->Attach(cgroups_.V2(Group(pod_uid, leaf))));
+    SKIFF_RETURN_IF_ERROR(devices_->Attach(place.group));
   }
   ContainerSpec spec = container;
   const std::string termination = absl::StrCat(place.dir, "/termination");
@@ -402,11 +414,10 @@ absl::StatusOr<ContainerState> SandboxRuntime::StartAttempt(const PodSpec& pod,
       WriteRecord(absl::StrCat(dir, "/", leaf, ".script"), launch.script.bytes()));
   SKIFF_ASSIGN_OR_RETURN(
       const std::string answer,
-      Order(dir,
-            {"start", container.name, absl::StrCat(container.attempt),
-             absl::StrCat(pod.log_dir, "/", container.name, "/", container.attempt, ".log"),
-             absl::StrCat(launch.namespaces), launch.pids == Pids::kPods ? "pod" : "",
-             launch.pids == Pids::kOwn ? "" : cgroups_.V2(Group(pod_uid, leaf)) + "/cgroup.kill"}));
+      Order(dir, {"start", container.name, absl::StrCat(container.attempt),
+                  absl::StrCat(pod.log_dir, "/", container.name, "/", container.attempt, ".log"),
+                  absl::StrCat(launch.namespaces), launch.pids == Pids::kPods ? "pod" : "",
+                  launch.pids == Pids::kOwn ? "" : place.group + "/cgroup.kill", place.group}));
   if (!absl::StartsWith(answer, "ok ")) {
     return absl::FailedPreconditionError(answer.substr(std::min<size_t>(4, answer.size())));
   }
@@ -522,10 +533,9 @@ absl::StatusOr<Runtime::ExecResult> SandboxRuntime::Exec(const std::string& pod_
     return absl::NotFoundError(absl::StrCat("container ", container, " is not running"));
   }
   Script script;
-  for (const std::string& file :
-       cgroups_.ProcsFiles(Group(pod_uid, absl::StrCat(container, ".", target->attempt)))) {
-    script.Step({"write", file, "0"});
-  }
+  const std::string group = Group(pod_uid, absl::StrCat(container, ".", target->attempt));
+  script.Step({"group", cgroups_.V2(group)});
+  for (const std::string& file : cgroups_.V1Tasks(group)) script.Step({"write", file, "0"});
   // The mount namespace last: after it the machine's /proc is out of sight.
   for (const char* space : {"ipc", "uts", "net", "cgroup", "pid", "mnt"}) {
     script.Step({"setns", absl::StrCat("/proc/", target->pid, "/ns/", space)});
@@ -568,10 +578,65 @@ absl::Status SandboxRuntime::StopPod(const std::string& pod_uid) {
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(dir, error)) {
     if (!entry.is_directory(error)) continue;
-    fs::remove_all(entry.path() / "upper", error);
-    fs::remove_all(entry.path() / "work", error);
+    SKIFF_RETURN_IF_ERROR(Discard(entry.path() / "upper"));
+    SKIFF_RETURN_IF_ERROR(Discard(entry.path() / "work"));
   }
   return absl::OkStatus();
+}
+
+// Out of the way at once, deleted by and by: by the next runtime if this one does not come to it.
+absl::Status SandboxRuntime::Discard(const std::string& path) {
+  struct stat info;
+  if (stat(path.c_str(), &info) != 0) return absl::OkStatus();
+  if (options_.pool != nullptr && MakeDirs(DiscardDir()).ok()) {
+    std::string to;
+    {
+      absl::MutexLock lock(&mutex_);
+      to = absl::StrCat(DiscardDir(), "/", ++discarded_);
+    }
+    if (rename(path.c_str(), to.c_str()) == 0) {
+      DeleteLater(to);
+      return absl::OkStatus();
+    }
+  }
+  std::error_code error;  // On another file system, or the disk is full.
+  fs::remove_all(path, error);
+  return error ? ErrnoStatus(error.value(), path) : absl::OkStatus();
+}
+
+// What an earlier runtime did not come to.
+void SandboxRuntime::DeleteLeftovers() {
+  std::error_code error;
+  std::vector<std::string> left;
+  for (const auto& entry : fs::directory_iterator(DiscardDir(), error)) {
+    left.push_back(entry.path());
+    int64_t number = 0;
+    absl::MutexLock lock(&mutex_);
+    if (absl::SimpleAtoi(entry.path().filename().string(), &number)) {
+      discarded_ = std::max(discarded_, number);
+    }
+  }
+  for (const std::string& path : left) {
+    if (options_.pool != nullptr) {
+      DeleteLater(path);
+    } else {
+      fs::remove_all(path, error);
+    }
+  }
+}
+
+void SandboxRuntime::DeleteLater(const std::string& path) {
+  {
+    absl::MutexLock lock(&mutex_);
+    ++deleting_;
+  }
+  options_.pool->Run([this, path] {
+    std::error_code error;
+    fs::remove_all(path, error);
+    if (error) options_.logger.Warning("cannot delete %s: %s", path, error.message());
+    absl::MutexLock lock(&mutex_);
+    --deleting_;
+  });
 }
 
 // A cgroup may be left where the directory is gone already, so each is looked for by itself.
@@ -589,12 +654,9 @@ absl::Status SandboxRuntime::EndSandbox(const std::string& pod_uid) {
 absl::Status SandboxRuntime::RemoveSandbox(const std::string& pod_uid, bool with_logs) {
   const std::string dir = Dir(pod_uid);
   SKIFF_RETURN_IF_ERROR(EndSandbox(pod_uid));
-  std::error_code error;
   const std::string logs = ReadPod(dir, pod_uid).log_dir;
-  if (with_logs && !logs.empty()) fs::remove_all(logs, error);
-  fs::remove_all(dir, error);
-  if (error) return ErrnoStatus(error.value(), dir);
-  return absl::OkStatus();
+  if (with_logs && !logs.empty()) SKIFF_RETURN_IF_ERROR(Discard(logs));
+  return Discard(dir);
 }
 
 }  // namespace skiff::runtime

@@ -31,6 +31,9 @@ struct SandboxOptions {
   std::string instance;   // Names the parent cgroup, skiff/<instance>: unique on the machine.
   const ImageStore* images = nullptr;  // Null: plain programs (`process`).
   UvExecutor* loop = nullptr;          // Outlives the runtime.
+  // Where files of removed pods are deleted, which may take long; null: where they are removed.
+  // Outlives the runtime.
+  WorkPool* pool = nullptr;
   Logger logger;
 };
 
@@ -38,7 +41,7 @@ class SandboxRuntime final : public Runtime {
  public:
   // kPermissionDenied: not root; kFailedPrecondition: the kernel lacks something, and what.
   static absl::StatusOr<std::unique_ptr<SandboxRuntime>> Open(SandboxOptions options);
-  // Lets go of the pods, which go on.
+  // Lets go of the pods, which go on. Waits until the files of removed ones are deleted.
   ~SandboxRuntime() override;
 
   absl::string_view name() const override {
@@ -67,7 +70,11 @@ class SandboxRuntime final : public Runtime {
   SandboxRuntime(SandboxOptions options, Cgroups cgroups);
   absl::Status Init();
   std::string Dir(const std::string& pod_uid) const;
+  std::string DiscardDir() const;
   std::string Group(const std::string& pod_uid, const std::string& leaf = "") const;
+  absl::Status Discard(const std::string& path);
+  void DeleteLeftovers();
+  void DeleteLater(const std::string& path);
   absl::Status EndSandbox(const std::string& pod_uid);
   absl::Status RemoveSandbox(const std::string& pod_uid, bool with_logs);
   absl::StatusOr<ContainerState> StartAttempt(const PodSpec& pod, const ContainerSpec& container);
@@ -91,6 +98,8 @@ class SandboxRuntime final : public Runtime {
   std::unique_ptr<Watching> watching_;   // Loop only.
   absl::Mutex mutex_;
   PodChanged listener_ ABSL_GUARDED_BY(mutex_);
+  int64_t discarded_ ABSL_GUARDED_BY(mutex_) = 0;  // The last name given in DiscardDir.
+  int deleting_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace skiff::runtime

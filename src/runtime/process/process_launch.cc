@@ -73,7 +73,7 @@ absl::StatusOr<Launch> ProcessLaunch(const PodSpec& pod, const ContainerSpec& co
   Script& script = launch.script;
   script.Step(
       {"trywrite", "/proc/self/oom_score_adj", absl::StrCat(container.resources.oom_score_adj)});
-  for (const std::string& file : place.procs_files) script.Step({"write", file, "0"});
+  JoinGroups(place, &script);
   script.Step({"slave"});
   SKIFF_RETURN_IF_ERROR(AddMounts(container, &script));
   // The machine's /proc would show every process of the machine.

@@ -11,7 +11,8 @@
  * What a container's process does before it becomes the container's program is a script of steps
  * that the manager wrote (script.c); nothing here decides anything.
  *
- * Modes: `head pod DIR FLAGS` becomes a head; `head run SCRIPT` runs a script in place (for exec).
+ * Modes: `head pod DIR FLAGS HOSTNAME GROUP` becomes a head; `head run SCRIPT` runs a script in
+ * place (for exec).
  */
 #define _GNU_SOURCE
 #include "head.h"
@@ -199,9 +200,10 @@ static int prepare_streams(struct container* c, int* out, int* err, int* report)
   return pipe2(out, O_CLOEXEC) || pipe2(err, O_CLOEXEC) || pipe2(report, O_CLOEXEC) ? -1 : 0;
 }
 
-/* "start\0NAME\0ATTEMPT\0LOG\0FLAGS\0PIDS\0KILL\0": FLAGS has the CLONE_NEW… bits of the
+/* "start\0NAME\0ATTEMPT\0LOG\0FLAGS\0PIDS\0KILL\0GROUP\0": FLAGS has the CLONE_NEW… bits of the
  * container's own namespaces; PIDS is "pod" if it shares its pids with the pod's others; KILL, if
- * not empty, is the file that kills what its first process leaves behind. */
+ * not empty, is the file that kills what its first process leaves behind; GROUP is the directory of
+ * its v2 control group. */
 static void start(char** args, char* answer, size_t size) {
   struct container* c = free_place();
   if (c == NULL) {
@@ -224,16 +226,14 @@ static void start(char** args, char* answer, size_t size) {
     pid_t held = start_pause(pod_dir);
     if (held > 0) pause_pid = held;
   }
-  unsigned long flags = strtoul(args[4], NULL, 10);
+  int group = open(args[7], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   long long started = now_ns();
-  struct clone_args_min {
-    unsigned long long flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls;
-  } clone_args = {.flags = flags, .exit_signal = SIGCHLD};
   pid_t pid = -1;
   if (strcmp(args[5], "pod") != 0 || pause_pid > 0) {
-    pid = (pid_t)syscall(SYS_clone3, &clone_args, sizeof clone_args);
+    pid = clone_into(strtoul(args[4], NULL, 10), group, &in_group);
   }
   if (pid == 0) become(script, out[1], err[1], report[1]);
+  if (group >= 0) close(group);
   close(out[1]);
   close(err[1]);
   close(report[1]);
@@ -300,7 +300,7 @@ static void serve(int client) {
     for (ssize_t i = 0; i + 1 < n && count < 8; ++i) {
       if (message[i] == '\0') args[count++] = message + i + 1;
     }
-    if (count >= 7 && strcmp(args[0], "start") == 0) {
+    if (count >= 8 && strcmp(args[0], "start") == 0) {
       start(args, answer, sizeof answer);
     } else if (count >= 2 && strcmp(args[0], "reopen") == 0) {
       reopen(args[1], answer, sizeof answer);
@@ -388,7 +388,7 @@ void die(const char* what) {
 
 /* The process that the manager waits for: makes the namespaces, leaves the head behind, reports it.
  */
-static int boot(const char* dir, unsigned long flags, const char* hostname) {
+static int boot(const char* dir, unsigned long flags, const char* hostname, const char* group_dir) {
   if (chdir(dir) != 0) die(dir);
   pod_dir = dir;
   setsid();
@@ -399,7 +399,9 @@ static int boot(const char* dir, unsigned long flags, const char* hostname) {
   int listener = listen_here();
   int ready[2];
   if (pipe2(ready, O_CLOEXEC) != 0) die("pipe");
-  pid_t pid = fork();
+  int group = open(group_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (group < 0) die(group_dir);
+  pid_t pid = clone_into(0, group, &in_group);
   if (pid < 0) die("fork");
   if (pid > 0) {
     char done;
@@ -408,6 +410,9 @@ static int boot(const char* dir, unsigned long flags, const char* hostname) {
     dprintf(1, "%d\n", pid);
     _exit(0);
   }
+  /* Away from what a service manager kills together with the process that started it. */
+  if (!in_group && join_group(group) != 0) die(group_dir);
+  close(group);
   setsid();
   prctl(PR_SET_CHILD_SUBREAPER, 1);
   /* A pod that is short of memory loses a container, not what holds it. Containers write their own
@@ -442,8 +447,8 @@ static int boot(const char* dir, unsigned long flags, const char* hostname) {
 
 int main(int argc, char** argv) {
   close_range(3, ~0U, 0); /* What the host left open is not a pod's business. */
-  if (argc == 5 && strcmp(argv[1], "pod") == 0) {
-    return boot(argv[2], strtoul(argv[3], NULL, 10), argv[4]);
+  if (argc == 6 && strcmp(argv[1], "pod") == 0) {
+    return boot(argv[2], strtoul(argv[3], NULL, 10), argv[4], argv[5]);
   }
   if (argc == 3 && strcmp(argv[1], "run") == 0) {
     run_script(argv[2], 2);

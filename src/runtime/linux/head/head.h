@@ -4,6 +4,19 @@
 
 #include <sys/types.h>
 
+/* A new process with clone3's `flags`, born into the v2 control group whose directory `group` is
+ * open, if that is not -1. To move there later would make every fork of the machine wait for a
+ * grace period (cgroup_threadgroup_rwsem). Where the kernel cannot (before 5.7), *born_inside is 0
+ * and the process is where its parent is. */
+pid_t clone_into(unsigned long flags, int group, int* born_inside);
+
+/* Moves the calling process into the group. 0, or -1 and errno. */
+int join_group(int group);
+
+/* Whether this process was born into its control group, so that the step "join" has nothing to do.
+ */
+extern int in_group;
+
 /* Executes the steps of the script file, the last of which is execve. Returns only on failure,
  * after writing what failed, and why, to the descriptor `report`. */
 void run_script(const char* path, int report);

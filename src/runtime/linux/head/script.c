@@ -46,6 +46,7 @@ static char* env_words[kMaxWords + 1];
 static int env_count;
 static int trees[kMaxTrees];
 static int is_directory[kMaxTrees];
+static int group = -1;
 static char problem[1024];
 
 static int fail(const char* what) {
@@ -282,11 +283,28 @@ static int do_setns(char** w) {
   return result != 0 ? fail(w[0]) : 0;
 }
 
+/* join DIR: this process goes into the v2 control group, unless it was born there. */
+static int do_join(char** w) {
+  if (in_group) return 0;
+  int fd = open(w[0], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0 || join_group(fd) != 0) return fail(w[0]);
+  close(fd);
+  return 0;
+}
+
+/* group DIR: remembers the v2 control group for the process that "fork" makes, when this name
+ * cannot be seen any more. */
+static int do_group(char** w) {
+  group = open(w[0], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  return group < 0 ? fail(w[0]) : 0;
+}
+
 /* fork: the child goes on; the parent waits and ends as it does. After setns into a pid namespace.
  */
 static int do_fork(void) {
-  pid_t pid = fork();
+  pid_t pid = clone_into(0, group, &in_group);
   if (pid < 0) return fail("fork");
+  if (pid == 0 && !in_group && group >= 0 && join_group(group) != 0) return fail("control group");
   if (pid == 0) return prctl(PR_SET_PDEATHSIG, SIGKILL);
   int status;
   while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
@@ -420,6 +438,8 @@ static int execute(struct step* s) {
     return prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 ? fail("parent death signal") : 0;
   }
   if (strcmp(op, "setns") == 0 && n == 1) return do_setns(w);
+  if (strcmp(op, "join") == 0 && n == 1) return do_join(w);
+  if (strcmp(op, "group") == 0 && n == 1) return do_group(w);
   if (strcmp(op, "fork") == 0 && n == 0) return do_fork();
   if (strcmp(op, "cwd") == 0 && n == 1) {
     if (chdir(w[0]) == 0) return 0;
