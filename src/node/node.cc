@@ -20,6 +20,7 @@ namespace {
 
 constexpr absl::Duration kStopGrace = absl::Seconds(5);
 constexpr size_t kMaxMessage = 1024;
+constexpr int kWaitingThreads = 8;
 
 client::WatchOptions OfNode(const std::string& name) {
   client::WatchOptions options;
@@ -216,7 +217,12 @@ void Node::Look(const std::string& uid) {
 
 void Node::CountedPool::Run(Executor::Task work) {
   ++node_->actions_;
-  node_->shared_pool_->Run(
+  WorkPool* pool = node_->shared_pool_;
+  if (waits_ && node_->uv_loop_ != nullptr) {
+    if (own_ == nullptr) own_ = std::make_unique<ThreadPool>(kWaitingThreads);
+    pool = own_.get();
+  }
+  pool->Run(
       [node = node_, alive = node_->alive_, loop = node_->loop_, work = std::move(work)]() mutable {
         std::move(work)();
         loop->Post([node, alive] {
@@ -388,7 +394,10 @@ void Node::WriteStatus(const std::string& uid) {
   inputs.now = loop_->clock().Now();
   corev1::PodStatus status = MakeStatus(typed, inputs);
   // Fields that are set to nothing are no news: the API does not keep them.
-  if (google::protobuf::util::MessageDifferencer::Equivalent(status, typed.status())) return;
+  if (status.SerializeAsString() == typed.status().SerializeAsString() ||
+      google::protobuf::util::MessageDifferencer::Equivalent(status, typed.status())) {
+    return;
+  }
   auto changed = pod->object->CopyAs<corev1::Pod>();
   *changed->mutable_status() = std::move(status);
   std::vector<client::Write> writes;
@@ -421,7 +430,14 @@ void Node::WriteStatus(const std::string& uid) {
 }
 
 absl::Status Node::Stop(bool remove_pods) {
+  absl::Notification halted;
   absl::Notification done;
+  struct InHook {
+    runtime::Runtime* runtime;
+    std::string uid;
+    std::string container;
+  };
+  std::vector<InHook> in_hooks;
   loop_->Post([&] {
     running_ = false;
     if (lease_timer_ != 0) loop_->Cancel(lease_timer_);
@@ -433,14 +449,24 @@ absl::Status Node::Stop(bool remove_pods) {
       if (pod->wake != 0) loop_->Cancel(pod->wake);
       pod->wake = 0;
       pod->probers.clear();
+      for (const std::string& name : pod->memory.post_start) {
+        in_hooks.push_back({pod->runtime, uid, name});
+      }
+      for (const auto& [name, stop] : pod->memory.stops) {
+        if (stop.hook == ContainerStop::Hook::kRunning) {
+          in_hooks.push_back({pod->runtime, uid, name});
+        }
+      }
     }
-    const auto idle = [&] { done.Notify(); };
-    if (actions_ == 0) {
-      idle();
-    } else {
-      idle_ = idle;
-    }
+    idle_ = [&] { done.Notify(); };
+    halted.Notify();
+    if (actions_ == 0) std::exchange(idle_, nullptr)();
   });
+  halted.WaitForNotification();
+  // A hook may run for long; it ends with its container.
+  for (const InHook& hook : in_hooks) {
+    if (remove_pods) hook.runtime->KillContainer(hook.uid, hook.container).IgnoreError();
+  }
   done.WaitForNotification();
   return remove_pods ? RemoveAllPods() : absl::OkStatus();
 }

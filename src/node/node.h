@@ -156,11 +156,15 @@ class Node final : public client::NodeApi {
   // The pool, for work that Stop waits for: it uses runtimes, which end after the node.
   class CountedPool final : public WorkPool {
    public:
-    explicit CountedPool(Node* node) : node_(node) {}
+    // Work that waits for containers (probes, hooks) has threads of its own, from when there is
+    // any: it must not hold up what starts and stops pods.
+    CountedPool(Node* node, bool waits) : node_(node), waits_(waits) {}
     void Run(Executor::Task work) override;
 
    private:
     Node* const node_;
+    const bool waits_;
+    std::unique_ptr<ThreadPool> own_;
   };
 
   Node(NodeOptions options, client::Client* client, Executor* loop, UvExecutor* uv_loop,
@@ -184,7 +188,8 @@ class Node final : public client::NodeApi {
   int actions_ = 0;                // On the pool now.
   std::function<void()> idle_;     // Called when actions_ is 0 and the node is stopping.
   std::function<void()> written_;  // Likewise when no status is under way.
-  CountedPool pool_{this};
+  CountedPool pool_{this, /*waits=*/false};
+  CountedPool waiting_pool_{this, /*waits=*/true};
   const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

@@ -120,7 +120,7 @@ void Node::RunHookOf(const std::string& uid, const corev1::Container& container,
     return;
   }
   const HandlerTarget target{container, pod->ip, uid, pod->runtime, &loop_->clock()};
-  pool_.Run([hook, target, timeout, done, loop = loop_] {
+  waiting_pool_.Run([hook, target, timeout, done, loop = loop_] {
     absl::Status status = RunHook(hook, target, timeout);
     loop->Post([done, status = std::move(status)] { done(status); });
   });

@@ -86,7 +86,7 @@ void Node::StartProber(const std::string& uid, Pod& pod, const std::string& key,
     OnOpinion(uid, name, kind, grace, healthy);
   };
   slot = std::make_unique<Prober>(
-      loop_, &pool_, kind, probe, [probe, target] { return RunProbe(probe, target); },
+      loop_, &waiting_pool_, kind, probe, [probe, target] { return RunProbe(probe, target); },
       std::move(listener));
 }
 
