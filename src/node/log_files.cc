@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <fstream>
 #include <set>
 
 #include "absl/strings/str_cat.h"
@@ -39,7 +40,37 @@ off_t TailOffset(int fd, int64_t* lines) {
   return 0;
 }
 
+std::string DroppedFile(const std::string& path) { return path + ".dropped"; }
+
+int64_t VisibleBytes(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::string line;
+  LogLine parsed;
+  int64_t out = 0;
+  while (std::getline(file, line)) {
+    if (!ParseLogLine(line, &parsed)) continue;
+    out += static_cast<int64_t>(parsed.text.size()) + (parsed.whole ? 1 : 0);
+  }
+  return out;
+}
+
 }  // namespace
+
+bool ParseLogLine(absl::string_view line, LogLine* out) {
+  const size_t first = line.find(' ');
+  const size_t second = first == absl::string_view::npos ? first : line.find(' ', first + 1);
+  if (second == absl::string_view::npos || second + 2 > line.size()) return false;
+  out->time = line.substr(0, first);
+  out->whole = line.substr(second + 1, 1) == "F";
+  out->text = second + 3 <= line.size() ? line.substr(second + 3) : absl::string_view();
+  return true;
+}
+
+int64_t DroppedBytes(const std::string& path) {
+  int64_t out = 0;
+  std::ifstream file(DroppedFile(path));
+  return file >> out ? out : 0;
+}
 
 std::vector<UniqueFd> OpenLog(const std::string& path) {
   std::vector<UniqueFd> out;
@@ -69,8 +100,13 @@ void SkipToTail(int64_t lines, std::vector<UniqueFd>* files) {
 
 absl::Status RotateLog(const std::string& path, int max_files,
                        const std::function<absl::Status()>& reopen) {
+  const std::string oldest = Rotated(path, std::max(max_files - 1, 1));
+  if (access(oldest.c_str(), F_OK) == 0) {
+    const int64_t dropped = DroppedBytes(path) + VisibleBytes(oldest);
+    std::ofstream(DroppedFile(path)) << dropped;
+    unlink(oldest.c_str());
+  }
   for (int number = std::max(max_files - 2, 0); number > 0; --number) {
-    // The oldest is replaced, and so dropped.
     rename(Rotated(path, number).c_str(), Rotated(path, number + 1).c_str());
   }
   if (rename(path.c_str(), Rotated(path, 1).c_str()) != 0) return ErrnoStatus(errno, path);

@@ -11,9 +11,23 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "base/unique_fd.h"
 
 namespace skiff::node {
+
+// "2026-01-02T15:04:05.123456789Z stdout F text" (the CRI format) to what a client sees: the text,
+// with a line end where the line is whole.
+struct LogLine {
+  absl::string_view time;
+  absl::string_view text;
+  bool whole = false;
+};
+// False if it is no line of a log.
+bool ParseLogLine(absl::string_view line, LogLine* out);
+
+// How many bytes a client would have seen of what was dropped by rotation.
+int64_t DroppedBytes(const std::string& path);
 
 // The files of a log, opened, the oldest first. Empty if there is no log.
 std::vector<UniqueFd> OpenLog(const std::string& path);

@@ -20,24 +20,6 @@ namespace {
 
 constexpr size_t kChunk = 64 << 10;
 
-// "2026-01-02T15:04:05.123456789Z stdout F text" to what a client sees: the text, with a line end
-// where the line is whole.
-struct LogLine {
-  absl::string_view time;
-  absl::string_view text;
-  bool whole = false;
-};
-
-bool ParseLine(absl::string_view line, LogLine* out) {
-  const size_t first = line.find(' ');
-  const size_t second = first == absl::string_view::npos ? first : line.find(' ', first + 1);
-  if (second == absl::string_view::npos || second + 2 >= line.size() + 1) return false;
-  out->time = line.substr(0, first);
-  out->whole = line.substr(second + 1, 1) == "F";
-  out->text = second + 3 <= line.size() ? line.substr(second + 3) : absl::string_view();
-  return true;
-}
-
 // Reads a container's log as it grows. Lives on the node's loop.
 class Follower : public std::enable_shared_from_this<Follower> {
  public:
@@ -50,6 +32,8 @@ class Follower : public std::enable_shared_from_this<Follower> {
         sink_(std::move(sink)) {}
 
   void Begin(bool ended) {
+    // What was dropped of the log is behind every offset of it.
+    skipped_ = DroppedBytes(path_);
     for (UniqueFd& file : OpenFiles()) files_.push_back(std::move(file));
     Read();
     if (!options_.follow || ended || loop_ == nullptr) return Finish(absl::OkStatus());
@@ -157,7 +141,7 @@ class Follower : public std::enable_shared_from_this<Follower> {
 
   void Render(absl::string_view raw, std::string* out) {
     LogLine line;
-    if (!ParseLine(raw, &line)) return;
+    if (!ParseLogLine(raw, &line)) return;
     if (options_.since) {
       const auto time = api::ParseTime(line.time);
       if (time.ok() && *time < *options_.since) return;

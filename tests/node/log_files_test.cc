@@ -66,6 +66,20 @@ TEST_CASE("OnlySoManyFilesAreKept") {
   CHECK(Table::All(OpenLog(table.path)) == "7\n8\n9\n");
 }
 
+TEST_CASE("WhatWasDroppedIsCountedAsAClientWouldHaveSeenIt") {
+  Table table;
+  const std::string head = "2026-01-02T15:04:05.123456789Z stdout ";
+  CHECK(DroppedBytes(table.path) == 0);
+  table.Write(head + "F hello\n" + head + "P par\n" + head + "F t\n" + head + "F \n");
+  REQUIRE(table.Rotate(2).ok());
+  CHECK(DroppedBytes(table.path) == 0);
+  table.Write(head + "F next\n");
+  REQUIRE(table.Rotate(2).ok());
+  CHECK(DroppedBytes(table.path) == 6 + 3 + 2 + 1);
+  REQUIRE(table.Rotate(2).ok());
+  CHECK(DroppedBytes(table.path) == 12 + 5);
+}
+
 TEST_CASE("TheTailReachesIntoOlderFiles") {
   Table table;
   table.Write("1\n2\n3\n");
