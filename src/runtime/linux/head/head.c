@@ -445,7 +445,18 @@ static int boot(const char* dir, unsigned long flags, const char* hostname, cons
   return 0;
 }
 
+/* The words that this program was started with, as /proc shows them. */
+static char* words;
+static size_t words_size;
+
+void forget_words(void) {
+  memset(words, 0, words_size);
+  strncpy(words, "pause", words_size);
+}
+
 int main(int argc, char** argv) {
+  words = argv[0];
+  words_size = (size_t)(argv[argc - 1] + strlen(argv[argc - 1]) - argv[0]);
   close_range(3, ~0U, 0); /* What the host left open is not a pod's business. */
   if (argc == 6 && strcmp(argv[1], "pod") == 0) {
     return boot(argv[2], strtoul(argv[3], NULL, 10), argv[4], argv[5]);

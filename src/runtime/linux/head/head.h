@@ -25,6 +25,9 @@ void run_script(const char* path, int report);
  * `dir`: any directory. -1 if it cannot. */
 pid_t start_pause(const char* dir);
 
+/* Makes this process's command line, which names paths of the machine, "pause". */
+void forget_words(void);
+
 /* Prints `what` with errno's text to standard error and ends the process. */
 void die(const char* what);
 

@@ -48,6 +48,7 @@ static void hold(const char* dir, int ready) {
   /* After the change of user, for that takes it back. */
   if (let_go(dir) != 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) _exit(1);
   prctl(PR_SET_NAME, "pause");
+  forget_words();
   if (write(ready, "r", 1) != 1) _exit(1);
   close_range(0, ~0U, 0);
   sigset_t children;
