@@ -7,7 +7,7 @@ set -eu
 cd "$(dirname "$0")/.."
 command -v run-clang-tidy > /dev/null || { echo "tidy: apt-get install clang clang-tidy"; exit 1; }
 cmake --preset tidy > /dev/null
-ninja -C build-tidy skiff_proto skiff_pch
+ninja -C build-tidy src/api/proto/CMakeFiles/skiff_pch.dir/cmake_pch.hxx.pch
 run-clang-tidy -p build-tidy -quiet -j"$(nproc)" "${1:-/(src|capi|bench)/[^.]*\.(cc|c)$}" \
   2> /dev/null | grep -vE '^(clang-tidy|\[|$)' > build-tidy/tidy.log || true
 cat build-tidy/tidy.log
