@@ -82,6 +82,7 @@ class ControllerManager {
     std::map<std::string, absl::Time> taints;
   };
   std::map<std::string, NodeMemory> nodes_;
+  int ready_nodes_ = 0;
   // The pod collector's: since when a node that pods name has not been there.
   std::map<std::string, absl::Time> missing_nodes_;
   // The garbage collector's: who has which uid. Keys are

@@ -22,6 +22,14 @@ int64_t LastHeartbeat(const api::ObjectPtr& node) {
   return 0;
 }
 
+bool IsReady(const api::ObjectPtr& node) {
+  if (node == nullptr) return false;
+  for (const auto& condition : node->As<corev1::Node>().status().conditions()) {
+    if (condition.type() == "Ready") return condition.status() == "True";
+  }
+  return false;
+}
+
 bool SameRenewal(const api::ObjectPtr& a, const api::ObjectPtr& b) {
   return a != nullptr && b != nullptr &&
          Same(a->As<coordinationv1::Lease>().spec().renew_time(),
@@ -36,6 +44,7 @@ NodeObserved ControllerManager::Observe(const api::ObjectPtr& object) {
   NodeObserved observed;
   observed.node = object;
   observed.now = executor_->clock().Now();
+  observed.all_down = ready_nodes_ == 0;
   const absl::Duration now = executor_->clock().Monotonic();
   const absl::Duration almost = GraceOf(node) - kSecondLook;
   observed.silent_for = now - memory.heard;
@@ -69,6 +78,13 @@ void ControllerManager::AddNodes() {
   });
   informers_.Of<corev1::Node>().AddHandler(
       [this, runner](const api::ObjectPtr& before, const api::ObjectPtr& now) {
+        const bool none_before = ready_nodes_ == 0;
+        ready_nodes_ += (IsReady(now) ? 1 : 0) - (IsReady(before) ? 1 : 0);
+        if (none_before != (ready_nodes_ == 0)) {
+          for (const auto& [key, node] : informers_.Of<corev1::Node>().objects()) {
+            runner->Enqueue(key);
+          }
+        }
         if (now == nullptr) {
           if (before != nullptr) nodes_.erase(before->meta().name());
           return;

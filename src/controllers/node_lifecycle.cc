@@ -56,7 +56,7 @@ void MarkUnknown(absl::Time now, corev1::Node* node) {
 }
 
 // The taints that the node's state calls for; those of other keys are its users'.
-void SetTaints(absl::Time now, corev1::Node* node) {
+void SetTaints(absl::Time now, bool all_down, corev1::Node* node) {
   const auto is = [&](const char* type, const char* status) {
     const corev1::NodeCondition* condition = Find(*node, type);
     return condition != nullptr && condition->status() == status;
@@ -73,19 +73,19 @@ void SetTaints(absl::Time now, corev1::Node* node) {
   auto* taints = node->mutable_spec()->mutable_taints();
   for (const auto& [key, holds] : wanted) {
     for (const char* effect : {"NoSchedule", "NoExecute"}) {
-      // Only readiness drives pods away.
-      if (absl::string_view(effect) == "NoExecute" && key != kNotReady && key != kUnreachable) {
-        continue;
-      }
+      const bool drives_away = absl::string_view(effect) == "NoExecute";
+      // Only readiness does.
+      if (drives_away && key != kNotReady && key != kUnreachable) continue;
       const auto at = std::find_if(taints->begin(), taints->end(), [&](const auto& taint) {
         return taint.key() == key && taint.effect() == effect;
       });
-      if (holds && at == taints->end()) {
+      const bool wanted_here = holds && !(drives_away && all_down);
+      if (wanted_here && at == taints->end()) {
         corev1::Taint* taint = taints->Add();
         taint->set_key(key);
         taint->set_effect(effect);
         *taint->mutable_time_added() = api::MakeTime(now);
-      } else if (!holds && at != taints->end()) {
+      } else if (!wanted_here && at != taints->end()) {
         taints->erase(at);
       }
     }
@@ -143,7 +143,7 @@ class Round {
       return std::move(plan_);
     }
     auto changed = observed_.node->CopyAs<corev1::Node>();
-    SetTaints(observed_.now, changed.get());
+    SetTaints(observed_.now, observed_.all_down, changed.get());
     if (!Same(changed->spec(), node_.spec())) {
       plan_.writes.push_back(client::Write::Update(std::move(changed)));
       return std::move(plan_);

@@ -18,6 +18,9 @@ struct NodeObserved {
   // Since when each of its taints has been seen, in their order, for those that do not say it
   // themselves.
   std::vector<absl::Time> tainted_since;
+  // No node is ready, this one included: more likely it is us whom nobody reaches, and there would
+  // be nowhere to go. Nobody is driven away then.
+  bool all_down = false;
 };
 
 // How long the node may be silent.

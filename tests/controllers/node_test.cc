@@ -43,13 +43,16 @@ void Renew(World* world, const std::string& name = "n1") {
   world->Settle();
 }
 
-// Time in which the node lives.
-void Live(World* world, absl::Duration time) {
+// Time in which these nodes live.
+void Live(World* world, absl::Duration time, const std::vector<std::string>& names = {"n1"}) {
   for (; time > absl::ZeroDuration(); time -= absl::Seconds(10)) {
     world->Pass(std::min(time, absl::Seconds(10)));
-    Renew(world);
+    for (const std::string& name : names) Renew(world, name);
   }
 }
+
+// The others live, n1 does not.
+void FallSilent(World* world, absl::Duration time) { Live(world, time, {"n2"}); }
 
 corev1::Node TheNode(const World& world) {
   return world.Get<corev1::Node>("n1", "")->As<corev1::Node>();
@@ -101,15 +104,16 @@ bool IsLeaving(const World& world, const std::string& pod) {
 TEST_CASE("ASilentNodesPodsAreNotReadyAndGoAfterFiveMinutes") {
   World world;
   AddNode(&world);
+  AddNode(&world, "n2");
   AddPod(&world, "usual");
   AddPod(&world, "patient", {For(kUnreachable, std::nullopt)});
   AddPod(&world, "hasty", {For(kUnreachable, 0)});
-  Live(&world, absl::Minutes(10));
+  Live(&world, absl::Minutes(10), {"n1", "n2"});
   CHECK(TheNode(world).spec().taints().empty());
   CHECK(IsPodReady(world.Get<corev1::Pod>("usual")->As<corev1::Pod>()));
-  world.Pass(absl::Seconds(48));
+  FallSilent(&world, absl::Seconds(48));
   CHECK(TheNode(world).status().conditions(0).status() == "True");
-  world.Pass(absl::Seconds(4));
+  FallSilent(&world, absl::Seconds(4));
   const corev1::Node silent = TheNode(world);
   CHECK(silent.status().conditions(0).status() == "Unknown");
   CHECK(silent.status().conditions(0).reason() == "NodeStatusUnknown");
@@ -121,30 +125,49 @@ TEST_CASE("ASilentNodesPodsAreNotReadyAndGoAfterFiveMinutes") {
   CHECK(Find(usual->As<corev1::Pod>(), "Ready")->reason() == "NodeNotReady");
   CHECK(IsLeaving(world, "hasty"));
   CHECK_FALSE(IsLeaving(world, "usual"));
-  world.Pass(absl::Seconds(290));
+  FallSilent(&world, absl::Seconds(290));
   CHECK_FALSE(IsLeaving(world, "usual"));
-  world.Pass(absl::Seconds(12));
+  FallSilent(&world, absl::Seconds(12));
   CHECK(IsLeaving(world, "usual"));
   CHECK(Find(world.Get<corev1::Pod>("usual")->As<corev1::Pod>(), "DisruptionTarget")->reason() ==
         "DeletionByTaintManager");
-  world.Pass(absl::Hours(1));
+  FallSilent(&world, absl::Hours(1));
   CHECK_FALSE(IsLeaving(world, "patient"));
 }
 
 TEST_CASE("ANodeThatComesBackKeepsItsPods") {
   World world;
   AddNode(&world);
+  AddNode(&world, "n2");
   AddPod(&world, "usual");
-  world.Pass(absl::Minutes(2));
+  FallSilent(&world, absl::Minutes(2));
   REQUIRE(HasTaint(TheNode(world), kUnreachable, "NoExecute"));
   auto node = world.Get<corev1::Node>("n1", "")->CopyAs<corev1::Node>();
   SetReady(node.get(), "True", world.now());
   world.Update(std::move(node), "status");
   world.Become(world.Get<corev1::Pod>("usual"), "Running", true);
-  Live(&world, absl::Minutes(10));
+  Live(&world, absl::Minutes(10), {"n1", "n2"});
   CHECK(TheNode(world).spec().taints().empty());
   CHECK_FALSE(IsLeaving(world, "usual"));
   CHECK(IsPodReady(world.Get<corev1::Pod>("usual")->As<corev1::Pod>()));
+}
+
+TEST_CASE("WithoutAnyReadyNodeNobodyIsDrivenAway") {
+  World world;
+  AddNode(&world);
+  AddPod(&world, "usual");
+  AddPod(&world, "hasty", {For(kUnreachable, 0)});
+  world.Pass(absl::Minutes(20));
+  CHECK(HasTaint(TheNode(world), kUnreachable, "NoSchedule"));
+  CHECK_FALSE(HasTaint(TheNode(world), kUnreachable, "NoExecute"));
+  CHECK_FALSE(IsLeaving(world, "hasty"));
+  CHECK_FALSE(IsPodReady(world.Get<corev1::Pod>("usual")->As<corev1::Pod>()));
+  // Once another lives, this one alone is to blame.
+  AddNode(&world, "n2");
+  CHECK(HasTaint(TheNode(world), kUnreachable, "NoExecute"));
+  CHECK(IsLeaving(world, "hasty"));
+  FallSilent(&world, absl::Seconds(310));
+  CHECK(IsLeaving(world, "usual"));
 }
 
 TEST_CASE("ANodeThatNeverReportsIsUnknownAfterAMinute") {
