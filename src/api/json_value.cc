@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
@@ -15,6 +16,7 @@ namespace skiff::api {
 namespace {
 
 constexpr int kMaxDepth = 200;
+constexpr size_t kManyMembers = 32;  // From here on an index is worth its making.
 
 void AppendUtf8(uint32_t code, std::string* out) {
   if (code < 0x80) {
@@ -113,17 +115,34 @@ class JsonReader {
   absl::Status Members(int depth, JsonValue* out) {
     out->type_ = JsonValue::Type::kObject;
     if (Take('}')) return absl::OkStatus();
+    absl::flat_hash_map<std::string, size_t> places;  // Once there are many.
     for (;;) {
       if (!Take('"')) return Fault("expected a member's name in quotes");
       std::string name;
       SKIFF_RETURN_IF_ERROR(String(&name));
       if (!Take(':')) return Fault("expected ':' after the name");
-      JsonValue& member = out->Member(name);
-      member = JsonValue();
+      JsonValue& member = MemberOf(out, &places, std::move(name));
       SKIFF_RETURN_IF_ERROR(Value(depth + 1, &member));
       if (Take('}')) return absl::OkStatus();
       if (!Take(',')) return Fault("expected ',' or '}'");
     }
+  }
+
+  // A fresh member; one of the same name before it is replaced.
+  static JsonValue& MemberOf(JsonValue* object, absl::flat_hash_map<std::string, size_t>* places,
+                             std::string name) {
+    auto& entries = object->entries_;
+    if (entries.size() < kManyMembers) {
+      JsonValue& member = object->Member(name);
+      member = JsonValue();
+      return member;
+    }
+    if (places->empty()) {
+      for (size_t i = 0; i < entries.size(); ++i) places->emplace(entries[i].first, i);
+    }
+    const auto [place, fresh] = places->emplace(name, entries.size());
+    if (fresh) return entries.emplace_back(std::move(name), JsonValue()).second;
+    return entries[place->second].second = JsonValue();
   }
 
   absl::Status Items(int depth, JsonValue* out) {
@@ -361,6 +380,14 @@ bool operator==(const JsonValue& a, const JsonValue& b) {
       break;
   }
   if (a.entries_.size() != b.entries_.size()) return false;
+  if (a.entries_.size() >= kManyMembers) {
+    absl::flat_hash_map<absl::string_view, const JsonValue*> members;
+    for (const JsonValue::Entry& entry : b.entries_) members.emplace(entry.first, &entry.second);
+    return std::all_of(a.entries_.begin(), a.entries_.end(), [&](const JsonValue::Entry& entry) {
+      const auto other = members.find(entry.first);
+      return other != members.end() && entry.second == *other->second;
+    });
+  }
   return std::all_of(a.entries_.begin(), a.entries_.end(), [&](const JsonValue::Entry& entry) {
     const JsonValue* other = b.Find(entry.first);
     return other != nullptr && entry.second == *other;

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <optional>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
@@ -24,6 +25,7 @@ namespace {
 
 constexpr size_t kMaxJsonBytes = 10 << 20;
 constexpr int kMaxDepth = 200;
+constexpr int kMaxAnchors = 1000;
 
 struct Parser {
   Parser() { SKIFF_CHECK(yaml_parser_initialize(&parser) == 1); }
@@ -196,11 +198,10 @@ class Converter {
       if (source->type != YAML_MAPPING_NODE) return Fault(*source, "`<<` must merge a mapping");
       std::vector<std::pair<const yaml_node_t*, const yaml_node_t*>> more;
       SKIFF_RETURN_IF_ERROR(Collect(*source, depth + 1, &more));
+      absl::flat_hash_set<absl::string_view> present;
+      for (const auto& own : *out) present.insert(Text(*own.first));
       for (const auto& entry : more) {
-        const bool present = std::any_of(out->begin(), out->end(), [&](const auto& own) {
-          return Text(*own.first) == Text(*entry.first);
-        });
-        if (!present) out->push_back(entry);
+        if (present.insert(Text(*entry.first)).second) out->push_back(entry);
       }
     }
     return absl::OkStatus();
@@ -302,34 +303,53 @@ void EmitValue(const JsonValue& value, Emitter* out) {
   }
 }
 
-// libyaml needs time by the square of the depth of [ and {, so a text that might be too deep is
-// first read event by event, and given up where it is.
-absl::Status CheckDepth(absl::string_view yaml) {
+bool HasAnchor(const yaml_event_t& event) {
+  switch (event.type) {
+    case YAML_SCALAR_EVENT:
+      return event.data.scalar.anchor != nullptr;
+    case YAML_SEQUENCE_START_EVENT:
+      return event.data.sequence_start.anchor != nullptr;
+    case YAML_MAPPING_START_EVENT:
+      return event.data.mapping_start.anchor != nullptr;
+    default:
+      return false;
+  }
+}
+
+// libyaml needs time by the square of the depth of [ and {, and of the number of anchors, so a text
+// that might have too many is first read event by event, and given up where it has.
+absl::Status CheckSize(absl::string_view yaml) {
   const auto opens = [](char c) { return c == '[' || c == '{'; };
-  if (std::count_if(yaml.begin(), yaml.end(), opens) <= kMaxDepth) return absl::OkStatus();
+  if (std::count_if(yaml.begin(), yaml.end(), opens) <= kMaxDepth &&
+      std::count(yaml.begin(), yaml.end(), '&') <= kMaxAnchors) {
+    return absl::OkStatus();
+  }
   Parser reader;
   yaml_parser_set_input_string(&reader.parser, reinterpret_cast<const unsigned char*>(yaml.data()),
                                yaml.size());
   int depth = 0;
+  int anchors = 0;
+  const auto fault = [](const yaml_mark_t& at, absl::string_view what) {
+    return absl::InvalidArgumentError(absl::StrCat("malformed YAML at line ", at.line + 1,
+                                                   ", column ", at.column + 1, ": ", what));
+  };
   while (true) {
     yaml_event_t event;
     if (yaml_parser_parse(&reader.parser, &event) != 1) return ParserFault(reader.parser);
     const yaml_event_type_t type = event.type;
     const yaml_mark_t at = event.start_mark;
+    anchors += HasAnchor(event) ? 1 : 0;
     yaml_event_delete(&event);
     if (type == YAML_STREAM_END_EVENT) return absl::OkStatus();
     if (type == YAML_SEQUENCE_START_EVENT || type == YAML_MAPPING_START_EVENT) ++depth;
     if (type == YAML_SEQUENCE_END_EVENT || type == YAML_MAPPING_END_EVENT) --depth;
-    if (depth > kMaxDepth) {
-      return absl::InvalidArgumentError(absl::StrCat("malformed YAML at line ", at.line + 1,
-                                                     ", column ", at.column + 1,
-                                                     ": nested deeper than 200 levels"));
-    }
+    if (depth > kMaxDepth) return fault(at, "nested deeper than 200 levels");
+    if (anchors > kMaxAnchors) return fault(at, "more than 1000 anchors");
   }
 }
 
 absl::StatusOr<std::vector<std::string>> ReadYaml(absl::string_view yaml) {
-  SKIFF_RETURN_IF_ERROR(CheckDepth(yaml));
+  SKIFF_RETURN_IF_ERROR(CheckSize(yaml));
   Parser reader;
   yaml_parser_set_input_string(&reader.parser, reinterpret_cast<const unsigned char*>(yaml.data()),
                                yaml.size());

@@ -64,5 +64,20 @@ TEST_CASE("BytesThatAreNoUtf8AreReplacedWhenPrinted") {
         "b\"");
 }
 
+// In time by the square of their number, this would take minutes.
+TEST_CASE("ManyMembersAreRead") {
+  std::string text = "{";
+  for (int i = 0; i < 200'000; ++i)
+    text += "\"k" + std::to_string(i % 150'000) + "\":" + std::to_string(i) + ",";
+  text.back() = '}';
+  const auto value = JsonValue::Parse(text);
+  REQUIRE(value.ok());
+  CHECK(value->entries().size() == 150'000);
+  CHECK(value->entries()[7].second.text() ==
+        "150007");  // The last of a name, in the first's place.
+  CHECK(value->entries()[60'000].second.text() == "60000");
+  CHECK(*value == *JsonValue::Parse(value->ToString()));
+}
+
 }  // namespace
 }  // namespace skiff::api

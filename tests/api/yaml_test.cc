@@ -62,12 +62,21 @@ TEST_CASE("FlowStyleWithQuotesIsYaml") {
 TEST_CASE("DepthIsRefusedAsSoonAsItIsSeen") {
   for (const char* open : {"[", "{a: ", "- ", "[{a: "}) {
     std::string deep;
-    while (deep.size() < 4'000'000) deep += open;
+    while (deep.size() < 1'000'000) deep += open;
     CHECK(Json(deep).find("nested deeper than 200 levels") != std::string::npos);
   }
   std::string wide = "[";
   for (int i = 0; i < 300; ++i) wide += "[1],";
   CHECK(Json(wide + "[{a: b}]]").find("malformed") == std::string::npos);
+}
+
+TEST_CASE("ManyAnchorsAreRefused") {
+  std::string many;
+  for (int i = 0; i < 200'000; ++i) many += "- &a" + std::to_string(i) + " x\n";
+  CHECK(Json(many).find("line 1001, column 3: more than 1000 anchors") != std::string::npos);
+  std::string script = "a: |\n";
+  for (int i = 0; i < 2'000; ++i) script += "  b && c\n";
+  CHECK(Json(script).find("malformed") == std::string::npos);
 }
 
 TEST_CASE("EveryDocumentOfAStreamIsRead") {
