@@ -19,6 +19,48 @@
 
 namespace skiff::node {
 
+// The fake runtime under a name for which the node makes real volumes.
+class DiskRuntime final : public runtime::Runtime {
+ public:
+  explicit DiskRuntime(runtime::FakeRuntime* fake) : fake_(fake) {}
+  absl::string_view name() const override { return "process"; }
+  void SetListener(runtime::PodChanged listener) override { fake_->SetListener(listener); }
+  absl::StatusOr<std::vector<runtime::PodState>> List() override { return fake_->List(); }
+  absl::StatusOr<runtime::PodState> StartPod(const runtime::PodSpec& pod) override {
+    return fake_->StartPod(pod);
+  }
+  absl::StatusOr<runtime::ContainerState> StartContainer(
+      const std::string& uid, const runtime::ContainerSpec& container) override {
+    last = container;
+    return fake_->StartContainer(uid, container);
+  }
+  absl::Status SignalContainer(const std::string& uid, const std::string& name,
+                               int signal) override {
+    return fake_->SignalContainer(uid, name, signal);
+  }
+  absl::Status KillContainer(const std::string& uid, const std::string& name) override {
+    return fake_->KillContainer(uid, name);
+  }
+  absl::StatusOr<runtime::PodState> State(const std::string& uid) override {
+    return fake_->State(uid);
+  }
+  absl::StatusOr<runtime::Usage> PodUsage(const std::string& uid) override {
+    return fake_->PodUsage(uid);
+  }
+  absl::StatusOr<ExecResult> Exec(const std::string& uid, const std::string& name,
+                                  const std::vector<std::string>& argv,
+                                  absl::Duration timeout) override {
+    return fake_->Exec(uid, name, argv, timeout);
+  }
+  absl::Status StopPod(const std::string& uid) override { return fake_->StopPod(uid); }
+  absl::Status RemovePod(const std::string& uid) override { return fake_->RemovePod(uid); }
+
+  runtime::ContainerSpec last;  // What was last asked to start.
+
+ private:
+  runtime::FakeRuntime* const fake_;
+};
+
 class NodeWorld {
  public:
   explicit NodeWorld(uint64_t seed = 7) : sim_(seed), loop_(sim_.NewLoop()) {
@@ -32,6 +74,7 @@ class NodeWorld {
     REQUIRE(mkdtemp(dir) != nullptr);
     dir_ = dir;
     runtime_ = std::make_unique<runtime::FakeRuntime>(loop_.get());
+    disk_runtime_ = std::make_unique<DiskRuntime>(runtime_.get());
     StartNode();
   }
   ~NodeWorld() {
@@ -52,11 +95,23 @@ class NodeWorld {
     options.memory_bytes = int64_t{8} << 30;
     options.default_runtime = "fake";
     options.runtimes["fake"] = runtime_.get();
+    if (on_disk_) {
+      options.default_runtime = "process";
+      options.runtimes = {{"process", disk_runtime_.get()}};
+    }
     node_ = std::make_unique<Node>(options, server_.get(), loop_.get(), &sim_.pool(), Logger(),
                                    &metrics_);
     node_->Start();
     Pass(absl::Milliseconds(50));
   }
+  // From now on pods have volumes on disk.
+  void UseDisk() {
+    on_disk_ = true;
+    KillNode();
+    StartNode();
+  }
+  DiskRuntime& disk_runtime() { return *disk_runtime_; }
+  const std::string& dir() const { return dir_; }
   // The manager ends without a word.
   void KillNode() { node_.reset(); }
   // The machine restarts: nothing of any pod is left.
@@ -86,6 +141,18 @@ class NodeWorld {
     REQUIRE(made.ok());
     Pass(absl::Milliseconds(50));
     return made->objects.at(0)->meta().uid();
+  }
+  // Makes a ConfigMap with one entry, or changes it.
+  void Put(const std::string& name, const std::string& key, const std::string& value) {
+    auto map = std::make_unique<corev1::ConfigMap>();
+    map->mutable_metadata()->set_name(name);
+    map->mutable_metadata()->set_namespace_("default");
+    (*map->mutable_data())[key] = value;
+    const bool exists = server_->GetNow(api::ResourceOf<corev1::ConfigMap>(), "default", name).ok();
+    REQUIRE(Commit(exists ? client::Write::Update(std::move(map))
+                          : client::Write::Create(std::move(map)))
+                .ok());
+    Pass(absl::Milliseconds(50));
   }
   void Delete(const std::string& name, std::optional<int64_t> grace = std::nullopt) {
     client::Write write = client::Write::Delete(*Get(name));
@@ -133,6 +200,8 @@ class NodeWorld {
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<apiserver::Server> server_;
   std::unique_ptr<runtime::FakeRuntime> runtime_;
+  std::unique_ptr<DiskRuntime> disk_runtime_;
+  bool on_disk_ = false;
   std::unique_ptr<Node> node_;
 };
 
