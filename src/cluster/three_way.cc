@@ -1,5 +1,6 @@
 #include "cluster/three_way.h"
 
+#include "absl/container/flat_hash_map.h"
 #include "api/field_lookup.h"
 
 namespace skiff::cluster {
@@ -14,6 +15,24 @@ const JsonValue* FindByKey(const JsonValue& list, const std::string& key, const 
   }
   return nullptr;
 }
+
+// The members of an object by name; by an index where there are many.
+class Members {
+ public:
+  explicit Members(const JsonValue& object) : object_(object) {
+    if (object.entries().size() < 32) return;
+    for (const auto& [name, value] : object.entries()) index_.emplace(name, &value);
+  }
+  const JsonValue* Find(absl::string_view name) const {
+    if (index_.empty()) return object_.Find(name);
+    const auto found = index_.find(name);
+    return found == index_.end() ? nullptr : found->second;
+  }
+
+ private:
+  const JsonValue& object_;
+  absl::flat_hash_map<absl::string_view, const JsonValue*> index_;
+};
 
 // The message that the members of the field's JSON objects belong to; null where JSON shows
 // something else (a map, a Quantity, a scalar).
@@ -49,21 +68,25 @@ JsonValue MergeList(const JsonValue& last, const JsonValue& applied, const std::
 JsonValue ThreeWayPatch(const JsonValue& last, const JsonValue& applied,
                         const google::protobuf::Descriptor* type) {
   JsonValue out = JsonValue::Object();
+  const Members had(last);
+  const Members wants(applied);
+  // Each name comes once, so all may be appended.
   for (const auto& [name, value] : applied.entries()) {
-    const JsonValue* before = last.Find(name);
+    const JsonValue* before = had.Find(name);
     const auto* field = type == nullptr ? nullptr : api::FindJsonField(type, name);
     const auto* inner = MessageIn(field);
     const std::string key = field == nullptr ? "" : api::FactsOf(field).patch_merge_key();
+    JsonValue& member = out.entries().emplace_back(name, JsonValue()).second;
     if (before != nullptr && before->is_object() && value.is_object()) {
-      out.Member(name) = ThreeWayPatch(*before, value, inner);
+      member = ThreeWayPatch(*before, value, inner);
     } else if (before != nullptr && before->is_array() && value.is_array() && !key.empty()) {
-      out.Member(name) = MergeList(*before, value, key, inner);
+      member = MergeList(*before, value, key, inner);
     } else {
-      out.Member(name) = value;
+      member = value;
     }
   }
   for (const auto& [name, value] : last.entries()) {
-    if (applied.Find(name) == nullptr) out.Member(name) = JsonValue();
+    if (wants.Find(name) == nullptr) out.entries().emplace_back(name, JsonValue());
   }
   return out;
 }
