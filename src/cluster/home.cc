@@ -68,7 +68,14 @@ absl::Status Home::Make(const std::string& data_dir) {
   std::error_code error;
   const fs::path absolute = fs::absolute(data_dir, error);
   fs::create_directories(absolute, error);
-  if (error) return Annotate(ErrnoStatus(error.value(), data_dir), "data directory");
+  if (error) {
+    const absl::Status status = ErrnoStatus(error.value(), data_dir);
+    const bool of_the_path =
+        error == std::errc::not_a_directory || error == std::errc::no_such_file_or_directory ||
+        error == std::errc::filename_too_long || error == std::errc::too_many_symbolic_link_levels;
+    return Annotate(of_the_path ? absl::InvalidArgumentError(status.message()) : status,
+                    "data directory");
+  }
   path_ = absolute.string();
   if (access(path_.c_str(), W_OK | X_OK) != 0) {
     return absl::PermissionDeniedError(
