@@ -2,7 +2,9 @@
 #include <fcntl.h>
 #include <locale.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -201,32 +203,45 @@ TEST(AHundredClustersLaterTheProcessIsAsItWas) {
   CHECK(count_entries("/proc/self/fd") == files);
 }
 
-static void* wait_for_ever(void* cluster) {
-  skiff_error* error = NULL;
-  const skiff_code code =
-      skiff_wait(cluster, "node", NULL, "node-0", "condition=Never", -1, &error);
-  skiff_error_free(&error);
-  return (void*)(intptr_t)code;
+typedef struct waiter {
+  skiff_cluster* cluster;
+  _Atomic pid_t thread;
+  skiff_code code;
+} waiter;
+
+static void* wait_for_ever(void* context) {
+  waiter* self = context;
+  self->thread = gettid();
+  self->code = skiff_wait(self->cluster, "node", NULL, "node-0", "condition=Never", -1, NULL);
+  return NULL;
+}
+
+/* Until the thread sleeps, which it does nowhere but inside the call. */
+static void await_inside(waiter* self) {
+  while (self->thread == 0) sched_yield();
+  char path[64];
+  snprintf(path, sizeof path, "/proc/self/task/%d/stat", (int)self->thread);
+  for (char state = 'R'; state != 'S'; sched_yield()) {
+    FILE* file = fopen(path, "r");
+    REQUIRE(file != NULL && fscanf(file, "%*d (%*[^)]) %c", &state) == 1);
+    fclose(file);
+  }
 }
 
 TEST(ClosingEndsTheWaitsOfOtherThreads) {
   skiff_cluster* cluster = open_fake(1);
-  skiff_watch* watch = NULL;
-  OK(skiff_watch_open(cluster, "nodes", NULL, NULL, NULL, &watch, &error));
   pthread_t threads[3];
+  waiter waiters[3];
   for (int i = 0; i < 3; ++i) {
-    REQUIRE(pthread_create(&threads[i], NULL, wait_for_ever, cluster) == 0);
+    waiters[i] = (waiter){cluster, 0, SKIFF_OK};
+    REQUIRE(pthread_create(&threads[i], NULL, wait_for_ever, &waiters[i]) == 0);
   }
-  /* Long enough for them to be inside on any machine that is not overloaded; if one is not, its
-   * call begins too late to be defined, so the bound is generous. */
-  usleep(500000);
+  for (int i = 0; i < 3; ++i) await_inside(&waiters[i]);
   OK(skiff_cluster_close(&cluster, 1, &error));
   for (int i = 0; i < 3; ++i) {
-    void* code = NULL;
-    pthread_join(threads[i], &code);
-    CHECK((intptr_t)code == SKIFF_UNAVAILABLE);
+    pthread_join(threads[i], NULL);
+    CHECK(waiters[i].code == SKIFF_UNAVAILABLE);
   }
-  skiff_watch_free(&watch);
 }
 
 TEST(TheHostIsChecked) {
