@@ -52,6 +52,7 @@ void AddSecurity(const corev1::Pod& pod, const corev1::Container& container,
       !own.has_allow_privilege_escalation() || own.allow_privilege_escalation();
   const auto& profile = own.has_seccomp_profile() ? own.seccomp_profile() : whole.seccomp_profile();
   out->seccomp_unconfined = profile.type() == "Unconfined";
+  if (profile.type() == "Localhost") out->seccomp_profile = profile.localhost_profile();
   for (const std::string& name : own.capabilities().add()) out->add_capabilities.push_back(name);
   for (const std::string& name : own.capabilities().drop()) out->drop_capabilities.push_back(name);
 }
