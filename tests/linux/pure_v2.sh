@@ -34,7 +34,7 @@ done
 cd /tmp
 filter=
 echo "controllers: \$(cat /sys/fs/cgroup/cgroup.controllers)"
-for file in container pids pod process rights seccomp; do
+for file in container pids pod process rights seccomp stop; do
   filter="\$filter[#linux_\${file}_test],"
 done
 "$test" -# --use-colour no "\$filter"
