@@ -11,8 +11,8 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "base/mutex.h"
 #include "base/unique_fd.h"
 #include "capi/internal.h"
 
@@ -32,16 +32,18 @@ class EventQueue {
   int fd() const { return fd_.get(); }
 
   void Push(Item item) {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     items_.push_back(std::move(item));
     if (items_.size() == 1) RaiseEventFd(fd_.get());
+    changed_.NotifyAll();
   }
 
   // Nothing is pushed afterwards. What is queued can still be taken.
   void End(absl::Status why) {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     end_ = std::move(why);
     RaiseEventFd(fd_.get());
+    changed_.NotifyAll();
   }
 
   // Waits for an item at most `limit` and gives it to `take` (a function of const Item&, which may
@@ -49,8 +51,11 @@ class EventQueue {
   // nothing came.
   template <typename Take>
   bool Next(absl::Duration limit, Take take, std::optional<absl::Status>* end) {
-    absl::MutexLock lock(&mutex_);
-    if (!mutex_.AwaitWithTimeout(absl::Condition(&Ready, this), limit)) return false;
+    MutexLock lock(&mutex_);
+    const auto ready = [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+      return end_.has_value() || !items_.empty();
+    };
+    if (!changed_.AwaitFor(&mutex_, limit, ready)) return false;
     if (items_.empty()) {
       *end = *end_;
       return true;
@@ -62,12 +67,9 @@ class EventQueue {
   }
 
  private:
-  static bool Ready(EventQueue* queue) ABSL_NO_THREAD_SAFETY_ANALYSIS {
-    return queue->end_.has_value() || !queue->items_.empty();
-  }
-
   UniqueFd fd_;
-  absl::Mutex mutex_;
+  Mutex mutex_;
+  CondVar changed_;
   std::deque<Item> items_ ABSL_GUARDED_BY(mutex_);
   std::optional<absl::Status> end_ ABSL_GUARDED_BY(mutex_);
 };

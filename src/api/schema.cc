@@ -4,7 +4,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/mutex.h"
+#include "base/mutex.h"
 #include "base/status.h"
 
 namespace skiff::api {
@@ -39,10 +39,10 @@ class Plans {
  public:
   const Plan& Get(const Descriptor* descriptor) {
     {
-      absl::ReaderMutexLock lock(&mutex_);
+      MutexLock lock(&mutex_);
       if (const auto it = plans_.find(descriptor); it != plans_.end()) return *it->second;
     }
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     const Plan& plan = Compile(descriptor);
     // Members are indexed once every plan that this one reaches is whole.
     for (Plan* fresh : std::exchange(fresh_, {})) IndexMembers(*fresh, *fresh, {});
@@ -101,7 +101,7 @@ class Plans {
     }
   }
 
-  absl::Mutex mutex_;
+  Mutex mutex_;
   absl::flat_hash_map<const Descriptor*, std::unique_ptr<Plan>> plans_ ABSL_GUARDED_BY(mutex_);
   std::vector<Plan*> fresh_ ABSL_GUARDED_BY(mutex_);
 };

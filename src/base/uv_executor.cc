@@ -58,13 +58,13 @@ void UvExecutor::Stop() {
         nullptr);
   });
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     stopped_ = true;
   }
   thread_.join();
   std::vector<Task> tasks;
   std::map<std::pair<absl::Duration, TimerId>, Task> timers;
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   tasks.swap(tasks_);
   timers.swap(timers_);
   deadlines_.clear();
@@ -73,7 +73,7 @@ void UvExecutor::Stop() {
 void UvExecutor::Post(Task task) {
   bool first;
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     if (stopped_) return;
     first = tasks_.empty();
     tasks_.push_back(std::move(task));
@@ -84,7 +84,7 @@ void UvExecutor::Post(Task task) {
 void UvExecutor::Drain() {
   std::vector<Task> tasks;
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     tasks.swap(tasks_);
   }
   for (Task& task : tasks) {
@@ -96,7 +96,7 @@ void UvExecutor::Drain() {
 
 Executor::TimerId UvExecutor::PostAfter(absl::Duration delay, Task task) {
   const absl::Duration deadline = clock_.Monotonic() + std::max(delay, absl::ZeroDuration());
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   if (stopped_) return 0;
   const TimerId id = next_timer_++;
   const auto it = timers_.emplace(std::make_pair(deadline, id), std::move(task)).first;
@@ -108,7 +108,7 @@ Executor::TimerId UvExecutor::PostAfter(absl::Duration delay, Task task) {
 
 void UvExecutor::Cancel(TimerId timer) {
   Task dropped;  // Destroyed without the lock: a task may own anything.
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   const auto it = deadlines_.find(timer);
   if (it == deadlines_.end()) return;
   const auto entry = timers_.find({it->second, timer});
@@ -120,7 +120,7 @@ void UvExecutor::Cancel(TimerId timer) {
 void UvExecutor::ArmTimer() {
   absl::Duration next;
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     if (timers_.empty()) {
       uv_timer_stop(&timer_);
       return;
@@ -139,7 +139,7 @@ void UvExecutor::FireTimers() {
   while (!stopping_) {
     Task task;
     {
-      absl::MutexLock lock(&mutex_);
+      MutexLock lock(&mutex_);
       if (timers_.empty() || timers_.begin()->first.first > now) break;
       deadlines_.erase(timers_.begin()->first.second);
       task = std::move(timers_.begin()->second);
@@ -160,26 +160,26 @@ ThreadPool::ThreadPool(int threads) {
 
 ThreadPool::~ThreadPool() {
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     closing_ = true;
+    changed_.NotifyAll();
   }
   for (std::thread& thread : threads_) thread.join();
 }
 
 void ThreadPool::Run(Executor::Task work) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   queue_.push_back(std::move(work));
+  changed_.NotifyOne();
 }
 
 void ThreadPool::Loop() {
   while (true) {
     Executor::Task work;
     {
-      absl::MutexLock lock(&mutex_);
-      mutex_.Await(absl::Condition(
-          +[](ThreadPool* pool)
-               ABSL_NO_THREAD_SAFETY_ANALYSIS { return pool->closing_ || !pool->queue_.empty(); },
-          this));
+      MutexLock lock(&mutex_);
+      changed_.Await(
+          &mutex_, [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return closing_ || !queue_.empty(); });
       if (queue_.empty()) return;
       work = std::move(queue_.front());
       queue_.erase(queue_.begin());

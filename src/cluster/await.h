@@ -7,7 +7,7 @@
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/notification.h"
+#include "base/notification.h"
 #include "client/client.h"
 
 namespace skiff::cluster {
@@ -17,7 +17,7 @@ namespace skiff::cluster {
 template <typename T>
 absl::StatusOr<T> Await(absl::FunctionRef<void(client::Callback<T>)> start) {
   struct Slot {
-    absl::Notification done;
+    Notification done;
     std::optional<absl::StatusOr<T>> result;
   };
   // Shared: a callback that is dropped by a stopping loop must not leave the caller waiting.

@@ -3,11 +3,11 @@
 #include <unistd.h>
 
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/notification.h"
 #include "api/selector.h"
 #include "apiserver/http/api_handler.h"
 #include "apiserver/http/http_server.h"
 #include "apiserver/rest/server.h"
+#include "base/notification.h"
 #include "base/status.h"
 #include "base/uv_executor.h"
 #include "cluster/control_plane.h"
@@ -269,7 +269,7 @@ absl::StatusOr<std::string> LocalCluster::Logs(const LogQuery& query) {
   LogQuery once = query;
   once.follow = false;
   struct State {
-    absl::Notification ended;
+    Notification ended;
     std::string data;
     absl::Status status;
   } state;

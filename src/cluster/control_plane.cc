@@ -1,13 +1,13 @@
 #include "cluster/control_plane.h"
 
-#include "absl/synchronization/notification.h"
+#include "base/notification.h"
 #include "base/status.h"
 #include "cluster/await.h"
 
 namespace skiff::cluster {
 
 void RunOn(Executor* loop, absl::FunctionRef<void()> task) {
-  absl::Notification done;
+  Notification done;
   loop->Post([&] {
     task();
     done.Notify();

@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
+#include "base/mutex.h"
 
 namespace skiff::cluster {
 
@@ -32,30 +32,30 @@ class Gate {
 
   // Lets nobody in from now on. False if it was shut before.
   bool Shut() {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     return !std::exchange(shut_, true);
   }
 
   // Blocks until nobody is inside. After Shut.
   void AwaitEmpty() {
-    absl::MutexLock lock(&mutex_);
-    mutex_.Await(absl::Condition(
-        +[](int* inside) { return *inside == 0; }, &inside_));
+    MutexLock lock(&mutex_);
+    left_.Await(&mutex_, [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return inside_ == 0; });
   }
 
  private:
   bool Enter() {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     if (shut_) return false;
     ++inside_;
     return true;
   }
   void Leave() {
-    absl::MutexLock lock(&mutex_);
-    --inside_;
+    MutexLock lock(&mutex_);
+    if (--inside_ == 0) left_.NotifyAll();
   }
 
-  absl::Mutex mutex_;
+  Mutex mutex_;
+  CondVar left_;
   int inside_ ABSL_GUARDED_BY(mutex_) = 0;
   bool shut_ ABSL_GUARDED_BY(mutex_) = false;
 };

@@ -1,7 +1,7 @@
 #include "cluster/log_stream.h"
 
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/notification.h"
+#include "base/notification.h"
 #include "base/status.h"
 #include "cluster/await.h"
 
@@ -16,7 +16,7 @@ class LogSubscription final : public Subscription {
       : loop_(loop), stream_(std::move(stream)), open_(std::move(open)) {}
   ~LogSubscription() override {
     struct Gate {
-      absl::Notification passed;
+      Notification passed;
     };
     struct Opener {
       std::shared_ptr<Gate> gate;

@@ -4,10 +4,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
-#include "absl/synchronization/mutex.h"
 #include "api/codec.h"
 #include "api/errors.h"
 #include "api/patch.h"
+#include "base/mutex.h"
 #include "base/status.h"
 #include "cluster/await.h"
 #include "cluster/kind_name.h"
@@ -268,12 +268,12 @@ absl::Status Objects::WaitUntil(const ObjectRef& object,
 class Objects::Waiting {
  public:
   Waiting(Objects* objects, Waiter* waiter) : objects_(objects), waiter_(waiter) {
-    absl::MutexLock lock(&objects_->mutex_);
+    MutexLock lock(&objects_->mutex_);
     objects_->waiters_.insert(waiter_);
     if (!objects_->ended_.ok()) waiter_->Finish(objects_->ended_);
   }
   ~Waiting() {
-    absl::MutexLock lock(&objects_->mutex_);
+    MutexLock lock(&objects_->mutex_);
     objects_->waiters_.erase(waiter_);
   }
 
@@ -283,7 +283,7 @@ class Objects::Waiting {
 };
 
 void Objects::EndWaits(const absl::Status& why) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   ended_ = why;
   for (Waiter* waiter : waiters_) waiter->Finish(why);
 }
@@ -301,10 +301,11 @@ absl::Status Objects::WatchUntil(const api::ResourceInfo& resource, const Object
       absl::StrCat("metadata.name=",
                    absl::StrReplaceAll(object.name, {{"\\", "\\\\"}, {",", "\\,"}, {"=", "\\="}}));
   const auto see = [&](const Watched& now) {
-    absl::MutexLock lock(&waiter.mutex);
+    MutexLock lock(&waiter.mutex);
     if (waiter.done) return;
     if (auto result = look(now)) {
       waiter.done = true;
+      waiter.changed.NotifyAll();
       waiter.result = *std::move(result);
     }
   };
@@ -318,8 +319,9 @@ absl::Status Objects::WatchUntil(const api::ResourceInfo& resource, const Object
       [&](bool empty) {
         if (empty && !may_come) see({true, nullptr});
       });
-  absl::MutexLock lock(&waiter.mutex);
-  if (waiter.mutex.AwaitWithTimeout(absl::Condition(&waiter.done), timeout)) return waiter.result;
+  MutexLock lock(&waiter.mutex);
+  const auto is_done = [&waiter]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return waiter.done; };
+  if (waiter.changed.AwaitFor(&waiter.mutex, timeout, is_done)) return waiter.result;
   return absl::DeadlineExceededError(absl::StrCat("timed out waiting for ", what, " on ",
                                                   resource.qualified(), "/", object.name, ": ",
                                                   describe()));

@@ -12,7 +12,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
+#include "base/mutex.h"
 #include "client/client.h"
 #include "skiff/cluster.h"
 
@@ -40,13 +40,15 @@ class Objects {
  private:
   // One call that waits.
   struct Waiter {
-    absl::Mutex mutex;
+    Mutex mutex;
+    CondVar changed;
     bool done ABSL_GUARDED_BY(mutex) = false;
     absl::Status result ABSL_GUARDED_BY(mutex);
 
     void Finish(absl::Status status) {
-      absl::MutexLock lock(&mutex);
+      MutexLock lock(&mutex);
       if (!std::exchange(done, true)) result = std::move(status);
+      changed.NotifyAll();
     }
   };
   class Waiting;
@@ -67,7 +69,7 @@ class Objects {
 
   client::Client* const client_;
   Executor* const loop_;
-  absl::Mutex mutex_;
+  Mutex mutex_;
   absl::Status ended_ ABSL_GUARDED_BY(mutex_);  // Not OK once EndWaits was called.
   std::set<Waiter*> waiters_ ABSL_GUARDED_BY(mutex_);
 };

@@ -11,7 +11,7 @@ class OpenStreams::Stream {
   explicit Stream(OnEnd on_end) : on_end_(std::move(on_end)) {}
 
   void Hold(std::unique_ptr<Subscription> subscription) {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     subscription_ = std::move(subscription);
   }
 
@@ -22,7 +22,7 @@ class OpenStreams::Stream {
 
   // With `why`, the host is told. Whoever comes second waits until no callback runs.
   void Stop(const absl::Status* why) {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     if (subscription_ == nullptr) return;
     subscription_.reset();
     if (why != nullptr) End(*why);
@@ -31,7 +31,7 @@ class OpenStreams::Stream {
  private:
   const OnEnd on_end_;
   std::atomic<bool> ended_ = false;
-  absl::Mutex mutex_;
+  Mutex mutex_;
   std::unique_ptr<Subscription> subscription_ ABSL_GUARDED_BY(mutex_);
 };
 
@@ -51,7 +51,7 @@ absl::StatusOr<std::unique_ptr<Subscription>> OpenStreams::Open(
                          start([stream](absl::Status why) { stream->End(std::move(why)); }));
   stream->Hold(std::move(subscription));
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     std::erase_if(open_, [](const std::weak_ptr<Stream>& one) { return one.expired(); });
     open_.push_back(stream);
   }
@@ -61,7 +61,7 @@ absl::StatusOr<std::unique_ptr<Subscription>> OpenStreams::Open(
 void OpenStreams::EndAll(const absl::Status& why) {
   std::vector<std::weak_ptr<Stream>> all;
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     all.swap(open_);
   }
   for (const std::weak_ptr<Stream>& one : all) {

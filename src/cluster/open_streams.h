@@ -11,7 +11,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
+#include "base/mutex.h"
 #include "skiff/cluster.h"
 
 namespace skiff::cluster {
@@ -33,7 +33,7 @@ class OpenStreams {
   class Stream;
   class Handle;
 
-  absl::Mutex mutex_;
+  Mutex mutex_;
   std::vector<std::weak_ptr<Stream>> open_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -4,7 +4,7 @@
 #include <set>
 
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/notification.h"
+#include "base/notification.h"
 #include "base/status.h"
 
 namespace skiff::cluster {
@@ -164,7 +164,7 @@ class StreamSubscription final : public Subscription {
   ~StreamSubscription() override {
     // A task dropped by a stopped loop notifies as well: no callback can run then either.
     struct Gate {
-      absl::Notification open;
+      Notification open;
     };
     struct Opener {
       std::shared_ptr<Gate> gate;

@@ -150,7 +150,7 @@ absl::Status Bridge::Repair(Netlink* netlink) {
 }
 
 absl::StatusOr<PodAddress> Bridge::Attach(const std::string& pod_uid, int64_t head_pid) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   SKIFF_ASSIGN_OR_RETURN(Netlink inside, Netlink::OpenIn(head_pid));
   SKIFF_ASSIGN_OR_RETURN(Netlink outside, Netlink::Open());
   SKIFF_RETURN_IF_ERROR(Repair(&outside));
@@ -174,7 +174,7 @@ absl::StatusOr<PodAddress> Bridge::Attach(const std::string& pod_uid, int64_t he
 }
 
 absl::Status Bridge::Detach(const std::string& pod_uid) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   const std::string lease = absl::StrCat(options_.lease_dir, "/", pod_uid);
   uint32_t host = 0;
   if (!absl::SimpleAtoi(Slurp(lease), &host)) return absl::OkStatus();
@@ -201,7 +201,7 @@ absl::Status Bridge::DeleteStrangers(Netlink* netlink, const std::set<std::strin
 }
 
 absl::Status Bridge::Retain(const std::set<std::string>& pod_uids) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   SKIFF_ASSIGN_OR_RETURN(Netlink netlink, Netlink::Open());
   std::set<std::string> kept;
   for (const auto& [uid, host] : Leases()) {
@@ -216,7 +216,7 @@ absl::Status Bridge::Retain(const std::set<std::string>& pod_uids) {
 }
 
 absl::Status Bridge::Remove() {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   SKIFF_ASSIGN_OR_RETURN(Netlink netlink, Netlink::Open());
   SKIFF_RETURN_IF_ERROR(DeleteStrangers(&netlink, {}));
   SKIFF_RETURN_IF_ERROR(netlink.DeleteLink(options_.name));

@@ -14,7 +14,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
+#include "base/mutex.h"
 
 namespace skiff::network {
 
@@ -67,7 +67,7 @@ class Bridge {
   uint32_t base_ = 0;  // The subnet's address, host order.
   int prefix_length_ = 24;
   std::string gateway_;
-  absl::Mutex mutex_;
+  Mutex mutex_;
   uint32_t next_ ABSL_GUARDED_BY(mutex_) = 2;
 };
 

@@ -8,8 +8,8 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/notification.h"
 #include "api/time.h"
+#include "base/notification.h"
 #include "base/status.h"
 #include "node/pod_spec.h"
 #include "node/pod_status.h"
@@ -430,8 +430,8 @@ void Node::WriteStatus(const std::string& uid) {
 }
 
 absl::Status Node::Stop(bool remove_pods) {
-  absl::Notification halted;
-  absl::Notification done;
+  Notification halted;
+  Notification done;
   struct InHook {
     runtime::Runtime* runtime;
     std::string uid;
@@ -480,7 +480,7 @@ void Node::ReportEnds() {
     if (!found.ok()) continue;
     for (const runtime::PodState& state : *found) ends[state.uid] = state;
   }
-  absl::Notification done;
+  Notification done;
   loop_->Post([&] {
     written_ = [&] { done.Notify(); };
     for (const auto& [uid, state] : ends) {
@@ -530,7 +530,7 @@ absl::Status Node::RemoveAllPods() {
       }
     }
     if (!any) break;
-    absl::Notification tick;
+    Notification tick;
     loop_->PostAfter(absl::Milliseconds(20), [&] { tick.Notify(); });
     tick.WaitForNotification();
   }

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
+#include "base/mutex.h"
 #include "base/uv_executor.h"
 
 namespace skiff::raft {
@@ -19,7 +19,7 @@ class OwnedEnv final : public rocksdb::EnvWrapper {
 
   void Schedule(void (*function)(void*), void* argument, Priority priority, void* tag,
                 void (*unscheduled)(void*)) override {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     // A flush must not wait behind a compaction: each priority has a thread of its own, made when
     // first needed.
     auto& pool = pools_[priority];
@@ -32,7 +32,7 @@ class OwnedEnv final : public rocksdb::EnvWrapper {
   int UnSchedule(void* tag, Priority priority) override {
     std::vector<Job> dropped;
     {
-      absl::MutexLock lock(&mutex_);
+      MutexLock lock(&mutex_);
       const auto wanted = [&](const Job& job) {
         return job.tag == tag && job.priority == priority;
       };
@@ -46,7 +46,7 @@ class OwnedEnv final : public rocksdb::EnvWrapper {
   }
 
   unsigned int GetThreadPoolQueueLen(Priority priority) const override {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     return static_cast<unsigned int>(std::count_if(
         jobs_.begin(), jobs_.end(), [&](const Job& job) { return job.priority == priority; }));
   }
@@ -74,7 +74,7 @@ class OwnedEnv final : public rocksdb::EnvWrapper {
   void RunJob(uint64_t id) {
     Job job;
     {
-      absl::MutexLock lock(&mutex_);
+      MutexLock lock(&mutex_);
       const auto it = std::find_if(jobs_.begin(), jobs_.end(),
                                    [&](const Job& candidate) { return candidate.id == id; });
       if (it == jobs_.end()) return;  // Unscheduled.
@@ -84,7 +84,7 @@ class OwnedEnv final : public rocksdb::EnvWrapper {
     job.function(job.argument);
   }
 
-  mutable absl::Mutex mutex_;
+  mutable Mutex mutex_;
   std::deque<Job> jobs_ ABSL_GUARDED_BY(mutex_);
   uint64_t next_ ABSL_GUARDED_BY(mutex_) = 0;
   // Last: destroyed first, which joins the threads.

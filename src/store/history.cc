@@ -20,10 +20,10 @@ class History::Handle final : public Watch {
       : registry_(std::move(registry)), watcher_(std::move(watcher)) {}
   ~Handle() override {
     {
-      absl::MutexLock lock(&watcher_->mutex);
+      MutexLock lock(&watcher_->mutex);
       watcher_->closed = true;
     }
-    absl::MutexLock lock(&registry_->mutex);
+    MutexLock lock(&registry_->mutex);
     const auto it = registry_->by_prefix.find(watcher_->prefix);
     if (it == registry_->by_prefix.end()) return;
     std::erase(it->second, watcher_);
@@ -42,7 +42,7 @@ History::History(Executor* executor, int64_t max_events, absl::Duration max_age)
     : executor_(executor), max_events_(max_events), max_age_(max_age) {}
 
 void History::Begin(std::shared_ptr<const TreeSnapshot> snapshot) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   floor_ = present_ = snapshot->revision();
   snapshots_[present_] = std::move(snapshot);
 }
@@ -62,7 +62,7 @@ void History::Trim() {
 
 std::vector<std::pair<History::WatcherPtr, History::Batch>> History::Route(
     const std::vector<Event>& events) const {
-  absl::MutexLock lock(&registry_->mutex);
+  MutexLock lock(&registry_->mutex);
   std::map<std::vector<WatcherPtr>*, std::shared_ptr<std::vector<Event>>> batches;
   std::vector<std::pair<WatcherPtr, Batch>> out;
   std::vector<std::vector<WatcherPtr>*> order;  // Of first event: the same in every run.
@@ -86,7 +86,7 @@ std::vector<std::pair<History::WatcherPtr, History::Batch>> History::Route(
 }
 
 void History::Append(std::vector<Event> events, std::shared_ptr<const TreeSnapshot> snapshot) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   routed_ = Route(events);
   const absl::Duration now = executor_->clock().Monotonic();
   for (Event& event : events) events_.emplace_back(now, std::move(event));
@@ -121,7 +121,7 @@ void History::DeliverTo(const WatcherPtr& watcher, const Batch& events) {
   for (const Batch& batch : {backlog, events}) {
     if (batch == nullptr || batch->empty()) continue;
     {
-      absl::MutexLock lock(&watcher->mutex);
+      MutexLock lock(&watcher->mutex);
       if (watcher->closed) return;
     }
     watcher->sink.on_events(batch);
@@ -134,7 +134,7 @@ absl::StatusOr<std::unique_ptr<Watch>> History::StartWatch(std::string prefix, u
   watcher->prefix = std::move(prefix);
   watcher->sink = std::move(sink);
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     if (closed_) return absl::UnavailableError("the store is closing");
     if (after < floor_) {
       return absl::OutOfRangeError(
@@ -147,7 +147,7 @@ absl::StatusOr<std::unique_ptr<Watch>> History::StartWatch(std::string prefix, u
     // Both under the lock that Append takes: an event is in the backlog or routed, never both or
     // neither.
     watcher->backlog = Select(watcher->prefix, after);
-    absl::MutexLock registry_lock(&registry_->mutex);
+    MutexLock registry_lock(&registry_->mutex);
     auto& watchers = registry_->by_prefix[watcher->prefix];
     if (watchers.empty()) ++registry_->lengths[watcher->prefix.size()];
     watchers.push_back(watcher);
@@ -160,7 +160,7 @@ absl::StatusOr<std::shared_ptr<const Snapshot>> History::SnapshotAt(uint64_t rev
   std::shared_ptr<const TreeSnapshot> later;
   std::vector<Event> undo;
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     if (revision < floor_ || revision > present_) {
       return absl::OutOfRangeError(absl::StrCat("revision ", revision, " is outside history (",
                                                 floor_, " to ", present_, ")"));
@@ -184,9 +184,9 @@ absl::StatusOr<std::shared_ptr<const Snapshot>> History::SnapshotAt(uint64_t rev
 void History::Close(absl::Status why) {
   std::vector<WatcherPtr> watchers;
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     closed_ = true;
-    absl::MutexLock registry_lock(&registry_->mutex);
+    MutexLock registry_lock(&registry_->mutex);
     for (auto& [prefix, of_prefix] : registry_->by_prefix) {
       watchers.insert(watchers.end(), of_prefix.begin(), of_prefix.end());
     }
@@ -196,7 +196,7 @@ void History::Close(absl::Status why) {
   for (const WatcherPtr& watcher : watchers) {
     DeliverTo(watcher, nullptr);
     {
-      absl::MutexLock lock(&watcher->mutex);
+      MutexLock lock(&watcher->mutex);
       if (std::exchange(watcher->closed, true)) continue;
     }
     watcher->sink.on_end(why);

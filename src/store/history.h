@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
+#include "base/mutex.h"
 #include "store/state_machine.h"
 #include "store/store.h"
 
@@ -45,14 +45,14 @@ class History {
     std::string prefix;
     WatchSink sink;
     Batch backlog;  // From before it was registered, until delivered. Then loop only.
-    absl::Mutex mutex;
+    Mutex mutex;
     bool closed ABSL_GUARDED_BY(mutex) = false;
   };
   using WatcherPtr = std::shared_ptr<Watcher>;
   class Handle;
   // Handles may outlive the history.
   struct Registry {
-    absl::Mutex mutex;
+    Mutex mutex;
     std::map<std::string, std::vector<WatcherPtr>, std::less<>> by_prefix ABSL_GUARDED_BY(mutex);
     // How many prefixes have each length: an event is looked up by these alone, so that its cost
     // does not grow with the number of watchers it does not concern.
@@ -75,7 +75,7 @@ class History {
   std::vector<std::pair<WatcherPtr, Batch>> routed_;  // Appended, not yet delivered. Loop only.
 
   // Taken before the registry's.
-  mutable absl::Mutex mutex_;
+  mutable Mutex mutex_;
   std::deque<std::pair<absl::Duration, Event>> events_ ABSL_GUARDED_BY(mutex_);
   std::map<uint64_t, std::shared_ptr<const TreeSnapshot>> snapshots_ ABSL_GUARDED_BY(mutex_);
   uint64_t floor_ ABSL_GUARDED_BY(mutex_) = 0;  // Events after it are all here.

@@ -148,7 +148,7 @@ void Replica::Commit(Txn txn, Done done) {
   bool wake = false;
   bool refused = false;
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     refused = closing_;
     if (!refused) {
       wake = inbox_.empty();
@@ -168,7 +168,7 @@ void Replica::Flush() {
   if (in_flight_ != nullptr || closed_) return;
   std::vector<Proposal> taken;
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     taken.swap(inbox_);
   }
   if (taken.empty()) return;
@@ -309,7 +309,7 @@ absl::Status Replica::ApplyCommitted() {
 
 void Replica::Close() {
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     if (closing_) return;
     closing_ = true;
   }
@@ -317,7 +317,7 @@ void Replica::Close() {
   // A loop that has stopped destroys the task without running it: then nothing else runs there, and
   // this thread may do it.
   bool done = false;
-  absl::Notification over;
+  Notification over;
   executor_->Post([this, &done, notify = absl::MakeCleanup([&over] { over.Notify(); })] {
     CloseOnLoop();
     done = true;
@@ -335,7 +335,7 @@ void Replica::CloseOnLoop() {
   *alive_ = false;
   std::vector<Proposal> refused;
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     refused.swap(inbox_);
   }
   const absl::Status why = absl::UnavailableError("the store is closing");

@@ -15,8 +15,8 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
-#include "absl/synchronization/notification.h"
+#include "base/mutex.h"
+#include "base/notification.h"
 #include "raft/core.h"
 #include "raft/log.h"
 #include "store/history.h"
@@ -64,7 +64,7 @@ class Replica final : public Store {
     raft::Index compact_to = 0;  // The log begins here afterwards; 0: as before.
     raft::Term before_compact_term = 0;
     absl::Status result;
-    absl::Notification written;
+    Notification written;
 
     raft::Index first() const { return ready.append.front().index; }
     raft::Index last() const { return ready.append.back().index; }
@@ -108,7 +108,7 @@ class Replica final : public Store {
   // Tasks on the loop check it: they may run after this object is gone.
   const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 
-  absl::Mutex mutex_;
+  Mutex mutex_;
   std::vector<Proposal> inbox_ ABSL_GUARDED_BY(mutex_);
   bool closing_ ABSL_GUARDED_BY(mutex_) = false;
 };

@@ -16,10 +16,10 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/synchronization/notification.h"
 #include "apiserver/http/api_handler.h"
 #include "apiserver/http/http_server.h"
 #include "apiserver/rest/server.h"
+#include "base/notification.h"
 #include "base/unique_fd.h"
 #include "base/uv_executor.h"
 
@@ -33,7 +33,7 @@ class ServedApi {
     REQUIRE(store.ok());
     store_ = *std::move(store);
     server_ = std::make_unique<Server>(store_.get(), &store_loop_.clock(), Rng(7));
-    absl::Notification ready;
+    Notification ready;
     server_->Bootstrap(&http_loop_, [&](absl::StatusOr<uint64_t>) { ready.Notify(); });
     ready.WaitForNotification();
     handler_ = std::make_unique<ApiHandler>(server_.get(), &http_loop_, nodes, &metrics_);

@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <vector>
 
-#include "absl/synchronization/notification.h"
+#include "base/notification.h"
 #include "base/sim_executor.h"
 #include "base/uv_executor.h"
 
@@ -24,7 +24,7 @@ int CountOpenFiles() {
 TEST_CASE("TasksRunInTheOrderTheyWerePosted") {
   UvExecutor loop("test");
   std::vector<int> seen;
-  absl::Notification done;
+  Notification done;
   for (int i = 0; i < 100; ++i) loop.Post([&, i] { seen.push_back(i); });
   loop.Post([&] { done.Notify(); });
   done.WaitForNotification();
@@ -36,7 +36,7 @@ TEST_CASE("TasksRunInTheOrderTheyWerePosted") {
 TEST_CASE("TimersFireInTheOrderOfTheirDeadlinesAndACancelledOneNever") {
   UvExecutor loop("test");
   std::vector<int> seen;
-  absl::Notification done;
+  Notification done;
   loop.Post([&] {
     loop.PostAfter(absl::Milliseconds(20), [&] { done.Notify(); });
     const Executor::TimerId dropped =

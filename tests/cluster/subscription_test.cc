@@ -5,8 +5,8 @@
 #include <catch2/catch.hpp>
 
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/notification.h"
 #include "api/json_value.h"
+#include "base/notification.h"
 #include "base/uv_executor.h"
 
 namespace skiff::cluster {
@@ -86,7 +86,7 @@ struct Fixture {
   // Runs `task` on the loop, and what it posts there.
   void On(std::function<void()> task) {
     for (int i = 0; i < 3; ++i) {
-      absl::Notification done;
+      Notification done;
       loop.Post([&] {
         if (i == 0 && task) task();
         done.Notify();
@@ -102,7 +102,7 @@ struct Fixture {
   }
   // Until a watch is open again, after its pause.
   void AwaitWatch() {
-    absl::Notification open;
+    Notification open;
     std::function<void()> look = [&] {
       if (client.sink.on_events) return open.Notify();
       loop.PostAfter(absl::Milliseconds(5), look);

@@ -15,7 +15,7 @@ RULES = [
     (r"\bstd::this_thread\b|\babsl::SleepFor\(|\busleep\(|\bnanosleep\(|(?<![\w.:>])sleep\(",
      "sleeps; set a timer on the Executor (base/executor.h)"),
     (r"\bstd::(recursive_|shared_|timed_)?mutex\b|\bstd::condition_variable\b",
-     "locks without annotations; use absl::Mutex with ABSL_GUARDED_BY"),
+     "locks without annotations; use Mutex (base/mutex.h) with ABSL_GUARDED_BY"),
     (r"\b(std::)?(exit|abort|quick_exit)\(|\bstd::terminate\(|\batexit\(|\bsigaction\(|"
      r"(?<![\w.:>] )(?<![\w.:>])signal\(SIG", "takes the process from its host; return a Status"),
 ]

@@ -22,7 +22,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
-#include "absl/synchronization/mutex.h"
+#include "base/mutex.h"
 #include "base/unique_fd.h"
 #include "base/uv_executor.h"
 #include "runtime/image/digest.h"
@@ -179,8 +179,9 @@ class Machine {
     REQUIRE(opened.ok());
     runtime_ = *std::move(opened);
     runtime_->SetListener([this](const std::string&) {
-      absl::MutexLock lock(&mutex_);
+      MutexLock lock(&mutex_);
       ++changes_;
+      changed_.NotifyAll();
     });
   }
   void Close() { runtime_.reset(); }
@@ -242,11 +243,10 @@ class Machine {
     for (int i = 0; i < 300; ++i) {
       const ContainerState state = Get(name, uid);
       if (state.phase == ContainerPhase::kExited) return state;
-      absl::MutexLock lock(&mutex_);
+      MutexLock lock(&mutex_);
       const int seen = changes_;
-      const auto changed = [this, seen]()
-                               ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return changes_ != seen; };
-      mutex_.AwaitWithTimeout(absl::Condition(&changed), absl::Milliseconds(100));
+      changed_.AwaitFor(&mutex_, absl::Milliseconds(100),
+                        [this, seen]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return changes_ != seen; });
     }
     FAIL("container " << name << " did not end");
     return {};
@@ -296,7 +296,8 @@ class Machine {
   ThreadPool pool_{1};
   std::unique_ptr<ImageStore> images_;
   std::unique_ptr<SandboxRuntime> runtime_;
-  absl::Mutex mutex_;
+  Mutex mutex_;
+  CondVar changed_;
   int changes_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 

@@ -37,7 +37,7 @@ TEST_CASE("CrashWriter", "[.]") {
     const auto object = snapshot->Get(MapKey(absl::StrCat("w", writer)));
     writers.Next(writer, object == nullptr ? 1 : std::stoull(ValueOf(object)) + 1);
   }
-  absl::Notification never;
+  Notification never;
   never.WaitForNotification();
 }
 

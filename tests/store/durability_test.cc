@@ -96,7 +96,7 @@ TEST_CASE("ManyWritersShareASync") {
   TempDir dir;
   LiveStore live(dir.path());
   std::atomic<int> left = 2000;
-  absl::Notification all;
+  Notification all;
   for (int i = 0; i < 2000; ++i) {
     live.store->Commit(PutTxn(absl::StrCat("n", i), "1"), [&](absl::StatusOr<TxnResult> result) {
       CHECK(result.ok());

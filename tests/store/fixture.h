@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/notification.h"
+#include "base/notification.h"
 #include "base/sim_executor.h"
 #include "base/uv_executor.h"
 #include "store/store.h"
@@ -135,7 +135,7 @@ class LiveStore {
 
   absl::StatusOr<TxnResult> Commit(Txn txn) {
     std::optional<absl::StatusOr<TxnResult>> out;
-    absl::Notification answered;
+    Notification answered;
     store->Commit(std::move(txn), [&](absl::StatusOr<TxnResult> result) {
       out = std::move(result);
       answered.Notify();

@@ -5,7 +5,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/notification.h"
+#include "base/notification.h"
 #include "base/status.h"
 
 namespace skiff::apiserver::http {
@@ -47,7 +47,7 @@ absl::Status UvError(int error, const std::string& address) {
 
 // Runs `work` on the loop and waits for it; returns without it if the loop has stopped.
 void RunOnLoop(Executor* executor, std::function<void()> work) {
-  absl::Notification done;
+  Notification done;
   // Whether the task runs or is dropped, its end is told.
   std::shared_ptr<void> signal(nullptr, [&done](void*) { done.Notify(); });
   executor->Post([work = std::move(work), signal = std::move(signal)] { work(); });

@@ -40,7 +40,7 @@ absl::StatusOr<std::string> Server::AllocateClusterIp(const store::Snapshot& sna
     taken.insert(spec.cluster_ips().begin(), spec.cluster_ips().end());
     taken.insert(spec.cluster_ip());
   });
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   taken.insert(recent_ips_.begin(), recent_ips_.end());
   const uint64_t start = rng_.Below(kHosts);
   for (uint64_t i = 0; i < kHosts; ++i) {
@@ -58,7 +58,7 @@ absl::StatusOr<int32_t> Server::AllocateNodePort(const store::Snapshot& snapshot
   ForEachService(snapshot, [&](const corev1::ServiceSpec& spec) {
     for (const corev1::ServicePort& port : spec.ports()) taken.insert(port.node_port());
   });
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   taken.insert(recent_ports_.begin(), recent_ports_.end());
   const auto start = static_cast<int32_t>(rng_.Below(kPorts));
   for (int32_t i = 0; i < kPorts; ++i) {

@@ -63,7 +63,7 @@ absl::Status ParseToken(const std::string& token, uint64_t* revision, int64_t* r
 void Server::Pin(std::shared_ptr<const store::Snapshot> snapshot) {
   const absl::Time now = clock_->Now();
   const uint64_t revision = snapshot->revision();
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   // In the order in which they run out.
   for (auto it = pinned_.begin(); it != pinned_.end();) {
     const bool drop = it->until < now || it->snapshot->revision() == revision;
@@ -75,7 +75,7 @@ void Server::Pin(std::shared_ptr<const store::Snapshot> snapshot) {
 
 absl::StatusOr<std::shared_ptr<const store::Snapshot>> Server::SnapshotAt(uint64_t revision) {
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     for (const Pinned& pinned : pinned_) {
       if (pinned.snapshot->revision() == revision) return pinned.snapshot;
     }

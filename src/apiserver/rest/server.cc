@@ -84,11 +84,11 @@ Env Server::MakeEnv() {
   env.now = clock_->Now();
   env.plugins = &plugins_;
   env.new_uid = [this] {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     return rng_.Uuid();
   };
   env.name_suffix = [this](int length) {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     return rng_.NameSuffix(length);
   };
   env.allocate_cluster_ip = [this] { return AllocateClusterIp(*store_->snapshot()); };

@@ -19,8 +19,8 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 #include "apiserver/rest/planner.h"
+#include "base/mutex.h"
 #include "client/client.h"
 #include "store/store.h"
 
@@ -139,7 +139,7 @@ class Server final : public client::Client {
   const Clock* const clock_;
   const AdmissionPlugins plugins_;
 
-  absl::Mutex mutex_;
+  Mutex mutex_;
   Rng rng_ ABSL_GUARDED_BY(mutex_);
   // Handed out lately: a snapshot may not show them yet.
   std::deque<std::string> recent_ips_ ABSL_GUARDED_BY(mutex_);

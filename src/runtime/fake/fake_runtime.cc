@@ -57,7 +57,7 @@ FakeRuntime::FakeRuntime(Executor* executor)
 FakeRuntime::~FakeRuntime() {
   std::vector<Executor::TimerId> timers;
   {
-    absl::MutexLock lock(&shared_->mutex);
+    MutexLock lock(&shared_->mutex);
     shared_->closed = true;
     for (const auto& [uid, pod] : shared_->pods) {
       for (const auto& [container, timer] : pod.timers) timers.push_back(timer);
@@ -67,14 +67,14 @@ FakeRuntime::~FakeRuntime() {
 }
 
 void FakeRuntime::SetListener(PodChanged listener) {
-  absl::MutexLock lock(&shared_->mutex);
+  MutexLock lock(&shared_->mutex);
   shared_->listener = std::move(listener);
 }
 
 void FakeRuntime::Notify(const std::shared_ptr<Shared>& shared, const std::string& pod_uid) {
   PodChanged listener;
   {
-    absl::MutexLock lock(&shared->mutex);
+    MutexLock lock(&shared->mutex);
     if (shared->closed) return;
     listener = shared->listener;
   }
@@ -82,14 +82,14 @@ void FakeRuntime::Notify(const std::shared_ptr<Shared>& shared, const std::strin
 }
 
 absl::StatusOr<std::vector<PodState>> FakeRuntime::List() {
-  absl::MutexLock lock(&shared_->mutex);
+  MutexLock lock(&shared_->mutex);
   std::vector<PodState> out;
   for (const auto& [uid, pod] : shared_->pods) out.push_back(pod.state);
   return out;
 }
 
 absl::StatusOr<PodState> FakeRuntime::StartPod(const PodSpec& spec) {
-  absl::MutexLock lock(&shared_->mutex);
+  MutexLock lock(&shared_->mutex);
   Pod& pod = shared_->pods[spec.uid];
   if (!pod.state.alive) {
     pod.state = PodState{};
@@ -103,7 +103,7 @@ absl::StatusOr<PodState> FakeRuntime::StartPod(const PodSpec& spec) {
 
 absl::StatusOr<ContainerState> FakeRuntime::StartContainer(const std::string& pod_uid,
                                                            const ContainerSpec& spec) {
-  absl::MutexLock lock(&shared_->mutex);
+  MutexLock lock(&shared_->mutex);
   const auto it = shared_->pods.find(pod_uid);
   if (it == shared_->pods.end()) return NoPod(pod_uid);
   Pod& pod = it->second;
@@ -142,7 +142,7 @@ absl::Status FakeRuntime::End(const std::shared_ptr<Shared>& shared, Executor* e
                               const std::string& pod_uid, const std::string& container,
                               int exit_code, int signal, bool oom, std::optional<int> attempt) {
   {
-    absl::MutexLock lock(&shared->mutex);
+    MutexLock lock(&shared->mutex);
     if (shared->closed) return absl::OkStatus();
     const auto it = shared->pods.find(pod_uid);
     if (it == shared->pods.end()) return NoPod(pod_uid);
@@ -167,7 +167,7 @@ absl::Status FakeRuntime::SignalContainer(const std::string& pod_uid, const std:
                                           int signal) {
   if (signal != SIGTERM && signal != SIGKILL) return absl::OkStatus();
   if (signal == SIGTERM) {
-    absl::MutexLock lock(&shared_->mutex);
+    MutexLock lock(&shared_->mutex);
     if (shared_->ignores_sigterm) return absl::OkStatus();
   }
   return End(shared_, executor_, pod_uid, container, 128 + signal, signal, false, std::nullopt);
@@ -178,7 +178,7 @@ absl::Status FakeRuntime::KillContainer(const std::string& pod_uid, const std::s
 }
 
 void FakeRuntime::IgnoreSigterm(bool ignore) {
-  absl::MutexLock lock(&shared_->mutex);
+  MutexLock lock(&shared_->mutex);
   shared_->ignores_sigterm = ignore;
 }
 
@@ -188,7 +188,7 @@ absl::Status FakeRuntime::Crash(const std::string& pod_uid, const std::string& c
 }
 
 absl::StatusOr<PodState> FakeRuntime::State(const std::string& pod_uid) {
-  absl::MutexLock lock(&shared_->mutex);
+  MutexLock lock(&shared_->mutex);
   const auto it = shared_->pods.find(pod_uid);
   if (it == shared_->pods.end()) return NoPod(pod_uid);
   return it->second.state;
@@ -214,7 +214,7 @@ absl::StatusOr<Runtime::ExecResult> FakeRuntime::Exec(const std::string& pod_uid
 }
 
 absl::Status FakeRuntime::StopPod(const std::string& pod_uid) {
-  absl::MutexLock lock(&shared_->mutex);
+  MutexLock lock(&shared_->mutex);
   const auto it = shared_->pods.find(pod_uid);
   if (it == shared_->pods.end()) return absl::OkStatus();
   Pod& pod = it->second;
@@ -233,7 +233,7 @@ absl::Status FakeRuntime::StopPod(const std::string& pod_uid) {
 }
 
 absl::Status FakeRuntime::RemovePod(const std::string& pod_uid) {
-  absl::MutexLock lock(&shared_->mutex);
+  MutexLock lock(&shared_->mutex);
   const auto pod = shared_->pods.extract(pod_uid);
   if (pod.empty()) return absl::OkStatus();
   for (const auto& [container, timer] : pod.mapped().timers) executor_->Cancel(timer);

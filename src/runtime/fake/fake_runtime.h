@@ -18,8 +18,8 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 #include "base/executor.h"
+#include "base/mutex.h"
 #include "runtime/runtime.h"
 
 namespace skiff::runtime {
@@ -62,7 +62,7 @@ class FakeRuntime final : public Runtime {
   };
   // Outlives this object in timers that have fired but not run.
   struct Shared {
-    absl::Mutex mutex;
+    Mutex mutex;
     std::map<std::string, Pod> pods ABSL_GUARDED_BY(mutex);
     PodChanged listener ABSL_GUARDED_BY(mutex);
     bool closed ABSL_GUARDED_BY(mutex) = false;

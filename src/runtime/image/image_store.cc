@@ -86,7 +86,7 @@ absl::StatusOr<std::unique_ptr<ImageStore>> ImageStore::Open(std::string dir) {
     SKIFF_RETURN_IF_ERROR(MakeDirectory(absl::StrCat(dir, "/", part)));
   }
   std::unique_ptr<ImageStore> store(new ImageStore(std::move(dir)));
-  absl::MutexLock lock(&store->mutex_);
+  MutexLock lock(&store->mutex_);
   SKIFF_ASSIGN_OR_RETURN(const UniqueFd held, LockStore(store->dir_));
   // What a crash left half-made.
   RemoveTree(absl::StrCat(store->dir_, "/staging"));
@@ -180,7 +180,7 @@ absl::StatusOr<Image> ImageStore::LoadOne(const ImageManifest& manifest) {
 }
 
 absl::StatusOr<std::vector<Image>> ImageStore::Load(const std::string& path) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   SKIFF_ASSIGN_OR_RETURN(const UniqueFd held, LockStore(dir_));
   SKIFF_RETURN_IF_ERROR(ReadIndex());
   const std::string staging = absl::StrCat(dir_, "/staging/archive");
@@ -244,7 +244,7 @@ absl::StatusOr<Image> ImageStore::ReadImage(const std::string& id) const {
 }
 
 absl::StatusOr<Image> ImageStore::Find(absl::string_view reference) const {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   SKIFF_RETURN_IF_ERROR(ReadIndex());
   if (const auto it = index_.find(std::string(reference)); it != index_.end()) {
     return ReadImage(it->second);
@@ -265,7 +265,7 @@ absl::StatusOr<Image> ImageStore::Find(absl::string_view reference) const {
 }
 
 std::vector<Image> ImageStore::List() const {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   if (!ReadIndex().ok()) return {};
   std::set<std::string> ids;
   for (const auto& [reference, id] : index_) ids.insert(id);
@@ -277,7 +277,7 @@ std::vector<Image> ImageStore::List() const {
 }
 
 absl::Status ImageStore::Remove(absl::string_view reference) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   SKIFF_ASSIGN_OR_RETURN(const UniqueFd held, LockStore(dir_));
   SKIFF_RETURN_IF_ERROR(ReadIndex());
   std::string name(reference);

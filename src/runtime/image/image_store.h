@@ -19,7 +19,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "absl/synchronization/mutex.h"
+#include "base/mutex.h"
 #include "runtime/image/image_source.h"
 
 namespace skiff::runtime {
@@ -72,7 +72,7 @@ class ImageStore {
   void DeleteUnused() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const std::string dir_;
-  mutable absl::Mutex mutex_;
+  mutable Mutex mutex_;
   // Read anew for each call: another process may have changed it.
   mutable std::map<std::string, std::string> index_ ABSL_GUARDED_BY(mutex_);  // reference -> id
 };

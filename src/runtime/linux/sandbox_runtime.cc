@@ -181,9 +181,8 @@ absl::Status SandboxRuntime::Init() {
 SandboxRuntime::~SandboxRuntime() {
   watching_.reset();
   {
-    absl::MutexLock lock(&mutex_);
-    const auto idle = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return deleting_ == 0; };
-    mutex_.Await(absl::Condition(&idle));
+    MutexLock lock(&mutex_);
+    deleted_.Await(&mutex_, [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return deleting_ == 0; });
   }
   rmdir(DiscardDir().c_str());
   cgroups_.RemoveIfEmpty(absl::StrCat("skiff/", options_.instance));
@@ -191,14 +190,14 @@ SandboxRuntime::~SandboxRuntime() {
 }
 
 void SandboxRuntime::SetListener(PodChanged listener) {
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   listener_ = std::move(listener);
 }
 
 void SandboxRuntime::Tell(const std::string& pod_uid) {
   PodChanged listener;
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     listener = listener_;
   }
   if (listener) listener(pod_uid);
@@ -591,7 +590,7 @@ absl::Status SandboxRuntime::Discard(const std::string& path) {
   if (options_.pool != nullptr && MakeDirs(DiscardDir()).ok()) {
     std::string to;
     {
-      absl::MutexLock lock(&mutex_);
+      MutexLock lock(&mutex_);
       to = absl::StrCat(DiscardDir(), "/", ++discarded_);
     }
     if (rename(path.c_str(), to.c_str()) == 0) {
@@ -611,7 +610,7 @@ void SandboxRuntime::DeleteLeftovers() {
   for (const auto& entry : fs::directory_iterator(DiscardDir(), error)) {
     left.push_back(entry.path());
     int64_t number = 0;
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     if (absl::SimpleAtoi(entry.path().filename().string(), &number)) {
       discarded_ = std::max(discarded_, number);
     }
@@ -627,15 +626,15 @@ void SandboxRuntime::DeleteLeftovers() {
 
 void SandboxRuntime::DeleteLater(const std::string& path) {
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     ++deleting_;
   }
   options_.pool->Run([this, path] {
     std::error_code error;
     fs::remove_all(path, error);
     if (error) options_.logger.Warning("cannot delete %s: %s", path, error.message());
-    absl::MutexLock lock(&mutex_);
-    --deleting_;
+    MutexLock lock(&mutex_);
+    if (--deleting_ == 0) deleted_.NotifyAll();
   });
 }
 

@@ -14,8 +14,8 @@
 #include <string>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 #include "base/log.h"
+#include "base/mutex.h"
 #include "base/unique_fd.h"
 #include "base/uv_executor.h"
 #include "runtime/image/image_store.h"
@@ -96,9 +96,10 @@ class SandboxRuntime final : public Runtime {
   SeccompFilters filters_;
   std::optional<DeviceFilter> devices_;  // None: the kernel has none.
   std::unique_ptr<Watching> watching_;   // Loop only.
-  absl::Mutex mutex_;
+  Mutex mutex_;
   PodChanged listener_ ABSL_GUARDED_BY(mutex_);
   int64_t discarded_ ABSL_GUARDED_BY(mutex_) = 0;  // The last name given in DiscardDir.
+  CondVar deleted_;
   int deleting_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 

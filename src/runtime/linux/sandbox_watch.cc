@@ -11,7 +11,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/notification.h"
+#include "base/notification.h"
 #include "base/status.h"
 
 namespace skiff::runtime {
@@ -113,7 +113,7 @@ SandboxRuntime::Watching::Watching(UvExecutor* loop_given,
                                    std::function<void(const std::string&)> changed)
     : loop(loop_given), state(std::make_shared<State>()) {
   state->changed = std::move(changed);
-  absl::Notification done;
+  Notification done;
   loop->Post([&] {
     state->Begin(loop->uv_loop());
     done.Notify();
@@ -122,7 +122,7 @@ SandboxRuntime::Watching::Watching(UvExecutor* loop_given,
 }
 
 SandboxRuntime::Watching::~Watching() {
-  absl::Notification done;
+  Notification done;
   loop->Post([&] {
     state->End();
     done.Notify();

@@ -162,7 +162,7 @@ absl::StatusOr<std::string> DefaultSeccompFilter(uint64_t capabilities) {
 
 absl::StatusOr<std::shared_ptr<const std::string>> SeccompFilters::For(uint64_t capabilities) {
   const uint64_t key = capabilities & RelevantMask();
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   std::shared_ptr<const std::string>& filter = built_[key];
   if (filter == nullptr) {
     SKIFF_ASSIGN_OR_RETURN(std::string built, DefaultSeccompFilter(key));

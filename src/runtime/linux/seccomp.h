@@ -8,7 +8,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
+#include "base/mutex.h"
 
 namespace skiff::runtime {
 
@@ -24,7 +24,7 @@ class SeccompFilters {
   absl::StatusOr<std::shared_ptr<const std::string>> For(uint64_t capabilities);
 
  private:
-  absl::Mutex mutex_;
+  Mutex mutex_;
   std::map<uint64_t, std::shared_ptr<const std::string>> built_ ABSL_GUARDED_BY(mutex_);
 };
 
