@@ -5,6 +5,7 @@
 #include <fstream>
 #include <thread>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
@@ -122,6 +123,7 @@ absl::StatusOr<Result> JobLatency() {
   ClusterOptions options;
   options.data_dir = scratch.path() + "/data";
   SKIFF_ASSIGN_OR_RETURN(const auto cluster, Cluster::Open(options));
+  const absl::Cleanup stop = [&cluster] { cluster->Close(/*stop_pods=*/true).IgnoreError(); };
   SKIFF_RETURN_IF_ERROR(cluster->LoadImage(archive).status());
   SKIFF_ASSIGN_OR_RETURN(const auto store, runtime::ImageStore::Open(options.data_dir + "/images"));
   SKIFF_ASSIGN_OR_RETURN(const runtime::Image image, store->Find("bench:v1"));
@@ -141,7 +143,6 @@ absl::StatusOr<Result> JobLatency() {
     crun.push_back(CrunOnce(bundle, i));
     SKIFF_RETURN_IF_ERROR(status);
   }
-  SKIFF_RETURN_IF_ERROR(cluster->Close(true));
   Result result;
   result.figures = {{"p50_ms", Quantile(ours, 0.5)}, {"p99_ms", Quantile(ours, 0.99)}};
   result.peer_name = "crun run";

@@ -111,12 +111,14 @@ void Node::StartOnLoop() {
 }
 
 // What an earlier manager left running. Pods that the API does not bind to this node (any more) go
-// once the view is complete.
+// once the view is complete; addresses of pods that are not there go now.
 void Node::AdoptFound() {
+  bool complete = true;
   for (const auto& [name, runtime] : options_.runtimes) {
     const auto found = runtime->List();
     if (!found.ok()) {
       logger_.Error("cannot list the pods of %s: %s", name, found.status().ToString());
+      complete = false;
       continue;
     }
     for (const runtime::PodState& state : *found) {
@@ -130,6 +132,12 @@ void Node::AdoptFound() {
       }
       pods_[state.uid] = pod;
     }
+  }
+  if (options_.bridge == nullptr || !complete) return;
+  std::set<std::string> uids;
+  for (const auto& [uid, pod] : pods_) uids.insert(uid);
+  if (const absl::Status kept = options_.bridge->Retain(uids); !kept.ok()) {
+    logger_.Error("cannot take back the addresses of pods that are gone: %s", kept.ToString());
   }
 }
 
