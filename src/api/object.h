@@ -6,12 +6,12 @@
 // Threads: any number may read one Object at once.
 #pragma once
 
-#include <atomic>
 #include <memory>
 #include <string>
 
 #include "api/resource.h"
 #include "api/types.h"
+#include "base/shared_slot.h"
 
 namespace skiff::api {
 
@@ -59,8 +59,8 @@ class Object {
   MessagePtr message_;
   const metav1::ObjectMeta* meta_;
   uint64_t revision_;
-  mutable std::atomic<std::shared_ptr<const std::string>> json_;
-  mutable std::atomic<std::shared_ptr<const std::string>> protobuf_;
+  mutable SharedSlot<std::string> json_;
+  mutable SharedSlot<std::string> protobuf_;
 };
 
 // The ObjectMeta (field 1) of a message of a served kind; null if the message has none.

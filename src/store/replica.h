@@ -8,7 +8,6 @@
 // Threads: as Store; private methods on the loop.
 #pragma once
 
-#include <atomic>
 #include <map>
 #include <memory>
 #include <string>
@@ -17,6 +16,7 @@
 #include "absl/base/thread_annotations.h"
 #include "base/mutex.h"
 #include "base/notification.h"
+#include "base/shared_slot.h"
 #include "raft/core.h"
 #include "raft/log.h"
 #include "store/history.h"
@@ -95,7 +95,7 @@ class Replica final : public Store {
   std::unique_ptr<raft::Core> core_;
   StateMachine machine_;
   History history_;
-  std::atomic<std::shared_ptr<const Snapshot>> snapshot_;
+  SharedSlot<Snapshot> snapshot_;
 
   raft::Index applied_ = 0;
   std::map<raft::Index, Proposal> proposals_;  // Not yet applied, by index.
