@@ -318,30 +318,46 @@ class Cluster:
                     continue
                 del pending[name]
                 yield result
-            while pending:
-                event = watch.next(deadline.left())
-                if event is None:
-                    shown = ", ".join(list(pending)[:5]) + (", …" if len(pending) > 5 else "")
-                    raise errors.TimeoutError(
-                        f"timed out waiting for {len(pending)} jobs to complete or fail: {shown}")
-                name, end = event.object["metadata"]["name"], _ended(event.object)
-                if name not in pending or (end is None and event.type != "DELETED"):
-                    continue
-                try:
-                    result = self._job_result(name, namespace)
-                except errors.NotFoundError:
-                    if end is None:
-                        raise
-                    # It ended and was removed since; its pods with it.
-                    result = JobResult(name, end["type"] == "Complete", end.get("reason", ""),
-                                       end.get("message", ""))
-                except errors.TimeoutError:
-                    continue  # Another of its name has taken its place.
-                del pending[name]
-                yield result
+            yield from self._job_ends(watch, pending, namespace or "default", deadline)
+
+    def _job_ends(self, watch: Watch, pending: dict[str, None], namespace: str,
+                  deadline: Deadline) -> Iterator[JobResult]:
+        """The results of the jobs, as the watch tells of their ends."""
+        while pending:
+            event = watch.next(deadline.left())
+            if event is None:
+                shown = ", ".join(list(pending)[:5]) + (", …" if len(pending) > 5 else "")
+                raise errors.TimeoutError(
+                    f"timed out waiting for {len(pending)} jobs to complete or fail: {shown}")
+            meta, end = event.object["metadata"], _ended(event.object)
+            name = meta["name"]
+            if name not in pending or meta["namespace"] != namespace:
+                continue
+            if end is None and event.type != "DELETED":
+                continue
+            try:
+                result = self._job_result(name, namespace)
+            except errors.NotFoundError:
+                if end is None:
+                    raise
+                # It ended and was removed since; its pods with it.
+                result = JobResult(name, end["type"] == "Complete", end.get("reason", ""),
+                                   end.get("message", ""))
+            except errors.TimeoutError:
+                continue  # Another of its name has taken its place.
+            del pending[name]
+            yield result
 
     def run_job(self, manifest: Manifest, namespace: str = "default",
                 timeout: float | None = None) -> JobResult:
         """Creates a job and waits for its end. The job stays, with its pods and their logs."""
-        created = self.create(manifest, namespace)["metadata"]
-        return self.wait_job(created["name"], created["namespace"], timeout)
+        deadline = Deadline(timeout)
+        meta = manifest.get("metadata", {}) if isinstance(manifest, dict) else None
+        scope = None if meta is None else meta.get("namespace") or namespace or "default"
+        name = (meta or {}).get("name")
+        fields = f"metadata.name={_field_value(name)}" if isinstance(name, str) else None
+        # The watch comes first: a job may end, and be removed, before anybody could ask for it.
+        with self.watch("jobs.batch", scope, fields=fields) as watch:
+            created = self.create(manifest, namespace)["metadata"]
+            return next(self._job_ends(watch, {created["name"]: None}, created["namespace"],
+                                       deadline))
