@@ -188,7 +188,7 @@ absl::StatusOr<std::vector<Image>> ImageStore::Load(const std::string& path) {
   SKIFF_RETURN_IF_ERROR(MakeDirectory(staging));
   const absl::Cleanup clean = [&] { RemoveTree(staging); };
   const auto before = index_;
-  auto load = [&]() -> absl::StatusOr<std::vector<Image>> {
+  auto load = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) -> absl::StatusOr<std::vector<Image>> {
     SKIFF_ASSIGN_OR_RETURN(const std::vector<ImageManifest> manifests,
                            ReadImageSource(path, staging));
     if (manifests.empty()) return absl::InvalidArgumentError("it holds no image for this machine");
