@@ -15,11 +15,6 @@ class Notification {
     changed_.NotifyAll();
   }
 
-  bool HasBeenNotified() const {
-    MutexLock lock(&mutex_);
-    return notified_;
-  }
-
   // Blocks until Notify.
   void WaitForNotification() const {
     MutexLock lock(&mutex_);

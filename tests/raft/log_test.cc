@@ -8,26 +8,10 @@
 #include <fstream>
 
 #include "absl/strings/match.h"
+#include "tests/temp_dir.h"
 
 namespace skiff::raft {
 namespace {
-
-class TempDir {
- public:
-  TempDir() {
-    char name[] = "/tmp/skiff-raft-XXXXXX";
-    REQUIRE(mkdtemp(name) != nullptr);
-    path_ = name;
-  }
-  ~TempDir() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 std::unique_ptr<Log> Open(const std::string& dir) {
   auto log = Log::Open(dir, {"objects"});

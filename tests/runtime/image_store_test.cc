@@ -1,7 +1,5 @@
 #include "runtime/image/image_store.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,43 +11,12 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "runtime/image/digest.h"
+#include "tests/runtime/tar.h"
 
 namespace skiff::runtime {
 namespace {
 
 namespace fs = std::filesystem;
-
-struct Entry {
-  std::string name;
-  std::string content;
-  std::string symlink = {};
-};
-
-std::string Tar(const std::vector<Entry>& entries) {
-  std::vector<char> buffer(1 << 20);
-  size_t used = 0;
-  archive* a = archive_write_new();
-  archive_write_set_format_pax_restricted(a);
-  archive_write_set_bytes_in_last_block(a, 1);
-  archive_write_open_memory(a, buffer.data(), buffer.size(), &used);
-  for (const Entry& item : entries) {
-    archive_entry* entry = archive_entry_new();
-    archive_entry_set_pathname(entry, item.name.c_str());
-    archive_entry_set_perm(entry, 0755);
-    const bool directory = item.name.back() == '/';
-    archive_entry_set_filetype(entry, !item.symlink.empty() ? AE_IFLNK
-                                      : directory           ? AE_IFDIR
-                                                            : AE_IFREG);
-    if (!item.symlink.empty()) archive_entry_set_symlink(entry, item.symlink.c_str());
-    archive_entry_set_size(entry, static_cast<la_int64_t>(item.content.size()));
-    archive_write_header(a, entry);
-    if (!item.content.empty()) archive_write_data(a, item.content.data(), item.content.size());
-    archive_entry_free(entry);
-  }
-  archive_write_close(a);
-  archive_write_free(a);
-  return std::string(buffer.data(), used);
-}
 
 std::string Config(const std::vector<std::string>& layers, absl::string_view diff_id = "") {
   std::vector<std::string> ids;
@@ -65,7 +32,7 @@ std::string Config(const std::vector<std::string>& layers, absl::string_view dif
 
 std::string DockerArchive(const std::vector<std::string>& layers, std::string config = "") {
   if (config.empty()) config = Config(layers);
-  std::vector<Entry> entries;
+  std::vector<TarEntry> entries;
   std::vector<std::string> names;
   for (size_t i = 0; i < layers.size(); ++i) {
     names.push_back(absl::StrCat("\"", i, "/layer.tar\""));
@@ -75,7 +42,7 @@ std::string DockerArchive(const std::vector<std::string>& layers, std::string co
   entries.push_back(
       {"manifest.json", absl::StrCat(R"([{"Config":"config.json","RepoTags":["web:v1"],"Layers":[)",
                                      absl::StrJoin(names, ","), "]}]")});
-  return Tar(entries);
+  return MakeTar(entries);
 }
 
 class Scratch {
@@ -132,7 +99,7 @@ TEST_CASE("ADockerArchiveIsLoadedAndFoundAfterReopening") {
   const Scratch scratch;
   const std::string archive = scratch.Write(
       "web.tar",
-      DockerArchive({Tar({{"etc/", ""}, {"etc/motd", "one"}}), Tar({{"bin/sh", "#!"}})}));
+      DockerArchive({MakeTar({{"etc/", ""}, {"etc/motd", "one"}}), MakeTar({{"bin/sh", "#!"}})}));
   {
     const auto loaded = scratch.Open()->Load(archive);
     REQUIRE(loaded.ok());
@@ -156,7 +123,7 @@ TEST_CASE("ADockerArchiveIsLoadedAndFoundAfterReopening") {
 
 TEST_CASE("AnOciLayoutDirectoryIsLoadedAndItsDigestsAreChecked") {
   const Scratch scratch;
-  const std::string layer = Tar({{"a", "A"}});
+  const std::string layer = MakeTar({{"a", "A"}});
   const std::string config = Config({layer});
   const std::string manifest =
       absl::StrCat(R"({"config":{"digest":")", DigestOf(config), R"("},"layers":[{"digest":")",
@@ -177,7 +144,7 @@ TEST_CASE("AnOciLayoutDirectoryIsLoadedAndItsDigestsAreChecked") {
 
   REQUIRE(store->Remove("app:1").ok());
   RequireNothingLeft(scratch);
-  scratch.Write(blob(layer), Tar({{"a", "B"}}));
+  scratch.Write(blob(layer), MakeTar({{"a", "B"}}));
   const auto tampered = store->Load(scratch.Path("oci"));
   REQUIRE(absl::IsInvalidArgument(tampered.status()));
   RequireNothingLeft(scratch);
@@ -190,7 +157,7 @@ TEST_CASE("WhiteoutsBecomeOverlayfsWhiteouts") {
   }
   const Scratch scratch;
   const auto store = scratch.Open();
-  REQUIRE(store->Load(scratch.Write("w.tar", DockerArchive({Tar({{"d/.wh.gone", ""}})}))).ok());
+  REQUIRE(store->Load(scratch.Write("w.tar", DockerArchive({MakeTar({{"d/.wh.gone", ""}})}))).ok());
   struct stat info;
   REQUIRE(stat((store->Find("web:v1")->layer_dirs[0] + "/d/gone").c_str(), &info) == 0);
   CHECK(S_ISCHR(info.st_mode));
@@ -202,24 +169,24 @@ TEST_CASE("NoEntryLeavesTheRoot") {
   const auto store = scratch.Open();
   SECTION("by dots in a layer") {
     const auto loaded =
-        store->Load(scratch.Write("x.tar", DockerArchive({Tar({{"../../evil", "x"}})})));
+        store->Load(scratch.Write("x.tar", DockerArchive({MakeTar({{"../../evil", "x"}})})));
     REQUIRE(absl::IsInvalidArgument(loaded.status()));
     CHECK(absl::StrContains(loaded.status().message(), "../../evil"));
     RequireNothingLeft(scratch);
   }
   SECTION("by dots in the archive") {
     REQUIRE(absl::IsInvalidArgument(
-        store->Load(scratch.Write("x.tar", Tar({{"../evil", "x"}}))).status()));
+        store->Load(scratch.Write("x.tar", MakeTar({{"../evil", "x"}}))).status()));
   }
   SECTION("through a symbolic link") {
     const std::string outside = scratch.Path("outside");
     fs::create_directories(outside);
-    const auto loaded = store->Load(
-        scratch.Write("x.tar", DockerArchive({Tar({{"link", "", outside}, {"link/evil", "x"}})})));
+    const auto loaded = store->Load(scratch.Write(
+        "x.tar", DockerArchive({MakeTar({{"link", "", outside}, {"link/evil", "x"}})})));
     CHECK(fs::is_empty(outside));
   }
   SECTION("by a layer's digest") {
-    const std::string layer = Tar({{"a", "A"}});
+    const std::string layer = MakeTar({{"a", "A"}});
     const auto loaded = store->Load(scratch.Write(
         "x.tar", DockerArchive({layer}, Config({layer}, "sha256:../../../../../../etc"))));
     REQUIRE(absl::IsInvalidArgument(loaded.status()));
@@ -232,7 +199,7 @@ TEST_CASE("NoEntryLeavesTheRoot") {
 TEST_CASE("ATruncatedArchiveIsRefusedAtEveryLengthAndLeavesNothing") {
   const Scratch scratch;
   const auto store = scratch.Open();
-  const std::string whole = DockerArchive({Tar({{"a", std::string(3000, 'x')}})});
+  const std::string whole = DockerArchive({MakeTar({{"a", std::string(3000, 'x')}})});
   for (size_t size = 0; size + 1024 < whole.size(); size += 512) {
     const auto loaded = store->Load(scratch.Write("t.tar", whole.substr(0, size)));
     REQUIRE_FALSE(loaded.ok());
@@ -247,9 +214,9 @@ TEST_CASE("WhatIsNoImageIsRefused") {
   const auto store = scratch.Open();
   CHECK(absl::IsNotFound(store->Load(scratch.Path("absent.tar")).status()));
   CHECK(absl::IsInvalidArgument(store->Load(scratch.Write("x", "hello")).status()));
-  CHECK(absl::IsInvalidArgument(store->Load(scratch.Write("y", Tar({{"a", "b"}}))).status()));
+  CHECK(absl::IsInvalidArgument(store->Load(scratch.Write("y", MakeTar({{"a", "b"}}))).status()));
   CHECK(absl::IsInvalidArgument(
-      store->Load(scratch.Write("z", Tar({{"manifest.json", "{]"}}))).status()));
+      store->Load(scratch.Write("z", MakeTar({{"manifest.json", "{]"}}))).status()));
 }
 
 }  // namespace

@@ -17,25 +17,9 @@
 #include "base/sim_executor.h"
 #include "base/uv_executor.h"
 #include "store/store.h"
+#include "tests/temp_dir.h"
 
 namespace skiff::store {
-
-class TempDir {
- public:
-  TempDir() {
-    char name[] = "/tmp/skiff-store-XXXXXX";
-    REQUIRE(mkdtemp(name) != nullptr);
-    path_ = name;
-  }
-  ~TempDir() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 inline std::string MapKey(const std::string& name, const std::string& name_space = "default") {
   return Key(api::ResourceOf<corev1::ConfigMap>(), name_space, name);

@@ -85,7 +85,6 @@ class SandboxRuntime final : public Runtime {
   absl::StatusOr<std::string> Order(const std::string& dir, const std::vector<std::string>& words);
   void Watch(const std::string& pod_uid, int64_t head_pid);
   void Unwatch(const std::string& pod_uid);
-  void OnInotify();
   void Tell(const std::string& pod_uid);
   ContainerState ReadContainer(const std::string& pod_uid, const std::string& name, int attempt,
                                bool pod_alive) const;
