@@ -5,7 +5,6 @@
 
 #include <catch2/catch.hpp>
 #include <memory>
-#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -16,6 +15,7 @@
 #include "base/sim_executor.h"
 #include "controllers/controllers.h"
 #include "store/store.h"
+#include "tests/commit_now.h"
 
 namespace skiff::controllers {
 
@@ -43,14 +43,7 @@ class World {
   }
 
   absl::StatusOr<client::WriteResult> Commit(client::Write write) {
-    std::vector<client::Write> writes;
-    writes.push_back(std::move(write));
-    std::optional<absl::StatusOr<client::WriteResult>> out;
-    server_->Commit(std::move(writes), loop_.get(),
-                    [&](absl::StatusOr<client::WriteResult> result) { out = std::move(result); });
-    sim_.RunDue();
-    REQUIRE(out.has_value());
-    return *std::move(out);
+    return CommitNow(server_.get(), &sim_, loop_.get(), std::move(write));
   }
   api::ObjectPtr Create(api::MessagePtr object) {
     const auto result = Commit(client::Write::Create(std::move(object)));

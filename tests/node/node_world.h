@@ -16,6 +16,7 @@
 #include "runtime/fake/fake_runtime.h"
 #include "store/store.h"
 #include "tests/api/from_json.h"
+#include "tests/commit_now.h"
 
 namespace skiff::node {
 
@@ -121,14 +122,7 @@ class NodeWorld {
   }
 
   absl::StatusOr<client::WriteResult> Commit(client::Write write) {
-    std::vector<client::Write> writes;
-    writes.push_back(std::move(write));
-    std::optional<absl::StatusOr<client::WriteResult>> out;
-    server_->Commit(std::move(writes), loop_.get(),
-                    [&](absl::StatusOr<client::WriteResult> result) { out = std::move(result); });
-    sim_.RunDue();
-    REQUIRE(out.has_value());
-    return *std::move(out);
+    return CommitNow(server_.get(), &sim_, loop_.get(), std::move(write));
   }
   // A pod bound to the node. `annotations` and `spec` are the insides of JSON objects.
   std::string Run(const std::string& name, const std::string& annotations,

@@ -7,7 +7,6 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +21,7 @@
 #include "scheduler/scheduler.h"
 #include "store/store.h"
 #include "tests/api/from_json.h"
+#include "tests/commit_now.h"
 
 namespace skiff {
 
@@ -96,14 +96,7 @@ class SimCluster {
   }
 
   absl::StatusOr<client::WriteResult> Commit(client::Write write) {
-    std::vector<client::Write> writes;
-    writes.push_back(std::move(write));
-    std::optional<absl::StatusOr<client::WriteResult>> out;
-    server_->Commit(std::move(writes), loop_.get(),
-                    [&](absl::StatusOr<client::WriteResult> result) { out = std::move(result); });
-    sim_.RunDue();
-    REQUIRE(out.has_value());
-    return *std::move(out);
+    return CommitNow(server_.get(), &sim_, loop_.get(), std::move(write));
   }
   template <typename T>
   void Create(const std::string& json) {
