@@ -24,12 +24,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-
-#if defined(__GNUC__)
-#define SKIFF_EXPORT __attribute__((visibility("default")))
-#else
-#define SKIFF_EXPORT
-#endif
+#include "skiff/extend.h"
+#include "skiff/types.h"
 
 namespace skiff {
 
@@ -37,6 +33,7 @@ enum class RuntimeKind {
   kLinux,    // Containers from images; needs root.
   kProcess,  // Programs of this machine; needs root.
   kFake,     // Simulated pods.
+  kCustom,   // The first of extensions.runtimes.
 };
 
 enum class LogVerbosity { kSilent, kError, kWarning, kInfo, kDebug };
@@ -53,27 +50,8 @@ struct ClusterOptions {
   std::string listen;
   // Where log lines go: standard error, or nowhere.
   LogVerbosity verbosity = LogVerbosity::kSilent;
-};
-
-// Names one object. The kind may be given as kubectl takes it: "pod", "pods", "po", "Deployment",
-// "deployments.apps".
-struct ObjectRef {
-  std::string kind;
-  std::string name_space = "default";  // Ignored for cluster-wide kinds.
-  std::string name;
-};
-
-struct ListQuery {
-  std::string kind;
-  std::string name_space;  // Empty: all namespaces.
-  std::string label_selector;
-  std::string field_selector;
-};
-
-struct Applied {
-  enum class Outcome { kCreated, kConfigured, kUnchanged };
-  ObjectRef object;
-  Outcome outcome;
+  // Controllers, admission and runtimes of the program's own: see extend.h.
+  Extensions extensions;
 };
 
 struct WatchEvent {

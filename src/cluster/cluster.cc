@@ -2,15 +2,20 @@
 
 #include <unistd.h>
 
+#include <atomic>
+#include <iterator>
+
 #include "absl/strings/str_cat.h"
-#include "api/selector.h"
 #include "apiserver/http/api_handler.h"
 #include "apiserver/http/http_server.h"
 #include "apiserver/rest/server.h"
 #include "base/notification.h"
 #include "base/status.h"
 #include "base/uv_executor.h"
+#include "cluster/callback.h"
 #include "cluster/control_plane.h"
+#include "cluster/custom_admission.h"
+#include "cluster/extensions.h"
 #include "cluster/gate.h"
 #include "cluster/home.h"
 #include "cluster/job_result.h"
@@ -49,24 +54,17 @@ absl::Status CheckOptions(const ClusterOptions& options) {
     return absl::InvalidArgumentError(
         absl::StrCat("option nodes: ", options.nodes, " is not from 0 to 1000"));
   }
-  if (options.nodes > 0 && options.runtime != RuntimeKind::kFake && geteuid() != 0) {
+  const bool real =
+      options.runtime == RuntimeKind::kLinux || options.runtime == RuntimeKind::kProcess;
+  if (options.nodes > 0 && real && geteuid() != 0) {
     return absl::PermissionDeniedError(
         "running real pods needs root: run as root, choose the fake runtime, or take 0 nodes");
   }
-  return absl::OkStatus();
-}
-
-// A watch would only find out on its loop.
-absl::Status CheckSelectors(const ListQuery& query, const api::ResourceInfo& resource) {
-  const auto labels = api::LabelSelector::Parse(query.label_selector);
-  if (!labels.ok()) {
-    return Annotate(labels.status(), absl::StrCat("label selector \"", query.label_selector, "\""));
+  if (options.runtime == RuntimeKind::kCustom && options.extensions.runtimes.empty()) {
+    return absl::InvalidArgumentError(
+        "option runtime: it is to be a custom one, but extensions.runtimes is empty");
   }
-  const auto fields = api::FieldSelector::Parse(resource, query.field_selector);
-  if (!fields.ok()) {
-    return Annotate(fields.status(), absl::StrCat("field selector \"", query.field_selector, "\""));
-  }
-  return absl::OkStatus();
+  return CheckRuntimes(options.extensions.runtimes);
 }
 
 class LocalCluster final : public Cluster {
@@ -79,18 +77,29 @@ class LocalCluster final : public Cluster {
 
   absl::Status Start() {
     SKIFF_RETURN_IF_ERROR(CheckOptions(options_));
+    const auto armed = std::make_shared<std::atomic<bool>>(false);
+    SKIFF_ASSIGN_OR_RETURN(apiserver::AdmissionPlugins hooks,
+                           HostedAdmission(options_.extensions.admission, armed));
+    apiserver::AdmissionPlugins plugins = apiserver::DefaultAdmission();
+    std::move(hooks.begin(), hooks.end(), std::back_inserter(plugins));
     SKIFF_ASSIGN_OR_RETURN(home_, Home::Open(options_.data_dir));
     pool_ = std::make_unique<ThreadPool>(kPoolThreads);
     front_ = std::make_unique<UvExecutor>("skiff-front");
     SKIFF_ASSIGN_OR_RETURN(
         control_plane_,
         ControlPlane::Open(options_.data_dir.empty() ? "" : home_->path() + "/store", pool_.get(),
-                           sink_, &metrics_));
+                           sink_, &metrics_, std::move(plugins)));
     objects_ = std::make_unique<Objects>(&control_plane_->server(), front_.get());
+    SKIFF_RETURN_IF_ERROR(MakeRuntimeClasses(options_.extensions.runtimes, objects_.get()));
+    *armed = true;
+    SKIFF_ASSIGN_OR_RETURN(controllers_, HostedControllers::Make(options_.extensions.controllers,
+                                                                 &control_plane_->server(),
+                                                                 objects_.get(), sink_, &metrics_));
     LocalNodesOptions nodes;
     nodes.count = options_.nodes;
     nodes.runtime = options_.runtime;
     nodes.home = home_->path();
+    nodes.custom_runtimes = options_.extensions.runtimes;
     SKIFF_ASSIGN_OR_RETURN(
         nodes_, LocalNodes::Start(nodes, &control_plane_->server(), pool_.get(), sink_, &metrics_));
     SKIFF_RETURN_IF_ERROR(Listen());
@@ -99,6 +108,7 @@ class LocalCluster final : public Cluster {
         SKIFF_RETURN_IF_ERROR(objects_->Wait({"nodes", "", name}, condition, absl::Seconds(30)));
       }
     }
+    controllers_->Start();
     return absl::OkStatus();
   }
 
@@ -109,6 +119,7 @@ class LocalCluster final : public Cluster {
     gate_.AwaitEmpty();
     streams_.EndAll(closed);
     if (http_ != nullptr) http_->Close();
+    if (controllers_ != nullptr) controllers_->Stop();
     absl::Status result;
     if (nodes_ != nullptr) result = nodes_->Stop(stop_pods);
     if (control_plane_ != nullptr) control_plane_->Stop();
@@ -119,6 +130,7 @@ class LocalCluster final : public Cluster {
     if (front_ != nullptr) front_->Stop();
     pool_.reset();
     control_plane_.reset();
+    controllers_.reset();
     home_.reset();
     return result;
   }
@@ -159,18 +171,7 @@ class LocalCluster final : public Cluster {
     });
   }
   absl::StatusOr<std::string> List(const ListQuery& query) override {
-    return Inside([&]() -> absl::StatusOr<std::string> {
-      SKIFF_ASSIGN_OR_RETURN(const api::ResourceInfo* resource, ResolveKind(query.kind));
-      SKIFF_RETURN_IF_ERROR(CheckSelectors(query, *resource));
-      SKIFF_ASSIGN_OR_RETURN(const client::ListResult result, objects_->List(query));
-      std::string out = absl::StrCat(
-          "{\"kind\":\"", resource->kind, "List\",\"apiVersion\":\"", resource->api_version(),
-          "\",\"metadata\":{\"resourceVersion\":\"", result.revision, "\"},\"items\":[");
-      for (const api::ObjectPtr& item : result.items) {
-        absl::StrAppend(&out, out.back() == '[' ? "" : ",", *item->Json());
-      }
-      return out + "]}";
-    });
+    return Inside([&] { return objects_->ListJson(query); });
   }
   absl::Status Delete(const ObjectRef& object, std::optional<int64_t> grace) override {
     return Inside([&] { return objects_->Delete(object, grace); });
@@ -209,7 +210,7 @@ class LocalCluster final : public Cluster {
   // and Close waits for those that came before.
   template <typename Call>
   auto Inside(Call call) -> decltype(call()) {
-    if (front_->InLoop()) {  // Where it would wait for itself.
+    if (front_->InLoop() || CallbackScope::InOne()) {  // Where it would wait for itself.
       return absl::InvalidArgumentError("a callback of the cluster must not call it");
     }
     const Gate::Pass pass(&gate_);
@@ -245,6 +246,7 @@ class LocalCluster final : public Cluster {
   std::unique_ptr<UvExecutor> front_;  // Answers to the host's calls, its watches and streams.
   std::unique_ptr<ControlPlane> control_plane_;
   std::unique_ptr<Objects> objects_;
+  std::unique_ptr<HostedControllers> controllers_;
   std::unique_ptr<LocalNodes> nodes_;
   std::unique_ptr<UvExecutor> api_loop_;
   std::unique_ptr<apiserver::http::ApiHandler> handler_;

@@ -15,18 +15,17 @@ void RunOn(Executor* loop, absl::FunctionRef<void()> task) {
   done.WaitForNotification();
 }
 
-absl::StatusOr<std::unique_ptr<ControlPlane>> ControlPlane::Open(const std::string& store_dir,
-                                                                 WorkPool* pool,
-                                                                 std::shared_ptr<LogSink> sink,
-                                                                 Metrics* metrics) {
+absl::StatusOr<std::unique_ptr<ControlPlane>> ControlPlane::Open(
+    const std::string& store_dir, WorkPool* pool, std::shared_ptr<LogSink> sink, Metrics* metrics,
+    apiserver::AdmissionPlugins plugins) {
   std::unique_ptr<ControlPlane> out(new ControlPlane());
   out->store_loop_ = std::make_unique<UvExecutor>("skiff-store");
   store::StoreOptions options;
   options.data_dir = store_dir;
   SKIFF_ASSIGN_OR_RETURN(out->store_, store::Store::Open(options, out->store_loop_.get(), pool,
                                                          Logger(sink, "store"), metrics));
-  out->server_ =
-      std::make_unique<apiserver::Server>(out->store_.get(), &out->clock_, Rng::FromSystem());
+  out->server_ = std::make_unique<apiserver::Server>(out->store_.get(), &out->clock_,
+                                                     Rng::FromSystem(), std::move(plugins));
   const auto bootstrapped = Await<uint64_t>([&](client::Callback<uint64_t> done) {
     out->server_->Bootstrap(out->store_loop_.get(), std::move(done));
   });

@@ -19,11 +19,10 @@ namespace skiff::cluster {
 class ControlPlane {
  public:
   // Opens the store (in memory if `store_dir` is empty), makes what every cluster has, starts the
-  // loops. Blocks.
-  static absl::StatusOr<std::unique_ptr<ControlPlane>> Open(const std::string& store_dir,
-                                                            WorkPool* pool,
-                                                            std::shared_ptr<LogSink> sink,
-                                                            Metrics* metrics);
+  // loops. Writes pass `plugins`. Blocks.
+  static absl::StatusOr<std::unique_ptr<ControlPlane>> Open(
+      const std::string& store_dir, WorkPool* pool, std::shared_ptr<LogSink> sink, Metrics* metrics,
+      apiserver::AdmissionPlugins plugins = apiserver::DefaultAdmission());
   ~ControlPlane();
 
   // Stops controllers and scheduler, then the store. Writes fail from here on. Blocks. Idempotent.

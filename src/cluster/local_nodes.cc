@@ -54,14 +54,21 @@ int64_t MachineMemory() {
   return static_cast<int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE);
 }
 
-std::string DefaultRuntime(RuntimeKind kind) {
-  switch (kind) {
+// Whether containers are made here, by the kernel.
+bool IsReal(RuntimeKind kind) {
+  return kind == RuntimeKind::kLinux || kind == RuntimeKind::kProcess;
+}
+
+std::string DefaultRuntime(const LocalNodesOptions& options) {
+  switch (options.runtime) {
     case RuntimeKind::kLinux:
       return "linux";
     case RuntimeKind::kProcess:
       return "process";
     case RuntimeKind::kFake:
       return "fake";
+    case RuntimeKind::kCustom:
+      return options.custom_runtimes.at(0).name;
   }
   return "linux";
 }
@@ -76,7 +83,7 @@ absl::StatusOr<std::unique_ptr<LocalNodes>> LocalNodes::Start(const LocalNodesOp
   std::unique_ptr<LocalNodes> out(new LocalNodes());
   SKIFF_ASSIGN_OR_RETURN(out->images_, OpenImages(options.home));
   out->loop_ = std::make_unique<UvExecutor>("skiff-node");
-  if (options.count > 0 && options.runtime != RuntimeKind::kFake) {
+  if (options.count > 0 && IsReal(options.runtime)) {
     SKIFF_ASSIGN_OR_RETURN(out->pod_network_, ChoosePodNetwork(options.home));
   }
   for (int i = 0; i < options.count; ++i) {
@@ -101,10 +108,14 @@ absl::Status LocalNodes::Add(int index, const LocalNodesOptions& options, client
   node.state_dir = dir;
   node.cpu_millis = sysconf(_SC_NPROCESSORS_ONLN) * 1000;
   node.memory_bytes = MachineMemory();
-  node.default_runtime = DefaultRuntime(options.runtime);
+  node.default_runtime = DefaultRuntime(options);
   one.fake_runtime = std::make_unique<runtime::FakeRuntime>(loop_.get());
   node.runtimes["fake"] = one.fake_runtime.get();
-  if (options.runtime != RuntimeKind::kFake) {
+  for (const CustomRuntime& custom : options.custom_runtimes) {
+    one.custom_runtimes.push_back(std::make_unique<HostedRuntime>(custom, one.name, loop_.get()));
+    node.runtimes[custom.name] = one.custom_runtimes.back().get();
+  }
+  if (IsReal(options.runtime)) {
     runtime::SandboxOptions sandbox;
     sandbox.instance = absl::StrFormat("%08x-%d", hash & 0xffffffff, index);
     sandbox.loop = loop_.get();

@@ -11,6 +11,7 @@
 #include "base/uv_executor.h"
 #include "client/client.h"
 #include "client/node_api.h"
+#include "cluster/custom_runtime.h"
 #include "network/bridge.h"
 #include "node/node.h"
 #include "runtime/fake/fake_runtime.h"
@@ -24,6 +25,7 @@ struct LocalNodesOptions {
   int count = 1;
   RuntimeKind runtime = RuntimeKind::kLinux;
   std::string home;  // Of the whole cluster.
+  std::vector<CustomRuntime> custom_runtimes;
 };
 
 class LocalNodes final : public client::NodeDirectory {
@@ -49,6 +51,7 @@ class LocalNodes final : public client::NodeDirectory {
     std::unique_ptr<runtime::SandboxRuntime> linux_runtime;
     std::unique_ptr<runtime::SandboxRuntime> process_runtime;
     std::unique_ptr<runtime::FakeRuntime> fake_runtime;
+    std::vector<std::unique_ptr<HostedRuntime>> custom_runtimes;
     std::unique_ptr<network::Bridge> bridge;
     std::unique_ptr<node::Node> node;
   };

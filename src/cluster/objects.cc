@@ -7,6 +7,7 @@
 #include "api/codec.h"
 #include "api/errors.h"
 #include "api/patch.h"
+#include "api/selector.h"
 #include "base/mutex.h"
 #include "base/status.h"
 #include "cluster/await.h"
@@ -63,6 +64,24 @@ absl::StatusOr<std::vector<std::string>> Documents(const std::string& manifest) 
   return out;
 }
 
+// The message of one manifest, in a namespace if its kind has one.
+absl::StatusOr<api::MessagePtr> ReadInto(const std::string& json, const std::string& name_space) {
+  SKIFF_ASSIGN_OR_RETURN(api::MessagePtr message, Read(json));
+  metav1::ObjectMeta* meta = api::MutableMetaOf(message.get());
+  if (api::ResourceOfDescriptor(message->GetDescriptor()).namespaced &&
+      meta->namespace_().empty()) {
+    meta->set_namespace_(name_space);
+  }
+  return message;
+}
+
+absl::StatusOr<std::string> OnlyDocument(const std::string& manifest) {
+  SKIFF_ASSIGN_OR_RETURN(std::vector<std::string> documents, Documents(manifest));
+  if (documents.size() == 1) return std::move(documents[0]);
+  return absl::InvalidArgumentError(
+      absl::StrCat("the manifest holds ", documents.size(), " objects; want exactly one"));
+}
+
 // The failure of one document, saying which object it is about if it does not yet.
 absl::Status Name(absl::Status status, const std::string& json) {
   const auto value = JsonValue::Parse(json);
@@ -81,6 +100,18 @@ absl::Status Name(absl::Status status, const std::string& json) {
 }
 
 }  // namespace
+
+absl::Status CheckSelectors(const ListQuery& query, const api::ResourceInfo& resource) {
+  const auto labels = api::LabelSelector::Parse(query.label_selector);
+  if (!labels.ok()) {
+    return Annotate(labels.status(), absl::StrCat("label selector \"", query.label_selector, "\""));
+  }
+  const auto fields = api::FieldSelector::Parse(resource, query.field_selector);
+  if (!fields.ok()) {
+    return Annotate(fields.status(), absl::StrCat("field selector \"", query.field_selector, "\""));
+  }
+  return absl::OkStatus();
+}
 
 absl::StatusOr<client::WriteResult> Objects::Commit(client::Write write) {
   return Await<client::WriteResult>([&](client::Callback<client::WriteResult> done) {
@@ -166,27 +197,36 @@ absl::StatusOr<std::vector<Applied>> Objects::Apply(const std::string& manifest,
 
 absl::StatusOr<std::string> Objects::CreateOne(const std::string& json,
                                                const std::string& name_space) {
-  SKIFF_ASSIGN_OR_RETURN(api::MessagePtr message, Read(json));
-  metav1::ObjectMeta* meta = api::MutableMetaOf(message.get());
-  if (api::ResourceOfDescriptor(message->GetDescriptor()).namespaced &&
-      meta->namespace_().empty()) {
-    meta->set_namespace_(name_space);
-  }
+  SKIFF_ASSIGN_OR_RETURN(api::MessagePtr message, ReadInto(json, name_space));
   SKIFF_ASSIGN_OR_RETURN(const client::WriteResult result,
                          Commit(client::Write::Create(std::move(message))));
   return *result.objects.at(0)->Json();
 }
 
+absl::StatusOr<std::string> Objects::UpdateOne(const std::string& json,
+                                               const std::string& name_space,
+                                               const std::string& subresource) {
+  SKIFF_ASSIGN_OR_RETURN(api::MessagePtr message, ReadInto(json, name_space));
+  SKIFF_ASSIGN_OR_RETURN(const client::WriteResult result,
+                         Commit(client::Write::Update(std::move(message), subresource)));
+  return *result.objects.at(0)->Json();
+}
+
 absl::StatusOr<std::string> Objects::Create(const std::string& manifest,
                                             const std::string& name_space) {
-  SKIFF_ASSIGN_OR_RETURN(const std::vector<std::string> documents, Documents(manifest));
-  if (documents.size() != 1) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("the manifest holds ", documents.size(), " objects; want exactly one"));
-  }
-  auto created = CreateOne(documents[0], name_space);
-  if (!created.ok()) return Name(created.status(), documents[0]);
+  SKIFF_ASSIGN_OR_RETURN(const std::string document, OnlyDocument(manifest));
+  auto created = CreateOne(document, name_space);
+  if (!created.ok()) return Name(created.status(), document);
   return created;
+}
+
+absl::StatusOr<std::string> Objects::Update(const std::string& manifest,
+                                            const std::string& name_space,
+                                            const std::string& subresource) {
+  SKIFF_ASSIGN_OR_RETURN(const std::string document, OnlyDocument(manifest));
+  auto updated = UpdateOne(document, name_space, subresource);
+  if (!updated.ok()) return Name(updated.status(), document);
+  return updated;
 }
 
 absl::StatusOr<api::ObjectPtr> Objects::Get(const ObjectRef& object) {
@@ -203,6 +243,19 @@ absl::StatusOr<client::ListResult> Objects::List(const ListQuery& query) {
     options.field_selector = query.field_selector;
     client_->List(*resource, options, loop_, std::move(done));
   });
+}
+
+absl::StatusOr<std::string> Objects::ListJson(const ListQuery& query) {
+  SKIFF_ASSIGN_OR_RETURN(const api::ResourceInfo* resource, ResolveKind(query.kind));
+  SKIFF_RETURN_IF_ERROR(CheckSelectors(query, *resource));
+  SKIFF_ASSIGN_OR_RETURN(const client::ListResult result, List(query));
+  std::string out = absl::StrCat("{\"kind\":\"", resource->kind, "List\",\"apiVersion\":\"",
+                                 resource->api_version(), "\",\"metadata\":{\"resourceVersion\":\"",
+                                 result.revision, "\"},\"items\":[");
+  for (const api::ObjectPtr& item : result.items) {
+    absl::StrAppend(&out, out.back() == '[' ? "" : ",", *item->Json());
+  }
+  return out + "]}";
 }
 
 absl::Status Objects::Delete(const ObjectRef& object, std::optional<int64_t> grace_period_seconds) {

@@ -18,6 +18,9 @@
 
 namespace skiff::cluster {
 
+// kInvalidArgument quotes the selector that cannot be read.
+absl::Status CheckSelectors(const ListQuery& query, const api::ResourceInfo& resource);
+
 class Objects {
  public:
   // Answers come on `loop`. Both outlive it.
@@ -28,6 +31,11 @@ class Objects {
   absl::StatusOr<std::string> Create(const std::string& manifest, const std::string& name_space);
   absl::StatusOr<api::ObjectPtr> Get(const ObjectRef& object);
   absl::StatusOr<client::ListResult> List(const ListQuery& query);
+  // As a List object.
+  absl::StatusOr<std::string> ListJson(const ListQuery& query);
+  // Replaces the one object of a manifest, or of its parts the one of that subresource ("status").
+  absl::StatusOr<std::string> Update(const std::string& manifest, const std::string& name_space,
+                                     const std::string& subresource);
   absl::Status Delete(const ObjectRef& object, std::optional<int64_t> grace_period_seconds);
   absl::Status Wait(const ObjectRef& object, const std::string& condition, absl::Duration timeout);
   // Until `holds` is true of the object. `what` names it in the error.
@@ -65,6 +73,8 @@ class Objects {
   absl::StatusOr<client::WriteResult> Commit(client::Write write);
   absl::StatusOr<Applied> ApplyOne(const std::string& json, const std::string& name_space);
   absl::StatusOr<std::string> CreateOne(const std::string& json, const std::string& name_space);
+  absl::StatusOr<std::string> UpdateOne(const std::string& json, const std::string& name_space,
+                                        const std::string& subresource);
   absl::StatusOr<Applied::Outcome> Bring(const api::ObjectPtr& live, const std::string& applied);
 
   client::Client* const client_;

@@ -146,6 +146,10 @@ std::optional<PodPlan> PlanContainer(const corev1::Pod& pod, const corev1::Conta
     if (step) step->grace_seconds = stop->second.grace_seconds;
     return step;
   }
+  const ContainerState* found = FindContainer(state, name);
+  if (found != nullptr && found->phase == ContainerPhase::kCreated) {
+    return std::nullopt;  // On its way: the runtime will tell.
+  }
   const auto failure = memory.failures.find(name);
   if (failure != memory.failures.end() && !failure->second.terminal) {
     const absl::Time retry =

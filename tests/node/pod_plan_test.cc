@@ -69,6 +69,14 @@ TEST_CASE("APodThatIsNotThereGetsASandboxAndThenItsContainers") {
   CHECK(Plan(pod, Alive({Running("a")})).action == Action::kNone);
 }
 
+TEST_CASE("AContainerThatIsOnItsWayIsLeftAlone") {
+  ContainerState created;
+  created.name = "a";
+  const PodPlan plan = Plan(PodOf(Spec("Always")), Alive({created}));
+  CHECK(plan.action == Action::kNone);
+  CHECK(plan.wake_at == absl::InfiniteFuture());
+}
+
 TEST_CASE("TheRestartPolicyDecidesAfterEachExitCode") {
   struct Row {
     const char* policy;

@@ -31,6 +31,7 @@ struct AdmissionRequest {
   absl::FunctionRef<api::ObjectPtr(const api::ResourceInfo& resource, absl::string_view name_space,
                                    absl::string_view name)>
       find;
+  bool dry_run = false;  // Nothing will be stored.
 };
 
 // Either function may be empty. An error refuses the write; Kubernetes answers api::Forbidden, with

@@ -82,7 +82,7 @@ AdmissionRequest Planner::RequestOf(AdmissionRequest::Operation operation,
                                     const api::ResourceInfo& resource,
                                     const metav1::ObjectMeta& meta,
                                     const google::protobuf::Message* old) const {
-  return {operation, &resource, meta.namespace_(), meta.name(), old, find_};
+  return {operation, &resource, meta.namespace_(), meta.name(), old, find_, env_.dry_run};
 }
 
 store::Txn Planner::TakeTxn() { return std::move(txn_); }

@@ -110,7 +110,9 @@ void Server::Write(std::vector<client::Write> writes, WriteOptions options, Exec
 void Server::Try(std::shared_ptr<Attempt> attempt) {
   const bool dry_run = attempt->options.dry_run;
   const auto snapshot = store_->snapshot();
-  auto planner = std::make_shared<Planner>(MakeEnv(), snapshot,
+  Env env = MakeEnv();
+  env.dry_run = dry_run;
+  auto planner = std::make_shared<Planner>(std::move(env), snapshot,
                                            /*previews=*/dry_run || attempt->writes.size() > 1);
   for (client::Write& write : attempt->writes) {
     const absl::Status status = planner->Add(attempt->consumed ? std::move(write) : CopyOf(write));

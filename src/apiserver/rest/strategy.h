@@ -24,6 +24,7 @@ struct Env {
   // The state that the write is prepared against. Set by the planner.
   const store::Snapshot* snapshot = nullptr;
   const AdmissionPlugins* plugins = nullptr;
+  bool dry_run = false;
   // A free cluster IP or node port; kResourceExhausted.
   std::function<absl::StatusOr<std::string>()> allocate_cluster_ip;
   std::function<absl::StatusOr<int32_t>()> allocate_node_port;

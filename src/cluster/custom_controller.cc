@@ -1,0 +1,256 @@
+#include "cluster/custom_controller.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "api/selector.h"
+#include "base/status.h"
+#include "cluster/callback.h"
+#include "cluster/kind_name.h"
+#include "controllers/plan.h"
+
+namespace skiff::cluster {
+namespace {
+
+constexpr absl::Duration kFirstRetry = absl::Milliseconds(5);
+constexpr absl::Duration kLongestRetry = absl::Minutes(1);
+constexpr int kDoublings = 14;  // From the first to the longest.
+
+ReconcileRequest RequestOf(const std::string& key) {
+  const size_t slash = key.find('/');
+  return {key.substr(0, slash), key.substr(slash + 1)};
+}
+
+}  // namespace
+
+// What the callback sees of the cluster.
+class CustomController::Face final : public ControllerClient {
+ public:
+  explicit Face(CustomController* controller) : controller_(controller) {}
+
+  absl::StatusOr<std::string> Get(const ObjectRef& object) override {
+    SKIFF_RETURN_IF_ERROR(Open());
+    SKIFF_ASSIGN_OR_RETURN(const api::ObjectPtr found, controller_->objects_->Get(object));
+    return *found->Json();
+  }
+  absl::StatusOr<std::string> List(const ListQuery& query) override {
+    SKIFF_RETURN_IF_ERROR(Open());
+    return controller_->objects_->ListJson(query);
+  }
+  absl::StatusOr<std::vector<Applied>> Apply(const std::string& manifest,
+                                             const std::string& name_space) override {
+    SKIFF_RETURN_IF_ERROR(Open());
+    return controller_->objects_->Apply(manifest, name_space);
+  }
+  absl::StatusOr<std::string> Create(const std::string& manifest,
+                                     const std::string& name_space) override {
+    SKIFF_RETURN_IF_ERROR(Open());
+    return controller_->objects_->Create(manifest, name_space);
+  }
+  absl::StatusOr<std::string> Update(const std::string& manifest,
+                                     const std::string& name_space) override {
+    SKIFF_RETURN_IF_ERROR(Open());
+    return controller_->objects_->Update(manifest, name_space, "");
+  }
+  absl::StatusOr<std::string> UpdateStatus(const std::string& manifest,
+                                           const std::string& name_space) override {
+    SKIFF_RETURN_IF_ERROR(Open());
+    return controller_->objects_->Update(manifest, name_space, "status");
+  }
+  absl::Status Delete(const ObjectRef& object,
+                      std::optional<int64_t> grace_period_seconds) override {
+    SKIFF_RETURN_IF_ERROR(Open());
+    return controller_->objects_->Delete(object, grace_period_seconds);
+  }
+  absl::Status RecordEvent(const ObjectRef& about, const std::string& type,
+                           const std::string& reason, const std::string& message) override {
+    SKIFF_RETURN_IF_ERROR(Open());
+    SKIFF_ASSIGN_OR_RETURN(api::ObjectPtr object, controller_->objects_->Get(about));
+    controller_->loop_->Post([controller = controller_, alive = controller_->alive_,
+                              object = std::move(object), type, reason, message] {
+      if (*alive && !controller->stopped_) {
+        controller->events_.Record(*object, type, reason, message);
+      }
+    });
+    return absl::OkStatus();
+  }
+  absl::Time Now() const override { return controller_->loop_->clock().Now(); }
+
+ private:
+  absl::Status Open() const {
+    if (*controller_->closing_) return absl::UnavailableError("the cluster is closed");
+    return absl::OkStatus();
+  }
+
+  CustomController* const controller_;
+};
+
+absl::StatusOr<CustomController::Definition> CustomController::Check(const Controller& controller) {
+  if (controller.name.empty()) return absl::InvalidArgumentError("a controller has no name");
+  const std::string what = absl::StrCat("controller \"", controller.name, "\"");
+  if (!controller.reconcile) {
+    return absl::InvalidArgumentError(absl::StrCat(what, ": it has no callback"));
+  }
+  Definition out;
+  out.controller = controller;
+  const absl::StatusOr<const api::ResourceInfo*> kind = ResolveKind(controller.kind);
+  if (!kind.ok()) return Annotate(kind.status(), what);
+  out.resource = *kind;
+  const auto labels = api::LabelSelector::Parse(controller.label_selector);
+  if (!labels.ok()) return Annotate(labels.status(), absl::StrCat(what, ": label selector"));
+  for (const std::string& owned : controller.owns) {
+    const absl::StatusOr<const api::ResourceInfo*> resource = ResolveKind(owned);
+    if (!resource.ok()) return Annotate(resource.status(), what);
+    out.owned.push_back(*resource);
+  }
+  return out;
+}
+
+CustomController::CustomController(Definition definition, client::Client* client, Executor* loop,
+                                   WorkPool* worker, Objects* objects,
+                                   const std::atomic<bool>* closing, Logger logger,
+                                   Metrics* metrics)
+    : definition_(std::move(definition)),
+      loop_(loop),
+      worker_(worker),
+      objects_(objects),
+      closing_(closing),
+      logger_(std::move(logger)),
+      events_(client, loop, definition_.controller.name),
+      primary_(client, loop, *definition_.resource,
+               {.label_selector = definition_.controller.label_selector}) {
+  if (metrics != nullptr) {
+    const std::map<std::string, std::string> labels = {{"controller", name()}};
+    reconciles_ = &metrics->Counter("skiff_controller_reconciles_total",
+                                    "Keys that a controller has looked at", labels);
+    errors_ = &metrics->Counter("skiff_controller_errors_total",
+                                "Plans of a controller that could not be committed", labels);
+  }
+  primary_.AddHandler(
+      [this](const api::ObjectPtr& before, const api::ObjectPtr& now) { OnOwner(before, now); });
+  for (const api::ResourceInfo* resource : definition_.owned) {
+    owned_.push_back(std::make_unique<client::Informer>(client, loop, *resource));
+    owned_.back()->AddHandler(
+        [this](const api::ObjectPtr& before, const api::ObjectPtr& now) { OnOwned(before, now); });
+  }
+}
+
+CustomController::~CustomController() { *alive_ = false; }
+
+void CustomController::Start() {
+  stopped_ = false;
+  primary_.Start();
+  for (const auto& informer : owned_) informer->Start();
+}
+
+void CustomController::Stop() {
+  stopped_ = true;
+  primary_.Stop();
+  for (const auto& informer : owned_) informer->Stop();
+  for (const auto& [key, wake] : wakes_) loop_->Cancel(wake.timer);
+  wakes_.clear();
+}
+
+bool CustomController::current() const {
+  return primary_.current() && std::all_of(owned_.begin(), owned_.end(),
+                                           [](const auto& each) { return each->current(); });
+}
+
+bool CustomController::Settled(absl::Duration within) const {
+  return current() && order_.empty() && !calling_ && NextWake() > loop_->clock().Now() + within;
+}
+
+absl::Time CustomController::NextWake() const {
+  absl::Time next = absl::InfiniteFuture();
+  for (const auto& [key, wake] : wakes_) next = std::min(next, wake.at);
+  return next;
+}
+
+void CustomController::OnOwner(const api::ObjectPtr& before, const api::ObjectPtr& now) {
+  const api::ObjectPtr& any = now != nullptr ? now : before;
+  if (any != nullptr) Enqueue(client::Informer::KeyOf(*any));
+  Schedule();  // The view may be complete now.
+}
+
+// What its controlling owner is to hear of: not of objects that the selector leaves out.
+void CustomController::OnOwned(const api::ObjectPtr& before, const api::ObjectPtr& now) {
+  for (const api::ObjectPtr& object : {before, now}) {
+    if (object == nullptr) continue;
+    const metav1::OwnerReference* owner = controllers::ControllerOf(*object);
+    if (owner == nullptr || owner->kind() != definition_.resource->kind ||
+        owner->api_version() != definition_.resource->api_version()) {
+      continue;
+    }
+    const std::string key = absl::StrCat(
+        definition_.resource->namespaced ? object->meta().namespace_() : "", "/", owner->name());
+    const api::ObjectPtr known = primary_.Get(key);
+    if (known != nullptr && known->meta().uid() == owner->uid()) Enqueue(key);
+  }
+  Schedule();
+}
+
+void CustomController::Enqueue(const std::string& key) {
+  if (stopped_) return;
+  if (queued_.insert(key).second) order_.push_back(key);
+  Schedule();
+}
+
+void CustomController::Schedule() {
+  if (order_.empty() || std::exchange(scheduled_, true)) return;
+  loop_->Post([this, alive = alive_] {
+    if (!*alive) return;
+    scheduled_ = false;
+    Process();
+  });
+}
+
+// The first of the queue goes to the worker: the next one when it is done.
+void CustomController::Process() {
+  if (stopped_ || calling_ || order_.empty() || !current()) return;
+  calling_ = true;
+  const std::string key = std::move(order_.front());
+  order_.pop_front();
+  queued_.erase(key);
+  if (const auto wake = wakes_.extract(key)) loop_->Cancel(wake.mapped().timer);
+  if (reconciles_ != nullptr) reconciles_->Increment();
+  worker_->Run([this, alive = alive_, key] {
+    absl::StatusOr<ReconcileResult> result = Call(key);
+    loop_->Post([this, alive, key, result = std::move(result)] {
+      if (*alive) OnDone(key, result);
+    });
+  });
+}
+
+absl::StatusOr<ReconcileResult> CustomController::Call(const std::string& key) {
+  Face face(this);
+  return CallHost([&] { return definition_.controller.reconcile(face, RequestOf(key)); });
+}
+
+void CustomController::OnDone(const std::string& key,
+                              const absl::StatusOr<ReconcileResult>& result) {
+  calling_ = false;
+  if (stopped_) return;
+  if (result.ok()) {
+    failures_.erase(key);
+    if (result->requeue_after.has_value()) WakeLater(key, *result->requeue_after);
+  } else {
+    if (errors_ != nullptr) errors_->Increment();
+    logger_.Warning("%s %s: %s", name(), key, result.status().ToString());
+    const int doublings = std::min(failures_[key]++, kDoublings);
+    WakeLater(key, std::min(kFirstRetry * (1 << doublings), kLongestRetry));
+  }
+  Schedule();
+}
+
+void CustomController::WakeLater(const std::string& key, absl::Duration delay) {
+  if (delay == absl::InfiniteDuration() || queued_.contains(key)) return;
+  delay = std::max(delay, absl::Milliseconds(1));
+  const Executor::TimerId timer = loop_->PostAfter(delay, [this, alive = alive_, key] {
+    if (!*alive) return;
+    wakes_.erase(key);
+    Enqueue(key);
+  });
+  wakes_[key] = {timer, loop_->clock().Now() + delay};
+}
+
+}  // namespace skiff::cluster

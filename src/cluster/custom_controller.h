@@ -1,0 +1,93 @@
+// Controllers of the host's own: what they watch, the queue of what they are to look at, and the
+// calls of their callbacks.
+//
+// Threads: the loop's, but for the callback, which runs in the worker.
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "base/executor.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "client/event_recorder.h"
+#include "client/informer.h"
+#include "cluster/objects.h"
+#include "skiff/extend.h"
+
+namespace skiff::cluster {
+
+class CustomController {
+ public:
+  // What it is made with: checked, and its kinds found.
+  struct Definition {
+    Controller controller;
+    const api::ResourceInfo* resource = nullptr;
+    std::vector<const api::ResourceInfo*> owned;
+  };
+  // kInvalidArgument, or kNotFound for a kind; names the controller.
+  static absl::StatusOr<Definition> Check(const Controller& controller);
+
+  // Everything given outlives it. `objects` answers the callback's calls; `worker` runs it: a
+  // thread of its own, for it blocks, or on a virtual clock the caller's. Once `closing` is true,
+  // its calls are turned away.
+  CustomController(Definition definition, client::Client* client, Executor* loop, WorkPool* worker,
+                   Objects* objects, const std::atomic<bool>* closing, Logger logger,
+                   Metrics* metrics);
+  ~CustomController();
+
+  void Start();
+  // No call begins after it; one may be under way until the worker has ended.
+  void Stop();
+
+  const std::string& name() const { return definition_.controller.name; }
+  // See controllers::ControllerManager.
+  bool Settled(absl::Duration within) const;
+  absl::Time NextWake() const;
+  // How many keys wait to be looked at.
+  size_t depth() const { return order_.size(); }
+
+ private:
+  class Face;
+  void OnOwner(const api::ObjectPtr& before, const api::ObjectPtr& now);
+  void OnOwned(const api::ObjectPtr& before, const api::ObjectPtr& now);
+  void Enqueue(const std::string& key);
+  void Schedule();
+  void Process();
+  absl::StatusOr<ReconcileResult> Call(const std::string& key);
+  void OnDone(const std::string& key, const absl::StatusOr<ReconcileResult>& result);
+  void WakeLater(const std::string& key, absl::Duration delay);
+  bool current() const;
+
+  const Definition definition_;
+  Executor* const loop_;
+  WorkPool* const worker_;
+  Objects* const objects_;
+  const std::atomic<bool>* const closing_;
+  const Logger logger_;
+  prometheus::Counter* reconciles_ = nullptr;
+  prometheus::Counter* errors_ = nullptr;
+  client::EventRecorder events_;
+  client::Informer primary_;
+  std::vector<std::unique_ptr<client::Informer>> owned_;
+  std::deque<std::string> order_;  // Keys to be looked at, each once.
+  std::set<std::string> queued_;
+  bool calling_ = false;
+  std::map<std::string, int> failures_;
+  struct Wake {
+    Executor::TimerId timer;
+    absl::Time at;
+  };
+  std::map<std::string, Wake> wakes_;
+  bool scheduled_ = false;
+  bool stopped_ = true;
+  const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace skiff::cluster
