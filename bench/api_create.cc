@@ -7,16 +7,15 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <fstream>
 #include <thread>
 
 #include "absl/strings/escaping.h"
-#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "base/unique_fd.h"
 #include "bench/bench.h"
+#include "bench/servers.h"
 
 namespace skiff::bench {
 namespace {
@@ -106,70 +105,18 @@ absl::StatusOr<double> Load(int port, const std::function<int(Connection&, int, 
   return kClients * kEach * 1000.0 / ms;
 }
 
-absl::StatusOr<int> PortIn(const std::string& log) {
-  for (int i = 0; i < 100; ++i) {
-    std::ifstream file(log);
-    const std::string text((std::istreambuf_iterator<char>(file)), {});
-    const size_t at = text.find("http://127.0.0.1:");
-    if (absl::StrContains(text, "ready") && at != std::string::npos) {
-      return std::atoi(text.c_str() + at + 17);
-    }
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
-  }
-  return absl::UnavailableError("skiff dev did not become ready");
-}
-
-}  // namespace
-
-namespace {
-
-// A server that this benchmark started; it ends with this object.
-struct Server {
-  int pid = -1;
-  int port = 0;
-  ~Server() { End(pid); }
-};
-
-absl::StatusOr<int> StartSkiff(const Scratch& scratch, Server* server) {
-  const std::string log = scratch.path() + "/skiff.log";
-  server->pid = Spawn(
-      {SKIFF_BINARY_DIR "/skiff", "dev", "--nodes", "0", "--data-dir", scratch.path() + "/data",
-       "--listen", "127.0.0.1:0", "--kubeconfig", scratch.path() + "/kubeconfig"},
-      log);
-  return PortIn(log);
-}
-
-int StartEtcd(const Scratch& scratch, Server* server) {
-  constexpr int kPort = 23790;
-  const std::string client = absl::StrCat("http://127.0.0.1:", kPort);
-  const std::string peer = absl::StrCat("http://127.0.0.1:", kPort + 1);
-  server->pid =
-      Spawn({"etcd", "--data-dir", scratch.path() + "/etcd", "--listen-client-urls", client,
-             "--advertise-client-urls", client, "--listen-peer-urls", peer,
-             "--initial-advertise-peer-urls", peer, "--initial-cluster", "default=" + peer},
-            scratch.path() + "/etcd.log");
-  for (int i = 0; i < 100; ++i) {
-    Connection probe(kPort);
-    if (probe.Post("/v3/kv/put", R"({"key":"YQ==","value":"YQ=="})") == 200) break;
-    std::this_thread::sleep_for(std::chrono::milliseconds(100));
-  }
-  return kPort;
-}
-
 }  // namespace
 
 absl::StatusOr<Result> ApiCreate() {
   const Scratch scratch;
-  Server skiff;
-  Server etcd;
-  SKIFF_ASSIGN_OR_RETURN(const int skiff_port, StartSkiff(scratch, &skiff));
-  const int etcd_port = StartEtcd(scratch, &etcd);
+  SKIFF_ASSIGN_OR_RETURN(const auto skiff, Servers::StartSkiff(scratch.path() + "/skiff"));
+  SKIFF_ASSIGN_OR_RETURN(const auto etcd, Servers::StartEtcd(scratch.path() + "/etcd", 1));
   // What the pod takes when it is stored: about 1 KiB.
   const std::string value = absl::Base64Escape(std::string(1024, 'v'));
   std::vector<double> ours;
   std::vector<double> theirs;
   std::vector<double> ratios;
-  const auto create = [&, port = skiff_port](const char* scheduler, int round) {
+  const auto create = [&, port = skiff->ports().front()](const char* scheduler, int round) {
     return Load(port, [=](Connection& connection, int c, int i) {
       return connection.Post("/api/v1/namespaces/default/pods", PodBody(scheduler, round, c, i));
     });
@@ -177,7 +124,8 @@ absl::StatusOr<Result> ApiCreate() {
   for (int round = 0; round < kRounds; ++round) {
     SKIFF_ASSIGN_OR_RETURN(ours.emplace_back(), create("another", round));
     SKIFF_ASSIGN_OR_RETURN(
-        theirs.emplace_back(), Load(etcd_port, [&](Connection& connection, int c, int i) {
+        theirs.emplace_back(),
+        Load(etcd->ports().front(), [&](Connection& connection, int c, int i) {
           const std::string key = absl::Base64Escape(absl::StrCat(round, "/", c, "/", i));
           return connection.Post("/v3/kv/put",
                                  absl::StrCat("{\"key\":\"", key, "\",\"value\":\"", value, "\"}"));

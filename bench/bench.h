@@ -1,5 +1,6 @@
-// What a benchmark gives: figures, its peer's where it has one, and the ratio (above 1: we are
-// ahead).
+// What a benchmark is asked and gives: figures, its peer's where it has one, and the ratio (above
+// 1: we are ahead); and the directories and processes it uses, which go with whoever made them and,
+// where a signal ends the program, with the program.
 #pragma once
 
 #include <functional>
@@ -17,17 +18,31 @@ struct Result {
   std::string peer_name;  // Empty: no peer.
   std::map<std::string, double> peer;
   double ratio = 0;  // 0: none.
+  // Where one says too little.
+  std::map<std::string, double> ratios;
+};
+
+struct Options {
+  int members = 1;         // Of the peer's cluster, and of ours where it is served over a network.
+  int64_t keys = 100'000;  // store-size; the largest of store-growth.
+  double seconds = 1;      // Of one load in one round.
+  int rounds = 5;
 };
 
 absl::StatusOr<Result> Boot();
 absl::StatusOr<Result> JobLatency();
 absl::StatusOr<Result> Idle();
 absl::StatusOr<Result> ApiCreate();
+absl::StatusOr<Result> StorePut(const Options& options);
+absl::StatusOr<Result> StoreRead(const Options& options);
+absl::StatusOr<Result> StoreWatch(const Options& options);
+absl::StatusOr<Result> StoreSize(const Options& options);
+absl::StatusOr<Result> StoreGrowth(const Options& options);
 
 // The value below which `part` (0 to 1) of the samples lie.
 double Quantile(std::vector<double> samples, double part);
 double Milliseconds(const std::function<void()>& work);
-// A directory that goes with this object.
+// A directory on a real disk that goes with this object.
 class Scratch {
  public:
   Scratch();
@@ -41,5 +56,8 @@ class Scratch {
 int Spawn(const std::vector<std::string>& argv, const std::string& log);
 // SIGTERM, and waits.
 void End(int pid);
+// From now on SIGINT, SIGTERM and SIGHUP end what was spawned and remove what is scratch before
+// they end this program. Before any thread is started.
+void CleanUpOnSignals();
 
 }  // namespace skiff::bench

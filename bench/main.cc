@@ -1,75 +1,33 @@
-// skiff-bench --list | NAME [--json]
-#include <fcntl.h>
-#include <signal.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <algorithm>
-#include <chrono>
-#include <cstdlib>
-#include <filesystem>
+// skiff-bench --list | NAME [--json] [--members N] [--keys N] [--seconds S] [--rounds N]
+#include <cstring>
 #include <iostream>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "bench/bench.h"
 
-extern char** environ;
-
 namespace skiff::bench {
-
-double Quantile(std::vector<double> samples, double part) {
-  std::sort(samples.begin(), samples.end());
-  return samples.at(std::min(samples.size() - 1, static_cast<size_t>(part * samples.size())));
-}
-
-double Milliseconds(const std::function<void()>& work) {
-  const auto begin = std::chrono::steady_clock::now();
-  work();
-  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin)
-      .count();
-}
-
-Scratch::Scratch() {
-  std::string pattern = "/tmp/skiff-bench-XXXXXX";
-  path_ = mkdtemp(pattern.data());
-}
-Scratch::~Scratch() {
-  std::error_code ignored;
-  std::filesystem::remove_all(path_, ignored);
-}
-
-int Spawn(const std::vector<std::string>& argv, const std::string& log) {
-  std::vector<char*> words;
-  for (const std::string& word : argv) words.push_back(const_cast<char*>(word.c_str()));
-  words.push_back(nullptr);
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_addopen(&actions, 1, log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
-  posix_spawn_file_actions_adddup2(&actions, 1, 2);
-  pid_t pid = -1;
-  posix_spawnp(&pid, words[0], &actions, nullptr, words.data(), environ);
-  posix_spawn_file_actions_destroy(&actions);
-  return pid;
-}
-
-void End(int pid) {
-  kill(pid, SIGTERM);
-  waitpid(pid, nullptr, 0);
-}
-
 namespace {
 
 struct Bench {
   const char* name;
   const char* what;
-  absl::StatusOr<Result> (*run)();
+  absl::StatusOr<Result> (*run)(const Options& options);
 };
+template <absl::StatusOr<Result> (*kRun)()>
+absl::StatusOr<Result> Always(const Options&) {
+  return kRun();
+}
 constexpr Bench kBenches[] = {
-    {"boot", "a cluster opened, ready, closed", &Boot},
-    {"job-latency", "a Job created until it is Complete, beside crun", &JobLatency},
-    {"idle", "memory, CPU and wake-ups of skiff dev without pods", &Idle},
-    {"api-create", "pods created a second by 8 clients, beside etcd's puts", &ApiCreate},
+    {"boot", "a cluster opened, ready, closed", &Always<&Boot>},
+    {"job-latency", "a Job created until it is Complete, beside crun", &Always<&JobLatency>},
+    {"idle", "memory, CPU and wake-ups of skiff dev without pods", &Always<&Idle>},
+    {"api-create", "pods created a second by 8 clients, beside etcd's puts", &Always<&ApiCreate>},
+    {"store-put", "durable puts a second, in process and over HTTP, beside etcd", &StorePut},
+    {"store-read", "reads a second, stale and linearizable, beside etcd", &StoreRead},
+    {"store-watch", "from a put to its event, beside etcd", &StoreWatch},
+    {"store-size", "memory, disk and restart with many keys, beside etcd", &StoreSize},
+    {"store-growth", "a write's cost and an object's memory as the store grows", &StoreGrowth},
 };
 
 std::string Object(const std::map<std::string, double>& values) {
@@ -92,6 +50,7 @@ void Print(const Bench& bench, const Result& result, bool json) {
     }
     std::cout << ",\"ratio\":";
     result.ratio > 0 ? std::cout << result.ratio : std::cout << "null";
+    if (!result.ratios.empty()) std::cout << ",\"ratios\":" << Object(result.ratios);
     std::cout << "}\n";
     return;
   }
@@ -99,7 +58,22 @@ void Print(const Bench& bench, const Result& result, bool json) {
   for (const auto& [name, value] : result.peer) {
     std::cout << result.peer_name << " " << name << "  " << value << "\n";
   }
+  for (const auto& [name, value] : result.ratios) {
+    std::cout << "ratio " << name << "  " << value << "\n";
+  }
   if (result.ratio > 0) std::cout << "ratio  " << result.ratio << "\n";
+}
+
+// Takes `word` and the value after it; whether it is an option at all.
+bool TakeOption(const char* word, const char* value, Options* options) {
+  const bool known =
+      std::strcmp(word, "--members") == 0   ? absl::SimpleAtoi(value, &options->members)
+      : std::strcmp(word, "--keys") == 0    ? absl::SimpleAtoi(value, &options->keys)
+      : std::strcmp(word, "--seconds") == 0 ? absl::SimpleAtod(value, &options->seconds)
+      : std::strcmp(word, "--rounds") == 0  ? absl::SimpleAtoi(value, &options->rounds)
+                                            : false;
+  return known && options->members > 0 && options->keys > 0 && options->seconds > 0 &&
+         options->rounds > 0;
 }
 
 }  // namespace
@@ -107,27 +81,38 @@ void Print(const Bench& bench, const Result& result, bool json) {
 
 int main(int argc, char** argv) {
   using skiff::bench::kBenches;
+  skiff::bench::CleanUpOnSignals();
   std::string name;
+  skiff::bench::Options options;
   bool json = false;
+  bool usage = false;
   for (int i = 1; i < argc; ++i) {
     const std::string word = argv[i];
-    if (word == "--json") json = true;
     if (word == "--list") {
       for (const auto& bench : kBenches) std::cout << bench.name << "  " << bench.what << "\n";
       return 0;
     }
-    if (word[0] != '-') name = word;
+    if (word == "--json") {
+      json = true;
+    } else if (word[0] != '-') {
+      name = word;
+    } else if (i + 1 == argc || !skiff::bench::TakeOption(argv[i], argv[i + 1], &options)) {
+      usage = true;
+    } else {
+      ++i;
+    }
   }
   for (const auto& bench : kBenches) {
-    if (name != bench.name) continue;
-    const auto result = bench.run();
+    if (usage || name != bench.name) continue;
+    const auto result = bench.run(options);
     if (!result.ok()) {
       std::cerr << "error: " << std::string(result.status().message()) << "\n";
       return 1;
     }
-    Print(bench, *result, json);
+    skiff::bench::Print(bench, *result, json);
     return 0;
   }
-  std::cerr << "usage: skiff-bench --list | NAME [--json]\n";
+  std::cerr << "usage: skiff-bench --list | NAME [--json] [--members N] [--keys N] [--seconds S] "
+               "[--rounds N]\n";
   return 2;
 }

@@ -1,0 +1,186 @@
+#include "bench/servers.h"
+
+#include <arpa/inet.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "base/unique_fd.h"
+#include "bench/bench.h"
+#include "bench/etcd_client.h"
+#include "bench/http_client.h"
+
+namespace skiff::bench {
+namespace {
+
+constexpr auto kLook = std::chrono::milliseconds(2);
+constexpr auto kPatience = std::chrono::minutes(3);
+// etcd stops taking writes at 2 GiB unless told otherwise.
+constexpr char kEtcdQuota[] = "17179869184";
+
+absl::StatusOr<int> FreePort() {
+  const UniqueFd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  if (bind(fd.get(), reinterpret_cast<sockaddr*>(&address), size) != 0 ||
+      getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0) {
+    return absl::UnavailableError("no port is free");
+  }
+  return ntohs(address.sin_port);
+}
+
+std::string Contents(const std::string& path) {
+  std::ifstream file(path);
+  return std::string((std::istreambuf_iterator<char>(file)), {});
+}
+
+// Asks again and again, as long as the process that writes `log` runs.
+absl::Status Until(int pid, const std::string& log, const std::function<bool()>& holds) {
+  const auto end = std::chrono::steady_clock::now() + kPatience;
+  while (!holds()) {
+    siginfo_t info{};
+    const bool ended = pid <= 0 || (waitid(P_PID, static_cast<id_t>(pid), &info,
+                                           WEXITED | WNOHANG | WNOWAIT) == 0 &&
+                                    info.si_pid == pid);
+    if (ended || std::chrono::steady_clock::now() > end) {
+      constexpr size_t kTail = 500;
+      std::string said = Contents(log);
+      if (said.size() > kTail) said.erase(0, said.size() - kTail);
+      return absl::UnavailableError(
+          absl::StrCat("a server ", ended ? "ended" : "did not become ready", "; it said: ", said));
+    }
+    std::this_thread::sleep_for(kLook);
+  }
+  return absl::OkStatus();
+}
+
+bool Answers(int port, const std::string& path) {
+  Sockets sockets;
+  HttpClient client(&sockets, {port}, 1);
+  int answer = 0;
+  bool answered = false;
+  client.Ask(0, "GET", path, "", [&](int status, absl::string_view) {
+    answer = status;
+    answered = true;
+  });
+  return sockets.RunUntil([&] { return answered; }).ok() && answer == 200;
+}
+
+bool TakesAPut(int port) {
+  Sockets sockets;
+  EtcdClient client(&sockets, {port}, 1);
+  bool taken = false;
+  bool answered = false;
+  client.Put(0, "ready", "yes", [&](bool ok) {
+    taken = ok;
+    answered = true;
+  });
+  return sockets.RunUntil([&] { return answered; }).ok() && taken;
+}
+
+int PortIn(const std::string& log) {
+  const std::string text = Contents(log);
+  const size_t at = text.find("http://127.0.0.1:");
+  if (!absl::StrContains(text, "ready") || at == std::string::npos) return 0;
+  return std::atoi(text.c_str() + at + 17);
+}
+
+double ResidentMib(int pid) {
+  std::ifstream status(absl::StrCat("/proc/", pid, "/status"));
+  std::string line;
+  while (std::getline(status, line)) {
+    if (line.rfind("VmRSS:", 0) == 0) return std::atof(line.c_str() + 6) / 1024;
+  }
+  return 0;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Servers>> Servers::StartSkiff(const std::string& dir) {
+  std::unique_ptr<Servers> servers(new Servers());
+  std::error_code ignored;
+  std::filesystem::create_directories(dir, ignored);
+  const std::string log = dir + "/skiff.log";
+  std::filesystem::remove(log, ignored);
+  servers->pids_.push_back(
+      Spawn({SKIFF_BINARY_DIR "/skiff", "dev", "--nodes", "0", "--data-dir", dir + "/data",
+             "--listen", "127.0.0.1:0", "--kubeconfig", dir + "/kubeconfig"},
+            log));
+  int port = 0;
+  const int pid = servers->pids_.front();
+  absl::Status ready = Until(pid, log, [&] { return (port = PortIn(log)) > 0; });
+  if (ready.ok()) {
+    ready = Until(pid, log, [&] { return Answers(port, "/api/v1/namespaces/default"); });
+  }
+  if (!ready.ok()) return ready;
+  servers->ports_.push_back(port);
+  return servers;
+}
+
+absl::StatusOr<std::unique_ptr<Servers>> Servers::StartEtcd(const std::string& dir, int members) {
+  std::unique_ptr<Servers> servers(new Servers());
+  std::error_code ignored;
+  std::filesystem::create_directories(dir, ignored);
+  std::vector<std::string> peers;
+  std::vector<std::string> cluster;
+  for (int i = 0; i < members; ++i) {
+    const auto port = FreePort();
+    const auto peer = FreePort();
+    if (!port.ok() || !peer.ok()) return port.status();
+    servers->ports_.push_back(*port);
+    peers.push_back(absl::StrCat("http://127.0.0.1:", *peer));
+    cluster.push_back(absl::StrCat("m", i, "=", peers.back()));
+  }
+  for (int i = 0; i < members; ++i) {
+    const auto at = static_cast<size_t>(i);
+    const std::string client = absl::StrCat("http://127.0.0.1:", servers->ports_[at]);
+    servers->pids_.push_back(Spawn(
+        {"etcd", "--name", absl::StrCat("m", i), "--data-dir", absl::StrCat(dir, "/m", i),
+         "--listen-client-urls", client, "--advertise-client-urls", client, "--listen-peer-urls",
+         peers[at], "--initial-advertise-peer-urls", peers[at], "--initial-cluster",
+         absl::StrJoin(cluster, ","), "--quota-backend-bytes", kEtcdQuota},
+        absl::StrCat(dir, "/m", i, ".log")));
+  }
+  for (int i = 0; i < members; ++i) {
+    const auto at = static_cast<size_t>(i);
+    const int port = servers->ports_[at];
+    const absl::Status ready = Until(servers->pids_[at], absl::StrCat(dir, "/m", i, ".log"),
+                                     [port] { return TakesAPut(port); });
+    if (!ready.ok()) return ready;
+  }
+  return servers;
+}
+
+Servers::~Servers() {
+  for (const int pid : pids_) End(pid);
+}
+
+double Servers::resident_mib() const {
+  double sum = 0;
+  for (const int pid : pids_) sum += ResidentMib(pid);
+  return sum;
+}
+
+double DiskMib(const std::string& dir) {
+  double bytes = 0;
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(dir, ignored)) {
+    struct stat info {};
+    if (lstat(entry.path().c_str(), &info) == 0 && S_ISREG(info.st_mode)) {
+      bytes += static_cast<double>(info.st_blocks) * 512;
+    }
+  }
+  return bytes / (1 << 20);
+}
+
+}  // namespace skiff::bench

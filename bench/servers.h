@@ -1,0 +1,33 @@
+// Control planes and etcd clusters on loopback, started for a benchmark; they end with this object.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace skiff::bench {
+
+class Servers {
+ public:
+  // skiff dev without nodes, on `dir`, until it serves.
+  static absl::StatusOr<std::unique_ptr<Servers>> StartSkiff(const std::string& dir);
+  // etcd with as many members, until they take a put; fsync as it comes.
+  static absl::StatusOr<std::unique_ptr<Servers>> StartEtcd(const std::string& dir, int members);
+  ~Servers();
+
+  const std::vector<int>& ports() const { return ports_; }
+  // Of all members.
+  double resident_mib() const;
+
+ private:
+  Servers() = default;
+  std::vector<int> pids_;
+  std::vector<int> ports_;
+};
+
+// What the files of a directory take on disk.
+double DiskMib(const std::string& dir);
+
+}  // namespace skiff::bench
