@@ -9,15 +9,37 @@ using skiff::api::JsonValue;
 using skiff::capi::Check;
 using skiff::capi::Guard;
 using skiff::capi::Pointer;
+using skiff::capi::Text;
 
 namespace {
 
-absl::StatusOr<skiff::RuntimeKind> RuntimeNamed(const std::string& name) {
+// What `name` means among the built-in runtimes and the options' own, of which it comes first.
+absl::StatusOr<skiff::RuntimeKind> ChooseRuntime(const std::string& name,
+                                                 std::vector<skiff::CustomRuntime>* own) {
   if (name == "linux") return skiff::RuntimeKind::kLinux;
   if (name == "process") return skiff::RuntimeKind::kProcess;
   if (name == "fake") return skiff::RuntimeKind::kFake;
+  std::string known = "linux, process, fake";
+  for (auto it = own->begin(); it != own->end(); ++it) {
+    if (it->name == name) {
+      std::rotate(own->begin(), it, it + 1);
+      return skiff::RuntimeKind::kCustom;
+    }
+    absl::StrAppend(&known, ", ", it->name);
+  }
   return absl::InvalidArgumentError(
-      absl::StrCat("option runtime: \"", name, "\" is not one of linux, process, fake"));
+      absl::StrCat("option runtime: \"", name, "\" is not one of ", known));
+}
+
+// Names that the cluster will write into objects and logs.
+absl::Status CheckNames(const skiff::Extensions& extensions) {
+  for (const skiff::Controller& controller : extensions.controllers) {
+    SKIFF_RETURN_IF_ERROR(Check({Text("name", controller.name.c_str())}));
+  }
+  for (const skiff::AdmissionHook& hook : extensions.admission) {
+    SKIFF_RETURN_IF_ERROR(Check({Text("name", hook.name.c_str())}));
+  }
+  return absl::OkStatus();
 }
 
 // A setter returns nothing: skiff_cluster_open says that one could not keep its value.
@@ -77,7 +99,9 @@ skiff_code skiff_cluster_open(const skiff_options* options, skiff_cluster** clus
     const skiff_options& given = options == nullptr ? defaults : *options;
     if (given.out_of_memory) return absl::ResourceExhaustedError("out of memory for the options");
     skiff::ClusterOptions copy = given.options;
-    SKIFF_ASSIGN_OR_RETURN(copy.runtime, RuntimeNamed(given.runtime));
+    if (!given.wrong.empty()) return absl::InvalidArgumentError(given.wrong);
+    SKIFF_RETURN_IF_ERROR(CheckNames(copy.extensions));
+    SKIFF_ASSIGN_OR_RETURN(copy.runtime, ChooseRuntime(given.runtime, &copy.extensions.runtimes));
     SKIFF_ASSIGN_OR_RETURN(std::unique_ptr<skiff::Cluster> opened, skiff::Cluster::Open(copy));
     auto handle = std::make_unique<skiff_cluster>();
     handle->url = opened->url();

@@ -40,6 +40,38 @@ skiff_code CodeOf(const absl::Status& status) {
   }
 }
 
+absl::Status StatusOf(skiff_code code, absl::string_view message) {
+  switch (code) {
+    case SKIFF_OK:
+      return absl::OkStatus();
+    case SKIFF_INVALID:
+      return absl::InvalidArgumentError(message);
+    case SKIFF_NOT_FOUND:
+      return absl::NotFoundError(message);
+    case SKIFF_ALREADY_EXISTS:
+      return absl::AlreadyExistsError(message);
+    case SKIFF_CONFLICT:
+      return absl::AbortedError(message);
+    case SKIFF_FORBIDDEN:
+      return absl::PermissionDeniedError(message);
+    case SKIFF_UNAVAILABLE:
+      return absl::UnavailableError(message);
+    case SKIFF_TIMEOUT:
+      return absl::DeadlineExceededError(message);
+    case SKIFF_EXHAUSTED:
+      return absl::ResourceExhaustedError(message);
+    case SKIFF_EXPIRED:
+      return absl::OutOfRangeError(message);
+    case SKIFF_DATA_LOSS:
+      return absl::DataLossError(message);
+    case SKIFF_UNSUPPORTED:
+      return absl::UnimplementedError(message);
+    case SKIFF_INTERNAL:
+      break;
+  }
+  return absl::InternalError(message);
+}
+
 namespace {
 
 // Whatever a message quotes (a path, bytes of a manifest), it goes out as UTF-8.

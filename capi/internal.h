@@ -10,6 +10,7 @@
 #include <new>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
@@ -27,6 +28,7 @@ struct skiff_error {
 struct skiff_options {
   skiff::ClusterOptions options;
   std::string runtime = "linux";
+  std::string wrong;           // What no setter could say of its value.
   bool out_of_memory = false;  // A setter could not keep its value.
 };
 
@@ -40,6 +42,11 @@ struct skiff_cluster {
 namespace skiff::capi {
 
 skiff_code CodeOf(const absl::Status& status);
+// The status that has the code; INTERNAL for a number that is none.
+absl::Status StatusOf(skiff_code code, absl::string_view message);
+
+// What skiff_apply tells.
+std::string AppliedJson(const std::vector<skiff::Applied>& applied);
 
 // Fills `error` (which may be null) and returns the code. Without memory for it, `*error` stays.
 skiff_code Fail(const absl::Status& status, skiff_error** error) noexcept;
@@ -72,6 +79,12 @@ inline std::string OrDefault(const char* name_space) {
 }
 inline absl::Duration Limit(int64_t timeout_ms) {
   return timeout_ms < 0 ? absl::InfiniteDuration() : absl::Milliseconds(timeout_ms);
+}
+
+// Whole seconds, rounded up; none for negative ones.
+inline std::optional<int64_t> GraceSeconds(int64_t grace_period_ms) {
+  if (grace_period_ms < 0) return std::nullopt;
+  return grace_period_ms / 1000 + (grace_period_ms % 1000 != 0);
 }
 
 absl::Status OpenEventFd(UniqueFd* fd);

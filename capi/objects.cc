@@ -22,18 +22,6 @@ absl::StatusOr<ObjectRef> Ref(const skiff_cluster* cluster, const char* kind,
   return ObjectRef{kind, OrDefault(name_space), name};
 }
 
-const char* OutcomeName(skiff::Applied::Outcome outcome) {
-  switch (outcome) {
-    case skiff::Applied::Outcome::kCreated:
-      return "created";
-    case skiff::Applied::Outcome::kConfigured:
-      return "configured";
-    case skiff::Applied::Outcome::kUnchanged:
-      return "unchanged";
-  }
-  return "";
-}
-
 std::string ToJson(const skiff::JobResult& result) {
   JsonValue out = JsonValue::Object();
   out.Member("succeeded") = JsonValue::Bool(result.succeeded);
@@ -51,7 +39,35 @@ std::string ToJson(const skiff::JobResult& result) {
   return out.ToString();
 }
 
+const char* OutcomeName(skiff::Applied::Outcome outcome) {
+  switch (outcome) {
+    case skiff::Applied::Outcome::kCreated:
+      return "created";
+    case skiff::Applied::Outcome::kConfigured:
+      return "configured";
+    case skiff::Applied::Outcome::kUnchanged:
+      return "unchanged";
+  }
+  return "";
+}
+
 }  // namespace
+
+namespace skiff::capi {
+
+std::string AppliedJson(const std::vector<skiff::Applied>& applied) {
+  JsonValue out = JsonValue::Array();
+  for (const skiff::Applied& one : applied) {
+    JsonValue& row = out.items().emplace_back(JsonValue::Object());
+    row.Member("kind") = JsonValue::String(one.object.kind);
+    row.Member("namespace") = JsonValue::String(one.object.name_space);
+    row.Member("name") = JsonValue::String(one.object.name);
+    row.Member("outcome") = JsonValue::String(OutcomeName(one.outcome));
+  }
+  return out.ToString();
+}
+
+}  // namespace skiff::capi
 
 extern "C" {
 
@@ -63,15 +79,7 @@ skiff_code skiff_apply(skiff_cluster* cluster, const char* manifest, const char*
     SKIFF_ASSIGN_OR_RETURN(const std::vector<skiff::Applied> done,
                            cluster->cluster->Apply(manifest, OrDefault(name_space)));
     if (applied == nullptr) return absl::OkStatus();
-    JsonValue out = JsonValue::Array();
-    for (const skiff::Applied& one : done) {
-      JsonValue& row = out.items().emplace_back(JsonValue::Object());
-      row.Member("kind") = JsonValue::String(one.object.kind);
-      row.Member("namespace") = JsonValue::String(one.object.name_space);
-      row.Member("name") = JsonValue::String(one.object.name);
-      row.Member("outcome") = JsonValue::String(OutcomeName(one.outcome));
-    }
-    *applied = CopyOut(out.ToString());
+    *applied = CopyOut(skiff::capi::AppliedJson(done));
     return absl::OkStatus();
   });
 }
@@ -120,9 +128,7 @@ skiff_code skiff_delete(skiff_cluster* cluster, const char* kind, const char* na
                         const char* name, int64_t grace_period_ms, skiff_error** error) {
   return Guard(error, [&]() -> absl::Status {
     SKIFF_ASSIGN_OR_RETURN(const ObjectRef ref, Ref(cluster, kind, name_space, name));
-    std::optional<int64_t> grace;
-    if (grace_period_ms >= 0) grace = grace_period_ms / 1000 + (grace_period_ms % 1000 != 0);
-    return cluster->cluster->Delete(ref, grace);
+    return cluster->cluster->Delete(ref, skiff::capi::GraceSeconds(grace_period_ms));
   });
 }
 

@@ -39,7 +39,7 @@
  * waits as long as they are told. Callbacks come on a thread of the cluster, one at a time; they
  * must not block, throw or longjmp out. They may call the skiff_error_* functions and
  * skiff_string_free; calls that need an answer of the cluster are INVALID there, and closing it or
- * freeing its handles there is not defined.
+ * freeing its handles there is not defined. Those that extend the cluster say what they may do.
  *
  * The library never exits the process, installs no signal or exit handler, keeps no state outside
  * its handles, and writes nothing to standard streams unless skiff_options_set_verbosity asks.
@@ -132,8 +132,8 @@ SKIFF_API void skiff_options_set_data_dir(skiff_options* options, const char* pa
 SKIFF_API void skiff_options_set_nodes(skiff_options* options, int nodes);
 
 /* What runs pods that name no runtimeClassName: "linux" (containers from images; needs root),
- * "process" (programs of this machine, no image; needs root) or "fake" (simulated; needs nothing).
- * NULL: the default. */
+ * "process" (programs of this machine, no image; needs root), "fake" (simulated; needs nothing), or
+ * one of skiff_options_add_runtime. NULL: the default. */
 SKIFF_API void skiff_options_set_runtime(skiff_options* options, const char* runtime);
 
 /* Serve the API over HTTP at "HOST:PORT"; port 0 takes a free one, which skiff_cluster_url tells.
@@ -341,6 +341,176 @@ SKIFF_API skiff_code skiff_log_stream_next(skiff_log_stream* stream, int64_t tim
 
 /* Ends the stream, frees it and sets *stream to NULL, as skiff_watch_free does. */
 SKIFF_API void skiff_log_stream_free(skiff_log_stream** stream);
+
+/* ---- extending --------------------------------------------------------------------------------
+ * Controllers, admission and runtimes of the program's own, as callbacks. They are added to options
+ * before a cluster is opened with them, and called until skiff_cluster_close returns.
+ *
+ * The setters are as those above. Names are a controller's, hook's or runtime's own: what is wrong
+ * with one, skiff_cluster_open says with INVALID and its name (NOT_FOUND for a kind that is none).
+ * `context` is passed on and never looked at; `destroy` (may be NULL) is called with it once, when
+ * neither the options nor any cluster opened with them will call back again, on the thread that
+ * freed the last of them; at once if `options` is NULL.
+ *
+ * A callback that returns a skiff_code may set `*error`, which is NULL when it comes, to an error
+ * that it has made (skiff_error_new) or got from another function; the library frees it. None may
+ * close the cluster, throw or longjmp out. */
+
+typedef void (*skiff_destroy_fn)(void* context);
+
+/* An error for a callback to return. `message` is a sentence for people, "" if NULL. `code` is
+ * one of the codes but OK; any other number counts as INTERNAL. NULL only without memory. The
+ * caller's, until it is returned or freed with skiff_error_free. */
+SKIFF_API skiff_error* skiff_error_new(skiff_code code, const char* message);
+
+/* The cluster as a controller's callback sees it; lives during the call, for its thread. */
+typedef struct skiff_controller skiff_controller;
+
+/* Brings the cluster to what one object of the controller's kind says; it finds out itself what is
+ * to be done. `name_space` is "" for cluster-wide kinds; both live during the call. Called when the
+ * object, or one that it owns, has appeared, changed or gone, and at the start for each that is
+ * there; calls may be merged, and repeated. `*requeue_after_ms` comes as -1; set to 0 or more, it
+ * asks for another call after that long. Any code but OK is logged and the call made again, after
+ * 5 ms, 10 ms, 20 ms … up to a minute. On a thread of the controller's own, one call at a time; it
+ * may block. */
+typedef skiff_code (*skiff_reconcile_fn)(void* context, skiff_controller* controller,
+                                         const char* name_space, const char* name,
+                                         int64_t* requeue_after_ms, skiff_error** error);
+
+/* Adds a controller for objects of a kind that `label_selector` (NULL or "": all) chooses. `owns`
+ * (may be NULL) lists further kinds, "deployments,services": changes of their objects wake the one
+ * that their controlling ownerReference names. `name` stands in logs, metrics and events. */
+SKIFF_API void skiff_options_add_controller(skiff_options* options, const char* name,
+                                            const char* kind, const char* label_selector,
+                                            const char* owns, skiff_reconcile_fn reconcile,
+                                            void* context, skiff_destroy_fn destroy);
+
+/* For callbacks of controllers: as skiff_get, skiff_list, skiff_apply, skiff_create and
+ * skiff_delete. Reads are of the latest state. UNAVAILABLE once the cluster closes. */
+SKIFF_API skiff_code skiff_controller_get(skiff_controller* controller, const char* kind,
+                                          const char* name_space, const char* name, char** object,
+                                          skiff_error** error);
+SKIFF_API skiff_code skiff_controller_list(skiff_controller* controller, const char* kind,
+                                           const char* name_space, const char* label_selector,
+                                           const char* field_selector, char** list,
+                                           skiff_error** error);
+SKIFF_API skiff_code skiff_controller_apply(skiff_controller* controller, const char* manifest,
+                                            const char* name_space, char** applied,
+                                            skiff_error** error);
+SKIFF_API skiff_code skiff_controller_create(skiff_controller* controller, const char* manifest,
+                                             const char* name_space, char** created,
+                                             skiff_error** error);
+SKIFF_API skiff_code skiff_controller_delete(skiff_controller* controller, const char* kind,
+                                             const char* name_space, const char* name,
+                                             int64_t grace_period_ms, skiff_error** error);
+
+/* Replaces the one object of a manifest, or its status alone. `updated` (may be NULL) gets it as
+ * stored. CONFLICT: its metadata.resourceVersion, if it has one, is not the latest. NOT_FOUND,
+ * INVALID and FORBIDDEN as skiff_apply. Blocks on disk. */
+SKIFF_API skiff_code skiff_controller_update(skiff_controller* controller, const char* manifest,
+                                             const char* name_space, char** updated,
+                                             skiff_error** error);
+SKIFF_API skiff_code skiff_controller_update_status(skiff_controller* controller,
+                                                    const char* manifest, const char* name_space,
+                                                    char** updated, skiff_error** error);
+
+/* Records an Event about an object, of `type` "Normal" or "Warning". NOT_FOUND: there is no such
+ * object. SKIFF_OK does not mean that it is stored. */
+SKIFF_API skiff_code skiff_controller_record_event(skiff_controller* controller, const char* kind,
+                                                   const char* name_space, const char* name,
+                                                   const char* type, const char* reason,
+                                                   const char* message, skiff_error** error);
+
+/* The cluster's clock, in milliseconds since 1970; 0 if `controller` is NULL. */
+SKIFF_API int64_t skiff_controller_now_ms(const skiff_controller* controller);
+
+/* A write that an admission hook is asked about, and its answer; lives during the call. */
+typedef struct skiff_admission skiff_admission;
+
+/* SKIFF_OK lets the write pass. FORBIDDEN refuses it, with the error's message: who writes gets
+ * FORBIDDEN, `admission webhook "NAME" denied the request: MESSAGE`. Any other code is a hook that
+ * fails, which lets nothing pass: who writes gets INTERNAL. On any thread, several calls at once,
+ * in the midst of a write: it must be quick and must not call the cluster (INVALID). A write that
+ * meets another is reviewed again. */
+typedef skiff_code (*skiff_review_fn)(void* context, skiff_admission* admission,
+                                      skiff_error** error);
+
+/* Adds a hook that sees every write of the kinds ("configmaps,deployments"; at least one), whoever
+ * makes it. `verbs` is "CREATE,UPDATE", say; NULL or "": CREATE, UPDATE and DELETE. Hooks with
+ * `mutating` not 0 come first, may change the object, and see no deletes; the others see what will
+ * be stored. Updates of a status, bindings and finalizations pass without, and so does what the
+ * cluster makes for itself when it is opened for the first time. */
+SKIFF_API void skiff_options_add_admission(skiff_options* options, const char* name,
+                                           const char* kinds, const char* verbs, int mutating,
+                                           skiff_review_fn review, void* context,
+                                           skiff_destroy_fn destroy);
+
+/* What is to be done: "CREATE", "UPDATE" or "DELETE"; to what: its kind ("Deployment"), namespace
+ * and name; what is to be stored ("" for a DELETE) and what is stored ("" for a CREATE), in JSON.
+ * "" if `admission` is NULL. They live during the callback and do not block. */
+SKIFF_API const char* skiff_admission_verb(const skiff_admission* admission);
+SKIFF_API const char* skiff_admission_kind(const skiff_admission* admission);
+SKIFF_API const char* skiff_admission_namespace(const skiff_admission* admission);
+SKIFF_API const char* skiff_admission_name(const skiff_admission* admission);
+SKIFF_API const char* skiff_admission_object(const skiff_admission* admission);
+SKIFF_API const char* skiff_admission_old_object(const skiff_admission* admission);
+/* Not 0: nothing will be stored. */
+SKIFF_API int skiff_admission_dry_run(const skiff_admission* admission);
+
+/* From a mutating hook: what is to be stored instead, in JSON. Kind, namespace and name must be the
+ * same; what the server keeps in metadata, and the status, stay as they were. What else is wrong
+ * with it, who writes is told. */
+SKIFF_API skiff_code skiff_admission_set_object(skiff_admission* admission, const char* object,
+                                                skiff_error** error);
+
+/* One start of a container, for whoever runs it to report on. Any thread, at any time until it is
+ * freed, also when its cluster is closed. */
+typedef struct skiff_container skiff_container;
+
+/* Begins to run a container; that it runs, and how it ends, the functions below are told.
+ * `container` is the callback's, whatever it returns, until skiff_container_free. INVALID: it
+ * cannot start, and counts as having ended with exit code 128; any other code but OK: not now, it
+ * is tried again with a back-off. On threads of the cluster, several calls at once, but never two
+ * about one pod; it must not call the cluster (INVALID), and delays other pods while it blocks. */
+typedef skiff_code (*skiff_container_start_fn)(void* context, skiff_container* container,
+                                               skiff_error** error);
+
+/* The container of that start (skiff_container_id) shall end: soon, while its grace period runs;
+ * with `force` not 0, at once, and it counts as killed whatever is reported. Not called once it was
+ * reported to have ended. Threads as above. */
+typedef void (*skiff_container_stop_fn)(void* context, const char* id, int force);
+
+/* Adds what runs the pods whose runtimeClassName is `name`, a DNS label: the RuntimeClass is made
+ * with the cluster. Given to skiff_options_set_runtime, the name makes it what runs pods that name
+ * none. Containers are started in the order that Kubernetes prescribes, and again as restartPolicy
+ * says. Pods have the address of their node; probes and hooks that execute a command fail. Pods do
+ * not outlive the cluster: with a data directory, the next one starts them again. */
+SKIFF_API void skiff_options_add_runtime(skiff_options* options, const char* name,
+                                         skiff_container_start_fn start,
+                                         skiff_container_stop_fn stop, void* context,
+                                         skiff_destroy_fn destroy);
+
+/* What names this start, "NAME://…"; its node; its pod, {"uid","name","namespace","hostname",
+ * "annotations":{…}}; and the container, {"name","attempt","image","command":[…],"args":[…],
+ * "env":[{"name","value"}],"workingDir","mounts":[{"source","target","readOnly"}],
+ * "resources":{"cpuMillis","memoryBytes"}} with all references followed, sources being directories
+ * of this machine. "" if `container` is NULL. They live as long as `container`. */
+SKIFF_API const char* skiff_container_id(const skiff_container* container);
+SKIFF_API const char* skiff_container_node(const skiff_container* container);
+SKIFF_API const char* skiff_container_pod(const skiff_container* container);
+SKIFF_API const char* skiff_container_spec(const skiff_container* container);
+
+/* Reports: it runs now; it has ended, with a termination message (may be NULL); it has written
+ * `size` bytes more. Ignored once it has ended or its cluster is closed. They do not block. Output
+ * is INVALID if `data` is NULL and `size` is not 0. */
+SKIFF_API skiff_code skiff_container_running(skiff_container* container, skiff_error** error);
+SKIFF_API skiff_code skiff_container_exited(skiff_container* container, int exit_code,
+                                            const char* message, skiff_error** error);
+SKIFF_API skiff_code skiff_container_write_log(skiff_container* container, const char* data,
+                                               size_t size, skiff_error** error);
+
+/* Frees *container and sets it to NULL; the container goes on. NULL and *NULL are ignored. */
+SKIFF_API void skiff_container_free(skiff_container** container);
 
 #ifdef __cplusplus
 }

@@ -52,23 +52,23 @@ absl::Status Failed(const std::string& hook, absl::string_view why) {
   return api::InternalError(absl::StrCat("failed calling webhook \"", hook, "\": ", why));
 }
 
-// `to` gets back what it had in the field before it was replaced.
-void KeepField(const std::string& name, Message* before, Message* to) {
-  const google::protobuf::FieldDescriptor* field = to->GetDescriptor()->FindFieldByName(name);
-  if (field == nullptr) return;
-  to->GetReflection()->SwapFields(before, to, {field});
+// `object` gets what `other` has in every field but those named. In place: who holds the object may
+// hold its metadata as well.
+void TakeFields(const std::set<std::string>& but, Message* other, Message* object) {
+  std::vector<const google::protobuf::FieldDescriptor*> fields;
+  const google::protobuf::Descriptor* type = object->GetDescriptor();
+  for (int i = 0; i < type->field_count(); ++i) {
+    if (!but.contains(type->field(i)->name())) fields.push_back(type->field(i));
+  }
+  object->GetReflection()->SwapFields(other, object, fields);
 }
 
-// What only the server writes stays.
-void KeepSystemFields(Message* before, Message* object) {
-  KeepField("status", before, object);
-  metav1::ObjectMeta* old_meta = api::MutableMetaOf(before);
-  metav1::ObjectMeta* meta = api::MutableMetaOf(object);
-  for (const char* name :
-       {"uid", "creation_timestamp", "generation", "resource_version", "deletion_timestamp",
-        "deletion_grace_period_seconds", "generate_name"}) {
-    KeepField(name, old_meta, meta);
-  }
+// All but what only the server writes.
+void Replace(Message* other, Message* object) {
+  TakeFields({"metadata", "status"}, other, object);
+  TakeFields({"uid", "creation_timestamp", "generation", "resource_version", "deletion_timestamp",
+              "deletion_grace_period_seconds", "generate_name"},
+             api::MutableMetaOf(other), api::MutableMetaOf(object));
 }
 
 class Hook {
@@ -104,8 +104,7 @@ class Hook {
       return Failed(hook_.name, absl::StrCat("it returned another object, \"", after.namespace_(),
                                              "/", after.name(), "\""));
     }
-    KeepSystemFields(object, decoded->get());
-    object->GetReflection()->Swap(object, decoded->get());
+    Replace(decoded->get(), object);
     return absl::OkStatus();
   }
 
