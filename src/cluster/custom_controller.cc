@@ -108,13 +108,14 @@ absl::StatusOr<CustomController::Definition> CustomController::Check(const Contr
 
 CustomController::CustomController(Definition definition, client::Client* client, Executor* loop,
                                    WorkPool* worker, Objects* objects,
-                                   const std::atomic<bool>* closing, Logger logger,
+                                   const std::atomic<bool>* closing, Gate* calls, Logger logger,
                                    Metrics* metrics)
     : definition_(std::move(definition)),
       loop_(loop),
       worker_(worker),
       objects_(objects),
       closing_(closing),
+      calls_(calls),
       logger_(std::move(logger)),
       events_(client, loop, definition_.controller.name),
       primary_(client, loop, *definition_.resource,
@@ -214,6 +215,8 @@ void CustomController::Process() {
   if (const auto wake = wakes_.extract(key)) loop_->Cancel(wake.mapped().timer);
   if (reconciles_ != nullptr) reconciles_->Increment();
   worker_->Run([this, alive = alive_, key] {
+    const Gate::Pass pass(calls_);
+    if (!pass.entered()) return;
     absl::StatusOr<ReconcileResult> result = Call(key);
     loop_->Post([this, alive, key, result = std::move(result)] {
       if (*alive) OnDone(key, result);

@@ -18,6 +18,7 @@
 #include "base/metrics.h"
 #include "client/event_recorder.h"
 #include "client/informer.h"
+#include "cluster/gate.h"
 #include "cluster/objects.h"
 #include "skiff/extend.h"
 
@@ -36,9 +37,10 @@ class CustomController {
 
   // Everything given outlives it. `objects` answers the callback's calls; `worker` runs it: a
   // thread of its own, for it blocks, or on a virtual clock the caller's. Once `closing` is true,
-  // its calls are turned away.
+  // its calls are turned away. While it runs it is inside `calls`, and not called once that is
+  // shut.
   CustomController(Definition definition, client::Client* client, Executor* loop, WorkPool* worker,
-                   Objects* objects, const std::atomic<bool>* closing, Logger logger,
+                   Objects* objects, const std::atomic<bool>* closing, Gate* calls, Logger logger,
                    Metrics* metrics);
   ~CustomController();
 
@@ -70,6 +72,7 @@ class CustomController {
   WorkPool* const worker_;
   Objects* const objects_;
   const std::atomic<bool>* const closing_;
+  Gate* const calls_;
   const Logger logger_;
   prometheus::Counter* reconciles_ = nullptr;
   prometheus::Counter* errors_ = nullptr;

@@ -88,30 +88,34 @@ absl::StatusOr<std::unique_ptr<HostedControllers>> HostedControllers::Make(
     const Logger logger(sink, definition.controller.name);
     out->controllers_.push_back(
         std::make_unique<CustomController>(std::move(definition), client, out->loop_, worker,
-                                           objects, &out->closing_, logger, metrics));
+                                           objects, &out->closing_, &out->calls_, logger, metrics));
   }
   return out;
 }
 
 HostedControllers::~HostedControllers() { Stop(); }
 
+void HostedControllers::OnLoop(absl::FunctionRef<void()> task) {
+  if (loop_ == nullptr) return;  // There are none.
+  if (loop_->InLoop()) return task();
+  RunOn(loop_, task);
+}
+
 void HostedControllers::Start() {
-  const auto start = [this] {
+  OnLoop([this] {
     for (const auto& controller : controllers_) controller->Start();
-  };
-  if (own_loop_ == nullptr) return start();
-  RunOn(loop_, start);
+  });
 }
 
 void HostedControllers::Stop() {
   if (closing_.exchange(true)) return;
-  const auto stop = [this] {
+  OnLoop([this] {
     for (const auto& controller : controllers_) controller->Stop();
-  };
-  if (own_loop_ == nullptr) return stop();
-  RunOn(loop_, stop);
-  own_workers_.clear();  // Waits for the calls under way.
-  own_loop_->Stop();
+  });
+  calls_.Shut();
+  calls_.AwaitEmpty();
+  own_workers_.clear();
+  if (own_loop_ != nullptr) own_loop_->Stop();
 }
 
 bool HostedControllers::Settled(absl::Duration within) const {

@@ -9,12 +9,14 @@
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "apiserver/admission/admission.h"
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/uv_executor.h"
 #include "cluster/custom_controller.h"
+#include "cluster/gate.h"
 #include "skiff/cluster.h"
 
 namespace skiff::cluster {
@@ -52,7 +54,10 @@ class HostedControllers {
  private:
   HostedControllers() = default;
 
+  void OnLoop(absl::FunctionRef<void()> task);
+
   std::atomic<bool> closing_ = false;
+  Gate calls_;  // Callbacks that are under way.
   std::unique_ptr<UvExecutor> own_loop_;
   std::vector<std::unique_ptr<ThreadPool>> own_workers_;  // One each: callbacks block.
   Executor* loop_ = nullptr;
