@@ -2,278 +2,150 @@
 
 #include <algorithm>
 
-#include "absl/status/status.h"
 #include "base/status.h"
+#include "raft/quorum.h"
 
 namespace skiff::raft {
 
-Core::Core(CoreOptions options, const Persistent& persistent, Rng rng)
-    : options_(std::move(options)),
+Core::Core(CoreOptions options, Persistent persistent, Rng rng)
+    : options_(options),
       rng_(rng),
       hard_state_(persistent.hard_state),
-      taken_(persistent.hard_state),
-      first_(persistent.first),
-      before_first_term_(persistent.before_first_term),
-      term_starts_(persistent.term_starts),
-      last_(persistent.last),
-      persisted_(persistent.last),
-      commit_(persistent.commit) {
-  SKIFF_CHECK(options_.id != 0);
-  SKIFF_CHECK(last_ + 1 >= first_);
+      taken_state_(persistent.hard_state),
+      log_(persistent.checkpoint),
+      commit_(std::max(persistent.commit, persistent.checkpoint.index)) {
+  SKIFF_CHECK(options_.id != 0 && options_.election_ticks > options_.heartbeat_ticks);
+  SKIFF_CHECK(options_.max_drift > 0 && options_.max_drift < 1);
+  for (const Persistent::Held& held : persistent.log) {
+    log_.Append(held.term, held.bytes, held.config ? &*held.config : nullptr);
+  }
+  persisted_ = taken_ = log_.last();
+  SKIFF_CHECK(commit_ <= log_.last());
+  // A leader may count on this member not to vote yet, for what it answered before it restarted.
+  // With nothing on disk it has not answered (OnHeartbeat).
+  if (log_.last() == 0) quiet_ = options_.election_ticks;
+  next_number_ = rng_.Next();  // Answers to questions from before a restart are none of ours.
   ResetElectionTimer();
 }
 
-bool Core::IsVoter() const {
-  return std::find(options_.voters.begin(), options_.voters.end(), options_.id) !=
-         options_.voters.end();
+Message Core::To(MemberId to, MessageType type) const {
+  return {type, options_.id, to, hard_state_.term};
 }
 
-Term Core::TermAt(Index index) const {
-  if (index + 1 == first_) return before_first_term_;
-  SKIFF_CHECK(index >= first_ && index <= last_);
-  auto it = std::upper_bound(term_starts_.begin(), term_starts_.end(), index,
-                             [](Index i, const auto& start) { return i < start.first; });
-  SKIFF_CHECK(it != term_starts_.begin());
-  return std::prev(it)->second;
-}
-
-void Core::NoteTerm(Index index, Term term) {
-  if (term_starts_.empty() || term_starts_.back().second != term) {
-    term_starts_.emplace_back(index, term);
-  }
-}
-
-void Core::TruncateFrom(Index index) {
-  SKIFF_CHECK(index > commit_);  // What is committed is for ever (section 5.4).
-  last_ = index - 1;
-  persisted_ = std::min(persisted_, last_);
-  while (!term_starts_.empty() && term_starts_.back().first > last_) term_starts_.pop_back();
-  // Entries that were waiting to be written and are replaced now.
-  std::erase_if(ready_.append, [&](const Entry& entry) { return entry.index >= index; });
-}
-
-void Core::ResetElectionTimer() {
-  elapsed_ = 0;
-  timeout_ = options_.election_ticks + static_cast<int>(rng_.Below(options_.election_ticks));
-}
+bool Core::IsVoter() const { return raft::IsVoter(config(), options_.id); }
 
 void Core::Tick() {
+  ++now_;
   ++elapsed_;
-  if (role_ == Role::kLeader) {
-    if (elapsed_ >= options_.heartbeat_ticks) {
-      elapsed_ = 0;
-      Broadcast();
-    }
-  } else if (elapsed_ >= timeout_ && IsVoter()) {
-    Campaign();
-  }
-}
-
-void Core::Campaign() { BecomeCandidate(); }
-
-void Core::BecomeFollower(Term term, MemberId leader) {
-  if (term > hard_state_.term) hard_state_ = {term, 0};
-  if (role_ == Role::kLeader) {
-    // They name entries by index, and those may be replaced before the shell reads them.
-    std::erase_if(ready_.messages,
-                  [](const Message& message) { return message.type == MessageType::kAppend; });
-  }
-  role_ = Role::kFollower;
-  leader_ = leader;
-  ResetElectionTimer();
-}
-
-void Core::BecomeCandidate() {
-  hard_state_ = {hard_state_.term + 1, options_.id};
-  role_ = Role::kCandidate;
-  leader_ = 0;
-  votes_ = {options_.id};
-  ResetElectionTimer();
-  if (votes_.size() >= Quorum()) return BecomeLeader();
-  for (const MemberId voter : options_.voters) {
-    if (voter == options_.id) continue;
-    Message message{MessageType::kRequestVote, options_.id, voter, hard_state_.term};
-    message.log_index = last_;
-    message.log_term = LastTerm();
-    ready_.messages.push_back(std::move(message));
-  }
-}
-
-void Core::BecomeLeader() {
-  role_ = Role::kLeader;
-  leader_ = options_.id;
-  elapsed_ = 0;
-  progress_.clear();
-  for (const MemberId voter : options_.voters) {
-    if (voter != options_.id) progress_[voter] = {0, last_ + 1};
-  }
-  AppendOwn("");  // Commits what earlier terms left (section 5.4.2).
-  Broadcast();
-}
-
-void Core::AppendOwn(std::string data) {
-  ++last_;
-  NoteTerm(last_, hard_state_.term);
-  ready_.append.push_back({hard_state_.term, last_, std::move(data)});
-}
-
-absl::StatusOr<Index> Core::Propose(std::vector<std::string> data) {
-  if (role_ != Role::kLeader) {
-    return absl::FailedPreconditionError("this member does not lead the cluster");
-  }
-  for (std::string& one : data) AppendOwn(std::move(one));
-  Broadcast();
-  return last_;
-}
-
-void Core::SendAppend(MemberId to) {
-  Progress& progress = progress_.at(to);
-  // What is compacted away cannot be sent from the log: the member needs the state itself.
-  const Index previous = std::max(progress.next, first_) - 1;
-  Message message{MessageType::kAppend, options_.id, to, hard_state_.term};
-  message.log_index = previous;
-  message.log_term = TermAt(previous);
-  message.send_to = last_;
-  message.commit = commit_;
-  progress.next = last_ + 1;  // Sent on before it is confirmed; a rejection sets it back.
-  ready_.messages.push_back(std::move(message));
-}
-
-void Core::Broadcast() {
-  for (const auto& [member, progress] : progress_) SendAppend(member);
+  if (role_ == Role::kLeader) return TickLeader();
+  ++quiet_;
+  ExpireForwarded();
+  if (elapsed_ >= timeout_) Campaign();
 }
 
 void Core::Step(Message message) {
-  if (message.term > hard_state_.term) {
-    BecomeFollower(message.term, message.type == MessageType::kAppend ? message.from : 0);
-  }
+  if (message.to != options_.id || message.from == options_.id || message.from == 0) return;
+  if (message.term > hard_state_.term && !AdmitTerm(message)) return;
+  if (message.term < hard_state_.term) return AnswerStale(message);
   switch (message.type) {
-    case MessageType::kRequestVote:
-      return OnRequestVote(message);
+    case MessageType::kPreVoteRequest:
+      return OnPreVoteRequest(message);
+    case MessageType::kVoteRequest:
+      return OnVoteRequest(message);
+    case MessageType::kPreVote:
     case MessageType::kVote:
       return OnVote(message);
     case MessageType::kAppend:
       return OnAppend(std::move(message));
     case MessageType::kAppended:
       return OnAppended(message);
+    case MessageType::kHeartbeat:
+      return OnHeartbeat(message);
+    case MessageType::kHeartbeatAck:
+      return OnHeartbeatAck(message);
+    case MessageType::kTimeoutNow:
+      return OnTimeoutNow(message);
+    case MessageType::kReadIndex:
+      return OnReadIndex(message);
+    case MessageType::kReadIndexAnswer:
+      return OnReadIndexAnswer(message);
+    default:
+      return;  // The shells'.
   }
-}
-
-void Core::OnRequestVote(const Message& message) {
-  Message answer{MessageType::kVote, options_.id, message.from, hard_state_.term};
-  const bool up_to_date = std::pair(message.log_term, message.log_index) >=
-                          std::pair(LastTerm(), last_);  // Section 5.4.1.
-  const bool free = hard_state_.vote == 0 || hard_state_.vote == message.from;
-  answer.reject = message.term < hard_state_.term || !free || !up_to_date;
-  if (!answer.reject) {
-    hard_state_.vote = message.from;
-    ResetElectionTimer();
-  }
-  ready_.messages.push_back(std::move(answer));
-}
-
-void Core::OnVote(const Message& message) {
-  if (role_ != Role::kCandidate || message.term != hard_state_.term || message.reject) return;
-  votes_.insert(message.from);
-  if (votes_.size() >= Quorum()) BecomeLeader();
-}
-
-void Core::OnAppend(Message message) {
-  Message answer{MessageType::kAppended, options_.id, message.from, hard_state_.term};
-  if (message.term < hard_state_.term) {
-    answer.reject = true;
-    answer.match = last_;
-    ready_.messages.push_back(std::move(answer));
-    return;
-  }
-  BecomeFollower(message.term, message.from);
-  const bool known = message.log_index <= last_ && message.log_index + 1 >= first_;
-  if (!known || TermAt(message.log_index) != message.log_term) {
-    answer.reject = true;
-    answer.match = std::min(last_, message.log_index == 0 ? 0 : message.log_index - 1);
-    answer.match = std::max(answer.match, commit_);
-    ready_.messages.push_back(std::move(answer));
-    return;
-  }
-  Index match = message.log_index;
-  for (Entry& entry : message.entries) {
-    match = entry.index;
-    if (entry.index <= last_) {
-      if (entry.index < first_ || TermAt(entry.index) == entry.term) continue;
-      TruncateFrom(entry.index);
-    }
-    last_ = entry.index;
-    NoteTerm(entry.index, entry.term);
-    ready_.append.push_back(std::move(entry));
-  }
-  commit_ = std::max(commit_, std::min(message.commit, match));
-  answer.match = match;
-  ready_.messages.push_back(std::move(answer));
-}
-
-void Core::OnAppended(const Message& message) {
-  if (role_ != Role::kLeader || message.term != hard_state_.term) return;
-  const auto it = progress_.find(message.from);
-  if (it == progress_.end()) return;
-  Progress& progress = it->second;
-  if (message.reject) {
-    progress.next = std::max(progress.match, std::min(message.match, last_)) + 1;
-    SendAppend(message.from);
-    return;
-  }
-  progress.match = std::max(progress.match, message.match);
-  progress.next = std::max(progress.next, progress.match + 1);
-  AdvanceCommit();
-}
-
-void Core::Persisted(Index index, Term term) {
-  if (index > last_ || index < first_ || TermAt(index) != term) return;
-  persisted_ = std::max(persisted_, index);
-  AdvanceCommit();
-}
-
-void Core::Abandon(Index index) {
-  SKIFF_CHECK(progress_.empty() && index > persisted_);
-  if (index <= last_) TruncateFrom(index);
-}
-
-void Core::Compacted(Index first) {
-  SKIFF_CHECK(first <= commit_ + 1);
-  if (first <= first_) return;
-  before_first_term_ = TermAt(first - 1);
-  // The term that the first kept entry belongs to begins there now.
-  auto it = std::upper_bound(term_starts_.begin(), term_starts_.end(), first,
-                             [](Index i, const auto& start) { return i < start.first; });
-  if (it != term_starts_.begin()) {
-    --it;
-    it->first = first;
-    term_starts_.erase(term_starts_.begin(), it);
-  }
-  if (first > last_) term_starts_.clear();
-  first_ = first;
-}
-
-// The highest entry of this term that a quorum has on disk is committed, and with it all before
-// (section 5.3; earlier terms are never counted, section 5.4.2).
-void Core::AdvanceCommit() {
-  if (role_ != Role::kLeader) return;
-  std::vector<Index> matches;
-  if (IsVoter()) matches.push_back(persisted_);
-  for (const auto& [member, progress] : progress_) matches.push_back(progress.match);
-  if (matches.size() < Quorum()) return;
-  std::sort(matches.begin(), matches.end(), std::greater<>());
-  const Index agreed = matches[Quorum() - 1];
-  if (agreed > commit_ && TermAt(agreed) == hard_state_.term) commit_ = agreed;
 }
 
 Ready Core::TakeReady() {
-  Ready out = std::move(ready_);
-  ready_ = Ready();
-  if (hard_state_ != taken_) {
-    out.hard_state = hard_state_;
-    taken_ = hard_state_;
+  if (role_ == Role::kLeader) {
+    if (round_wanted_) StartRound();
+    SendAppends();
+  } else {
+    ForwardReads();
   }
-  return out;
+  if (rewrite_ || hard_state_ != taken_state_) ready_.hard_state = hard_state_;
+  taken_state_ = hard_state_;
+  rewrite_ = false;
+  if (!ready_.append.empty()) taken_ = ready_.append.back().index;
+  return std::exchange(ready_, {});
+}
+
+absl::StatusOr<Index> Core::Propose(std::vector<std::string> data) {
+  if (role_ != Role::kLeader) {
+    return absl::FailedPreconditionError("this member does not lead the cluster");
+  }
+  if (transfer_) {
+    return absl::FailedPreconditionError("this member is handing over the lead of the cluster");
+  }
+  for (std::string& one : data) AppendOwn(EntryType::kData, std::move(one), nullptr);
+  return log_.last();
+}
+
+void Core::Persisted(Index index, Term term) {
+  if (!log_.Holds(index, term)) return;
+  persisted_ = std::max(persisted_, index);
+  if (role_ == Role::kLeader) {
+    AdvanceCommit();
+  } else if (leader_ != 0 && std::min(agreed_, persisted_) > confirmed_) {
+    AnswerAppend();
+  }
+}
+
+void Core::Abandon(Index index) {
+  SKIFF_CHECK(progress_.empty() && index > persisted_ && index > commit_);
+  TruncateFrom(index);
+}
+
+void Core::TruncateFrom(Index index) {
+  SKIFF_CHECK(index > commit_);  // What is committed is for ever (section 5.4).
+  log_.TruncateFrom(index);
+  persisted_ = std::min(persisted_, index - 1);
+  taken_ = std::min(taken_, index - 1);
+  std::erase_if(ready_.append, [&](const Entry& entry) { return entry.index >= index; });
+}
+
+void Core::Compacted(Checkpoint to) {
+  SKIFF_CHECK(to.index <= commit_);
+  log_.CompactTo(to);
+  persisted_ = std::max(persisted_, to.index);
+}
+
+bool Core::Restore(const Checkpoint& checkpoint) {
+  if (role_ == Role::kLeader || checkpoint.index <= commit_) return false;
+  if (checkpoint.term > hard_state_.term) BecomeFollower(checkpoint.term, 0);
+  const bool held = log_.Holds(checkpoint.index, checkpoint.term);
+  commit_ = checkpoint.index;
+  agreed_ = std::max(agreed_, checkpoint.index);
+  if (held) {
+    // What follows may count on the leader's side already: it stays.
+    if (leader_ != 0) AnswerAppend();
+    return false;
+  }
+  // Nothing of ours that counts is lost: what is before it is in it, and what is behind an entry
+  // that differs from a committed one was never confirmed to a leader that could commit it.
+  log_ = LogOutline(checkpoint);
+  ready_.append.clear();
+  persisted_ = taken_ = agreed_ = checkpoint.index;
+  if (leader_ != 0) AnswerAppend();
+  return true;
 }
 
 }  // namespace skiff::raft

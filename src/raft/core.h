@@ -142,6 +142,7 @@ class Core {
   MemberId id() const { return options_.id; }
   MemberId leader() const { return leader_; }  // 0: unknown.
   Term term() const { return hard_state_.term; }
+  const HardState& hard_state() const { return hard_state_; }  // To be installed with a state.
   Index commit() const { return commit_; }
   Index last_index() const { return log_.last(); }
   Index first_index() const { return log_.first(); }  // Checkpoint's + 1.
@@ -175,9 +176,10 @@ class Core {
 
   Message To(MemberId to, MessageType type) const;
   bool IsVoter() const;
-  void ResetElectionTimer();
+  void TruncateFrom(Index index);
 
   // election.cc
+  void ResetElectionTimer();
   void BecomeFollower(Term term, MemberId leader);
   void StepDown();
   void BecomePreCandidate();
@@ -186,7 +188,7 @@ class Core {
   void AskForVotes(MessageType type, Term term, bool transfer);
   void CountVotes();
   bool HeardOfLeader() const;
-  // False: the message is of a later term, and ignored.
+  // Of a message of a later term: false if it is ignored.
   bool AdmitTerm(const Message& message);
   void AnswerStale(const Message& message);
   void OnVoteRequest(const Message& message);
@@ -216,7 +218,6 @@ class Core {
 
   // membership.cc
   void AppendConfig(const Config& config);
-  void ConfigChanged();
   void AfterConfigCommitted();
   void DropDeparted();
 

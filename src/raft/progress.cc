@@ -19,6 +19,7 @@ bool Progress::CanSend(int max_in_flight) const {
 void Progress::Sent(Index last) {
   if (state_ == State::kProbe) {
     waiting_ = true;
+    probed_ = std::max(last, next_ - 1);
   } else if (last >= next_) {
     in_flight_.push_back(last);
     next_ = last + 1;
@@ -31,10 +32,11 @@ bool Progress::Accepted(Index match) {
   if (match <= match_ && !found) return false;
   match_ = std::max(match_, match);
   if (state_ == State::kProbe) {
+    // What came with the question has arrived, if it may not be on disk yet.
+    const Index sent = waiting_ ? probed_ : 0;
+    BecomeProbe(match_ + 1);
     state_ = State::kReplicate;
-    waiting_ = false;
-    question_ = false;
-    next_ = match_ + 1;
+    Sent(sent);
   }
   next_ = std::max(next_, match_ + 1);
   while (!in_flight_.empty() && in_flight_.front() <= match_) in_flight_.pop_front();
@@ -63,6 +65,7 @@ bool Progress::TakeQuestion() {
 
 void Progress::BecomeProbe(Index next) {
   state_ = State::kProbe;
+  probed_ = 0;
   next_ = next;
   waiting_ = false;
   question_ = false;

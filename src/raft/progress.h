@@ -64,6 +64,7 @@ class Progress {
   Index match_ = 0;
   Index next_;
   bool waiting_ = false;         // kProbe: for an answer.
+  Index probed_ = 0;             // kProbe: the last entry sent.
   bool question_ = false;        // kReplicate.
   std::deque<Index> in_flight_;  // kReplicate: the last entry of each kAppend not answered.
   uint64_t heard_;

@@ -1,0 +1,79 @@
+#include "absl/strings/str_cat.h"
+#include "base/status.h"
+#include "raft/types.h"
+
+// A version byte, then the three sets and the notes: counts, ids and lengths as 8 bytes, the most
+// significant first.
+namespace skiff::raft {
+namespace {
+
+constexpr char kVersion = 1;
+
+void PutNumber(uint64_t value, std::string* out) {
+  for (int shift = 56; shift >= 0; shift -= 8) out->push_back(static_cast<char>(value >> shift));
+}
+
+void PutSet(const std::set<MemberId>& members, std::string* out) {
+  PutNumber(members.size(), out);
+  for (const MemberId id : members) PutNumber(id, out);
+}
+
+absl::Status Damaged(absl::string_view what) {
+  return absl::DataLossError(absl::StrCat("a configuration of the cluster is damaged: ", what));
+}
+
+absl::StatusOr<uint64_t> TakeNumber(absl::string_view* bytes) {
+  if (bytes->size() < 8) return Damaged("it ends early");
+  uint64_t value = 0;
+  for (int i = 0; i < 8; ++i) value = value << 8 | static_cast<unsigned char>((*bytes)[i]);
+  bytes->remove_prefix(8);
+  return value;
+}
+
+absl::Status TakeSet(absl::string_view* bytes, std::set<MemberId>* members) {
+  SKIFF_ASSIGN_OR_RETURN(const uint64_t count, TakeNumber(bytes));
+  for (uint64_t i = 0; i < count; ++i) {
+    SKIFF_ASSIGN_OR_RETURN(const MemberId id, TakeNumber(bytes));
+    if (id == 0 || !members->insert(id).second) return Damaged("a member is named twice, or 0");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+std::string EncodeConfig(const Config& config) {
+  std::string out(1, kVersion);
+  PutSet(config.voters, &out);
+  PutSet(config.outgoing, &out);
+  PutSet(config.learners, &out);
+  PutNumber(config.notes.size(), &out);
+  for (const auto& [id, note] : config.notes) {
+    PutNumber(id, &out);
+    PutNumber(note.size(), &out);
+    out += note;
+  }
+  return out;
+}
+
+absl::StatusOr<Config> DecodeConfig(absl::string_view bytes) {
+  if (bytes.empty() || bytes[0] != kVersion) return Damaged("it is of no known version");
+  bytes.remove_prefix(1);
+  Config config;
+  SKIFF_RETURN_IF_ERROR(TakeSet(&bytes, &config.voters));
+  SKIFF_RETURN_IF_ERROR(TakeSet(&bytes, &config.outgoing));
+  SKIFF_RETURN_IF_ERROR(TakeSet(&bytes, &config.learners));
+  SKIFF_ASSIGN_OR_RETURN(const uint64_t notes, TakeNumber(&bytes));
+  for (uint64_t i = 0; i < notes; ++i) {
+    SKIFF_ASSIGN_OR_RETURN(const MemberId id, TakeNumber(&bytes));
+    SKIFF_ASSIGN_OR_RETURN(const uint64_t length, TakeNumber(&bytes));
+    if (length > bytes.size()) return Damaged("it ends early");
+    if (!config.notes.emplace(id, std::string(bytes.substr(0, length))).second) {
+      return Damaged("a member has two notes");
+    }
+    bytes.remove_prefix(length);
+  }
+  if (!bytes.empty()) return Damaged("something follows it");
+  return config;
+}
+
+}  // namespace skiff::raft
