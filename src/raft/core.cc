@@ -32,7 +32,11 @@ Message Core::To(MemberId to, MessageType type) const {
   return {type, options_.id, to, hard_state_.term};
 }
 
-bool Core::IsVoter() const { return raft::IsVoter(config(), options_.id); }
+// Whoever is about to leave may be the only one that has the entry by which it does; it has to lead
+// until that is committed (the dissertation, 4.2.2).
+bool Core::IsVoter() const {
+  return raft::IsVoter(config(), options_.id) || raft::IsVoter(ConfigAt(commit_), options_.id);
+}
 
 void Core::Tick() {
   ++now_;
