@@ -6,15 +6,20 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/strings/match.h"
 #include "base/mutex.h"
 #include "base/uv_executor.h"
+#include "raft/chunked_file.h"
 
 namespace skiff::raft {
 namespace {
 
-class OwnedEnv final : public rocksdb::EnvWrapper {
+class ThreadedEnv final : public OwnedEnv {
  public:
-  OwnedEnv() : rocksdb::EnvWrapper(rocksdb::Env::Default()) {}
+  ThreadedEnv() : OwnedEnv(rocksdb::Env::Default()) {}
+  ~ThreadedEnv() override {
+    if (lock_ != nullptr) target()->UnlockFile(lock_).PermitUncheckedError();
+  }
   const char* Name() const override { return "skiff"; }
 
   void Schedule(void (*function)(void*), void* argument, Priority priority, void* tag,
@@ -57,6 +62,25 @@ class OwnedEnv final : public rocksdb::EnvWrapper {
     return rocksdb::Status::NotSupported();
   }
 
+  rocksdb::Status NewWritableFile(const std::string& path,
+                                  std::unique_ptr<rocksdb::WritableFile>* file,
+                                  const rocksdb::EnvOptions& options) override {
+    const absl::string_view name = absl::string_view(path).substr(path.rfind('/') + 1);
+    if (absl::EndsWith(name, ".log")) return NewChunkedFile(path, kWalChunk, file);
+    if (absl::StartsWith(name, "MANIFEST-")) return NewChunkedFile(path, kManifestChunk, file);
+    return EnvWrapper::NewWritableFile(path, file, options);
+  }
+
+  rocksdb::Status LockAhead(const std::string& dir) override {
+    lock_path_ = dir + "/LOCK";
+    return target()->LockFile(lock_path_, &lock_);
+  }
+  rocksdb::Status LockFile(const std::string& path, rocksdb::FileLock** lock) override {
+    if (lock_ == nullptr || path != lock_path_) return target()->LockFile(path, lock);
+    *lock = std::exchange(lock_, nullptr);
+    return rocksdb::Status::OK();
+  }
+
   void SetBackgroundThreads(int, Priority) override {}
   int GetBackgroundThreads(Priority) override { return 1; }
   void IncBackgroundThreadsIfNeeded(int, Priority) override {}
@@ -84,6 +108,8 @@ class OwnedEnv final : public rocksdb::EnvWrapper {
     job.function(job.argument);
   }
 
+  std::string lock_path_;
+  rocksdb::FileLock* lock_ = nullptr;  // Until DB::Open takes it.
   mutable Mutex mutex_;
   std::deque<Job> jobs_ ABSL_GUARDED_BY(mutex_);
   uint64_t next_ ABSL_GUARDED_BY(mutex_) = 0;
@@ -93,6 +119,6 @@ class OwnedEnv final : public rocksdb::EnvWrapper {
 
 }  // namespace
 
-std::unique_ptr<rocksdb::Env> NewOwnedEnv() { return std::make_unique<OwnedEnv>(); }
+std::unique_ptr<OwnedEnv> NewOwnedEnv() { return std::make_unique<ThreadedEnv>(); }
 
 }  // namespace skiff::raft

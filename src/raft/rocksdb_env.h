@@ -1,8 +1,10 @@
-// A RocksDB environment whose background threads belong to it: RocksDB's own pool is global to the
-// process and never ends, which a library in somebody's process must not leave behind.
+// A RocksDB environment of our own: its background threads end with it (RocksDB's own pool is
+// global to the process and never ends, which a library in somebody's process must not leave
+// behind), and it keeps write-ahead logs and MANIFESTs in chunked files (chunked_file.h).
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "rocksdb/env.h"
 
@@ -10,6 +12,12 @@ namespace skiff::raft {
 
 // Flushes and compactions run on threads that end with the environment. It must outlive its
 // databases.
-std::unique_ptr<rocksdb::Env> NewOwnedEnv();
+class OwnedEnv : public rocksdb::EnvWrapper {
+ public:
+  using EnvWrapper::EnvWrapper;
+  // Locks the database in `dir` ahead of its DB::Open, which then finds the lock taken for it.
+  virtual rocksdb::Status LockAhead(const std::string& dir) = 0;
+};
+std::unique_ptr<OwnedEnv> NewOwnedEnv();
 
 }  // namespace skiff::raft

@@ -46,7 +46,8 @@ class Storage {
   // Every row of the checkpoint's state, in key order.
   virtual absl::Status ReadRows(
       absl::FunctionRef<absl::Status(absl::string_view key, absl::string_view value)> visit) = 0;
-  // Entries [from, to] in order until `visit` fails. kDataLoss if one is missing.
+  // Entries [from, to] in order until `visit` fails. kOutOfRange: the checkpoint stands for one of
+  // them; kDataLoss if one is missing otherwise.
   virtual absl::Status Read(Index from, Index to,
                             absl::FunctionRef<absl::Status(Entry entry)> visit) const = 0;
 

@@ -1,0 +1,115 @@
+// A member's disk in a RocksDB database of its own: one write batch, one sync, for all of a write.
+//
+// Column families, in format 2:
+//   state     hard state; checkpoint; format; which family the rows are in
+//   log       big-endian index -> term, type, data
+//   rows-N    key -> value. State that comes from another member is staged in the next N;
+//   installing
+//             it is the one small write that says so, and the old family goes with all its files.
+//   format-2  nothing; it keeps versions that know format 1 only from opening the database
+//
+// Entries up to the checkpoint are not deleted: flushes and compactions leave them out, so that
+// there are no tombstones to read past. A file FORMAT beside RocksDB's says that every file is of
+// this format: then logs and MANIFEST are chunked files (chunked_file.h), and are verified as such
+// before RocksDB sees them, as are the checksums of all others.
+//
+// Threads: as Storage.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "raft/storage.h"
+#include "rocksdb/db.h"
+#include "rocksdb/write_batch.h"
+
+namespace skiff::raft {
+
+class OwnedEnv;
+
+class RocksdbStorage final : public Storage {
+ public:
+  // Format 1 was of a cluster of one member and left the meaning of entries to the owner. A
+  // database in it becomes one of format 2 as it is opened, in one atomic write: its objects are
+  // the rows, its revision (decimal) is the checkpoint's note, what was not applied yet is the log.
+  struct Format1 {
+    MemberId member = 1;  // What its one member is called now: the only voter.
+    std::string note;     // Of that member, in Config::notes.
+    // An entry's data in the owner's present format (not called for empty ones). Null: the same.
+    std::function<std::string(std::string data)> convert;
+  };
+
+  // Opens or creates `dir`. kFailedPrecondition: in use by another process, or of another format;
+  // kDataLoss: damaged, naming file, offset where known, and remedy; kPermissionDenied;
+  // kResourceExhausted: the disk is full. Blocks.
+  //
+  // In a new one Load finds the checkpoint 0 without a voter: its owner writes the first Config, as
+  // a checkpoint, before anything else.
+  static absl::StatusOr<std::unique_ptr<RocksdbStorage>> Open(const std::string& dir,
+                                                              const Format1& format1);
+  static absl::StatusOr<std::unique_ptr<RocksdbStorage>> Open(const std::string& dir) {
+    return Open(dir, Format1());
+  }
+  ~RocksdbStorage() override;
+
+  absl::StatusOr<Persistent> Load() override;
+  absl::Status ReadRows(
+      absl::FunctionRef<absl::Status(absl::string_view key, absl::string_view value)> visit)
+      override;
+  absl::Status Read(Index from, Index to,
+                    absl::FunctionRef<absl::Status(Entry entry)> visit) const override;
+  absl::Status Write(const DiskWrite& write) override;
+  absl::Status Stage(const std::vector<Row>& rows, bool first) override;
+  absl::Status Install(const Checkpoint& checkpoint, const HardState& hard_state) override;
+  int64_t DiskBytes() const override;
+
+  // Moves what is in memory to table files, as happens by itself when there is enough of it.
+  absl::Status Flush();
+
+ private:
+  struct Family {
+    std::string name;
+    rocksdb::ColumnFamilyHandle* handle;
+  };
+
+  RocksdbStorage() = default;
+
+  absl::Status OpenDatabase();
+  absl::Status FindFormat(const Format1& format1);
+  absl::Status Migrate(const Format1& format1);
+  absl::Status AddOldEntries(const Format1& format1, Index applied, rocksdb::WriteBatch* batch);
+  absl::Status VerifyTables();
+  absl::StatusOr<Checkpoint> ReadCheckpoint();
+  // The value of a row in `family`; empty if there is none.
+  absl::StatusOr<std::string> Get(const std::string& family, const std::string& key) const;
+
+  rocksdb::ColumnFamilyHandle* family(absl::string_view name) const;
+  absl::Status CreateFamily(const std::string& name);
+  absl::Status DropFamily(const std::string& name);
+  std::string UnusedRowsFamily() const;
+
+  void AddCheckpoint(const Checkpoint& checkpoint, rocksdb::WriteBatch* batch) const;
+  // That entries [from, to] are gone.
+  void AddRemoval(Index from, Index to, rocksdb::WriteBatch* batch) const;
+  // Runs `write` until it succeeds or will not: what is to be done about a full disk is here.
+  absl::Status Retry(absl::FunctionRef<rocksdb::Status()> write);
+  absl::Status Commit(rocksdb::WriteBatch* batch);
+  absl::Status Error(const rocksdb::Status& status) const;
+
+  std::string dir_;
+  bool failed_ = false;  // The last write.
+  // Of the checkpoint on disk: entries up to it may be left out of new files.
+  const std::shared_ptr<std::atomic<Index>> floor_ = std::make_shared<std::atomic<Index>>(0);
+  Index last_ = 0;                 // The disk may hold entries up to this one.
+  std::string rows_;               // The families' names.
+  std::string staged_;             // Empty: nothing is staged.
+  std::unique_ptr<OwnedEnv> env_;  // Outlives the database.
+  std::unique_ptr<rocksdb::DB> db_;
+  std::vector<Family> families_;
+  rocksdb::ColumnFamilyHandle* log_ = nullptr;  // One of them; for readers beside the writer.
+};
+
+}  // namespace skiff::raft

@@ -1,0 +1,322 @@
+#include "raft/rocksdb_storage.h"
+
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
+#include <map>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "tests/temp_dir.h"
+
+namespace skiff::raft {
+namespace {
+
+using Rows = std::map<std::string, std::string>;
+
+std::unique_ptr<RocksdbStorage> Open(const std::string& dir,
+                                     const RocksdbStorage::Format1& format1 = {}) {
+  auto storage = RocksdbStorage::Open(dir, format1);
+  INFO(storage.status());
+  REQUIRE(storage.ok());
+  return *std::move(storage);
+}
+
+void Write(Storage* storage, const DiskWrite& write) {
+  const absl::Status status = storage->Write(write);
+  INFO(status);
+  REQUIRE(status.ok());
+}
+
+DiskWrite Append(std::vector<Entry> entries, Index tail = 0) {
+  DiskWrite out;
+  out.append = std::move(entries);
+  out.tail = tail;
+  return out;
+}
+
+Entry Data(Term term, Index index, std::string data) {
+  return {term, index, EntryType::kData, std::move(data)};
+}
+
+Checkpoint At(Index index, Term term, std::string note = "") {
+  Config config;
+  config.voters = {1, 2, 3};
+  return {index, term, config, std::move(note)};
+}
+
+Persistent Load(Storage* storage) {
+  auto loaded = storage->Load();
+  INFO(loaded.status());
+  REQUIRE(loaded.ok());
+  return *std::move(loaded);
+}
+
+std::vector<std::string> DataOf(const Storage& storage, Index from, Index to) {
+  std::vector<std::string> out;
+  const absl::Status status = storage.Read(from, to, [&](Entry entry) {
+    out.push_back(entry.data);
+    return absl::OkStatus();
+  });
+  INFO(status);
+  REQUIRE(status.ok());
+  return out;
+}
+
+Rows RowsOf(Storage* storage) {
+  Rows out;
+  const absl::Status status =
+      storage->ReadRows([&](absl::string_view key, absl::string_view value) {
+        out[std::string(key)] = std::string(value);
+        return absl::OkStatus();
+      });
+  INFO(status);
+  REQUIRE(status.ok());
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("ANewDiskIsEmpty") {
+  TempDir dir;
+  const auto storage = Open(dir.path());
+  const Persistent loaded = Load(storage.get());
+  CHECK(loaded.hard_state == HardState());
+  CHECK(loaded.checkpoint.index == 0);
+  CHECK(loaded.checkpoint.config == Config());
+  CHECK(loaded.log.empty());
+  CHECK(RowsOf(storage.get()).empty());
+}
+
+TEST_CASE("WhatWasWrittenSurvivesAReopen") {
+  TempDir dir;
+  Config config;
+  config.voters = {1, 2};
+  {
+    const auto storage = Open(dir.path());
+    DiskWrite write = Append({Data(5, 1, "a"),
+                              Data(5, 2, ""),
+                              {7, 3, EntryType::kConfig, EncodeConfig(config)},
+                              Data(7, 4, std::string("\0b", 2))});
+    write.hard_state = HardState{7, 2};
+    Write(storage.get(), write);
+    DiskWrite rows;
+    rows.checkpoint = At(1, 5, "17");
+    rows.rows = {{"x", "1"}, {"y", std::string("\0", 1)}, {"z", std::nullopt}};
+    Write(storage.get(), rows);
+  }
+  const auto storage = Open(dir.path());
+  const Persistent loaded = Load(storage.get());
+  CHECK(loaded.hard_state == HardState{7, 2});
+  CHECK(loaded.checkpoint.index == 1);
+  CHECK(loaded.checkpoint.term == 5);
+  CHECK(loaded.checkpoint.note == "17");
+  CHECK(loaded.checkpoint.config == At(1, 5).config);
+  CHECK(loaded.commit == 1);
+  REQUIRE(loaded.log.size() == 3);
+  CHECK(loaded.log[0].term == 5);
+  CHECK(loaded.log[0].bytes == 0);
+  CHECK(!loaded.log[0].config);
+  CHECK(loaded.log[1].config == config);
+  CHECK(loaded.log[2].term == 7);
+  CHECK(loaded.log[2].bytes == 2);
+  CHECK(DataOf(*storage, 2, 4) ==
+        std::vector<std::string>{"", EncodeConfig(config), std::string("\0b", 2)});
+  CHECK(RowsOf(storage.get()) == Rows{{"x", "1"}, {"y", std::string("\0", 1)}});
+}
+
+TEST_CASE("NewEntriesReplaceTheTailTheyConflictWith") {
+  TempDir dir;
+  const bool many = GENERATE(false, true);
+  const Index last = many ? 1000 : 4;
+  {
+    const auto storage = Open(dir.path());
+    std::vector<Entry> entries;
+    for (Index i = 1; i <= last; ++i) entries.push_back(Data(1, i, "old"));
+    Write(storage.get(), Append(std::move(entries)));
+    Write(storage.get(), Append({Data(2, 2, "new")}, last));
+  }
+  const auto storage = Open(dir.path());
+  CHECK(Load(storage.get()).log.size() == 2);
+  CHECK(DataOf(*storage, 1, 2) == std::vector<std::string>{"old", "new"});
+  Write(storage.get(), Append({Data(3, 3, "newer")}));
+  CHECK(DataOf(*storage, 1, 3) == std::vector<std::string>{"old", "new", "newer"});
+}
+
+TEST_CASE("ALogBeginsAfterItsCheckpoint") {
+  TempDir dir;
+  {
+    const auto storage = Open(dir.path());
+    Write(storage.get(), Append({Data(1, 1, "a"), Data(1, 2, "b"), Data(2, 3, "c")}));
+    DiskWrite write;
+    write.checkpoint = At(2, 1);
+    Write(storage.get(), write);
+    REQUIRE(storage->Flush().ok());
+    CHECK(storage->Read(1, 3, [](Entry) { return absl::OkStatus(); }).code() ==
+          absl::StatusCode::kOutOfRange);
+    CHECK(DataOf(*storage, 3, 3) == std::vector<std::string>{"c"});
+    write.checkpoint = At(3, 2);  // To nothing.
+    Write(storage.get(), write);
+  }
+  const auto storage = Open(dir.path());
+  CHECK(Load(storage.get()).log.empty());
+  Write(storage.get(), Append({Data(2, 4, "d")}));
+  CHECK(DataOf(*storage, 4, 4) == std::vector<std::string>{"d"});
+}
+
+TEST_CASE("AHoleInTheLogIsDataLoss") {
+  TempDir dir;
+  const auto storage = Open(dir.path());
+  Write(storage.get(), Append({Data(1, 1, "a"), Data(1, 2, "b"), Data(1, 4, "d")}));
+  CHECK(storage->Load().status().code() == absl::StatusCode::kDataLoss);
+  CHECK(storage->Read(1, 4, [](Entry) { return absl::OkStatus(); }).code() ==
+        absl::StatusCode::kDataLoss);
+}
+
+TEST_CASE("StagedRowsCountOnlyOnceInstalled") {
+  TempDir dir;
+  {
+    const auto storage = Open(dir.path());
+    DiskWrite write = Append({Data(1, 1, "a"), Data(1, 2, "b")});
+    write.checkpoint = At(1, 1);
+    write.rows = {{"old", "1"}};
+    Write(storage.get(), write);
+    REQUIRE(storage->Stage({{"lost", "1"}}, /*first=*/true).ok());
+    REQUIRE(storage->Flush().ok());
+  }
+  {
+    const auto storage = Open(dir.path());
+    CHECK(RowsOf(storage.get()) == Rows{{"old", "1"}});
+    CHECK(storage->Stage({{"lost", "2"}}, /*first=*/false).code() ==
+          absl::StatusCode::kFailedPrecondition);
+    REQUIRE(storage->Stage({{"given up", "1"}}, /*first=*/true).ok());
+    REQUIRE(storage->Stage({{"a", "1"}}, /*first=*/true).ok());
+    REQUIRE(storage->Stage({{"b", "2"}}, /*first=*/false).ok());
+    CHECK(RowsOf(storage.get()) == Rows{{"old", "1"}});
+    REQUIRE(storage->Install(At(50, 4, "note"), {4, 0}).ok());
+    CHECK(RowsOf(storage.get()) == Rows{{"a", "1"}, {"b", "2"}});
+    Write(storage.get(), Append({Data(4, 51, "c")}));
+  }
+  const auto storage = Open(dir.path());
+  const Persistent loaded = Load(storage.get());
+  CHECK(RowsOf(storage.get()) == Rows{{"a", "1"}, {"b", "2"}});
+  CHECK(loaded.checkpoint.index == 50);
+  CHECK(loaded.checkpoint.note == "note");
+  CHECK(loaded.hard_state == HardState{4, 0});
+  REQUIRE(loaded.log.size() == 1);
+  CHECK(DataOf(*storage, 51, 51) == std::vector<std::string>{"c"});
+}
+
+TEST_CASE("InstallingLeavesNothingOfALongerLog") {
+  TempDir dir;
+  const auto storage = Open(dir.path());
+  Write(storage.get(), Append({Data(1, 1, "a"), Data(1, 2, "b"), Data(1, 3, "c")}));
+  REQUIRE(storage->Install(At(2, 2), {2, 0}).ok());
+  CHECK(Load(storage.get()).log.empty());
+}
+
+TEST_CASE("ManyCompactionsAndInstallsLeaveASmallDisk") {
+  TempDir dir;
+  const std::string data(2000, 'x');
+  {
+    const auto storage = Open(dir.path());
+    DiskWrite write;
+    for (Index i = 1; i <= 4000; ++i) {  // 8 MB each of entries and of rows, in small steps.
+      write = Append({Data(1, i, data)});
+      write.checkpoint = At(i - (i > 1 ? 1 : 0), 1);
+      write.rows = {{absl::StrCat("row ", i % 10), data}};
+      Write(storage.get(), write);
+      if (i % 500 == 0) REQUIRE(storage->Flush().ok());
+    }
+    for (int round = 0; round < 5; ++round) {
+      REQUIRE(storage->Stage({{"a", std::string(1 << 20, 'y')}}, /*first=*/true).ok());
+      REQUIRE(storage->Install(At(5000 + round, 1), {1, 0}).ok());
+    }
+    CHECK(storage->DiskBytes() < 10 << 20);
+  }
+  const auto storage = Open(dir.path());
+  CHECK(Load(storage.get()).log.empty());
+  CHECK(storage->DiskBytes() < 6 << 20);
+}
+
+TEST_CASE("ADirectoryOfFormat1IsReadWhole") {
+  TempDir dir;
+  for (const auto& file :
+       std::filesystem::directory_iterator(SKIFF_SOURCE_DIR "/tests/raft/data/format1")) {
+    std::filesystem::copy(file.path(), dir.path() / file.path().filename());
+  }
+  // Entries 1 to 40, the first empty, of term 2 up to 29 and then of 3; cut before 11; applied up
+  // to 37: then the rows k/2 to k/37, where each tenth deleted the fifth before it.
+  Rows rows;
+  for (int i = 2; i <= 37; ++i) {
+    if (i % 10 == 0) {
+      rows.erase(absl::StrCat("k/", i - 5));
+    } else {
+      rows[absl::StrCat("k/", i)] = absl::StrCat("value ", i);
+    }
+  }
+  RocksdbStorage::Format1 format1;
+  format1.member = 77;
+  format1.note = "here";
+  format1.convert = [](std::string data) { return "\x01" + data; };
+  for (int start = 0; start < 3; ++start) {  // The first one migrates.
+    const auto storage = Open(dir.path(), format1);
+    const Persistent loaded = Load(storage.get());
+    CHECK(loaded.hard_state == HardState{3, 77});
+    CHECK(loaded.checkpoint.index == 37);
+    CHECK(loaded.checkpoint.term == 3);
+    CHECK(loaded.checkpoint.note == "1037");
+    CHECK(loaded.checkpoint.config.voters == std::set<MemberId>{77});
+    REQUIRE(loaded.log.size() == 3);
+    CHECK(DataOf(*storage, 38, 40) == std::vector<std::string>{"\x01"
+                                                               "entry 38",
+                                                               "\x01"
+                                                               "entry 39",
+                                                               "\x01"
+                                                               "entry 40"});
+    CHECK(RowsOf(storage.get()) == rows);
+    CHECK(std::filesystem::exists(dir.path() + "/FORMAT"));
+  }
+  const auto storage = Open(dir.path());
+  REQUIRE(storage->Install(At(50, 4), {4, 0}).ok());
+  CHECK(RowsOf(storage.get()).empty());
+}
+
+TEST_CASE("ADirectoryIsInUseOnce") {
+  TempDir dir;
+  const auto storage = Open(dir.path());
+  Write(storage.get(), Append({Data(1, 1, "a")}));
+  const auto second = RocksdbStorage::Open(dir.path());
+  CHECK(second.status().code() == absl::StatusCode::kFailedPrecondition);
+  CHECK(second.status().message() ==
+        "data directory " + dir.path() + " is in use by another cluster of this process");
+}
+
+TEST_CASE("ANewerFormatIsRefusedByName") {
+  TempDir dir;
+  Open(dir.path());
+  std::ofstream(dir.path() + "/FORMAT") << "skiff data directory, format 3\n";
+  const auto storage = RocksdbStorage::Open(dir.path());
+  CHECK(storage.status().code() == absl::StatusCode::kFailedPrecondition);
+  CHECK(storage.status().message() ==
+        "data directory " + dir.path() +
+            " has the format 3; this version of Skiff reads formats 1 and 2: start it with the "
+            "version that wrote it, or a newer one");
+}
+
+TEST_CASE("NoThreadOutlivesADisk") {
+  const auto threads = [] {
+    const std::filesystem::directory_iterator tasks("/proc/self/task");
+    return std::distance(begin(tasks), end(tasks));
+  };
+  const auto before = threads();
+  for (int round = 0; round < 3; ++round) {
+    TempDir dir;
+    const auto storage = Open(dir.path());
+    Write(storage.get(), Append({Data(1, 1, "a")}));
+    REQUIRE(storage->Flush().ok());
+  }
+  CHECK(threads() == before);
+}
+
+}  // namespace skiff::raft
