@@ -111,6 +111,8 @@ class CoreSim {
   void CheckCommit(Node* node);
 
   void RandomFault();
+  void Isolate(Node* node);
+  void DeposeLeader();
   void RandomRequest();
   void ChangeMembers(Node* leader);
   void Compact(Node* node);

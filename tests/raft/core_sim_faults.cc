@@ -24,7 +24,7 @@ void CoreSim::RunWithFaults(uint64_t ticks) {
 
 void CoreSim::RandomFault() {
   Node* node = RandomNode();
-  switch (Below(10)) {
+  switch (Below(12)) {
     case 0:
     case 1:
       Crash(node);
@@ -43,12 +43,9 @@ void CoreSim::RandomFault() {
       if (to != node->id) cut_.insert({node->id, to});
       return;
     }
-    case 6:  // Both, from everybody.
-      for (const auto& [id, other] : nodes_) {
-        if (id == node->id) continue;
-        cut_.insert({node->id, id});
-        cut_.insert({id, node->id});
-      }
+    case 6:
+      if (Chance(50)) cut_.clear();
+      Isolate(node);
       return;
     case 7:
       cut_.clear();
@@ -56,9 +53,42 @@ void CoreSim::RandomFault() {
     case 8:
       node->slow_disk = !node->slow_disk;
       return;
-    default:
+    case 9:
       Pause(node);
       return;
+    default:
+      DeposeLeader();
+      return;
+  }
+}
+
+void CoreSim::Isolate(Node* node) {
+  for (const auto& [id, other] : nodes_) {
+    if (id == node->id) continue;
+    cut_.insert({node->id, id});
+    cut_.insert({id, node->id});
+  }
+}
+
+// The worst for leases: a leader is cut off while it has reason to feel safe, and the others do
+// everything to get another one soon.
+void CoreSim::DeposeLeader() {
+  Node* leader = nullptr;
+  for (auto& [id, node] : nodes_) {
+    if (node.core && node.core->role() == Role::kLeader) leader = &node;
+  }
+  if (leader == nullptr) return;
+  cut_.clear();
+  Isolate(leader);
+  const bool restart = Chance(50);
+  for (auto& [id, node] : nodes_) {
+    if (&node == leader || !node.core) continue;
+    if (restart) {
+      Crash(&node);
+      Start(&node);
+    }
+    if (!node.paused) node.core->Campaign();
+    Settle(&node);
   }
 }
 

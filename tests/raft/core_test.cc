@@ -1,54 +1,9 @@
 #include "raft/core.h"
 
-#include <catch2/catch.hpp>
-
 #include "absl/status/status.h"
+#include "core_fixture.h"
 
 namespace skiff::raft {
-namespace {
-
-Core LoneVoter(const Persistent& persistent = {}) {
-  return Core(CoreOptions(), persistent, Rng(1));
-}
-
-Core OneOfThree(const Persistent& persistent = {}) {
-  CoreOptions options;
-  options.id = 1;
-  options.voters = {1, 2, 3};
-  return Core(options, persistent, Rng(1));
-}
-
-// A log whose entry i has the i-th of `terms`.
-Persistent LogOf(const std::vector<Term>& terms, Term term, Index commit = 0) {
-  Persistent out;
-  out.hard_state.term = term;
-  out.commit = commit;
-  for (const Term entry_term : terms) {
-    ++out.last;
-    if (out.term_starts.empty() || out.term_starts.back().second != entry_term) {
-      out.term_starts.emplace_back(out.last, entry_term);
-    }
-  }
-  return out;
-}
-
-Message Append(Term term, Index previous, Term previous_term, std::vector<Entry> entries,
-               Index commit = 0) {
-  Message message{MessageType::kAppend, 2, 1, term};
-  message.log_index = previous;
-  message.log_term = previous_term;
-  message.entries = std::move(entries);
-  message.commit = commit;
-  return message;
-}
-
-void MakeLeader(Core* core) {
-  core->Campaign();
-  core->Step({MessageType::kVote, 2, 1, core->term()});
-  REQUIRE(core->role() == Role::kLeader);
-}
-
-}  // namespace
 
 TEST_CASE("ALoneVoterLeadsByItsOwnVote") {
   Core core = LoneVoter();
@@ -62,6 +17,7 @@ TEST_CASE("ALoneVoterLeadsByItsOwnVote") {
   REQUIRE(ready.append.size() == 1);
   CHECK(ready.append[0].data.empty());
   CHECK(ready.messages.empty());
+  CHECK(ready.after_write.empty());
   CHECK(core.TakeReady().empty());
 }
 
@@ -69,12 +25,24 @@ TEST_CASE("ALoneVoterAlsoLeadsByWaiting") {
   Core core = LoneVoter();
   for (int tick = 0; tick < 20; ++tick) core.Tick();
   CHECK(core.role() == Role::kLeader);
+  for (int tick = 0; tick < 100; ++tick) core.Tick();
+  CHECK(core.role() == Role::kLeader);
+  CHECK(core.term() == 1);
+}
+
+TEST_CASE("WhoTakesNoPartKeepsQuiet") {
+  Core core(CoreOptions(), LogOf({}, 0, 0, {}), Rng(1));
+  for (int tick = 0; tick < 100; ++tick) core.Tick();
+  core.Campaign();
+  CHECK(core.role() == Role::kFollower);
+  CHECK(core.TakeReady().empty());
 }
 
 TEST_CASE("NothingIsCommittedBeforeItIsOnDisk") {
   Core core = LoneVoter();
   core.Campaign();
   REQUIRE(core.Propose({"a", "b"}).value() == 3);
+  core.TakeReady();
   CHECK(core.commit() == 0);
   core.Persisted(2, 1);
   CHECK(core.commit() == 2);
@@ -96,8 +64,9 @@ TEST_CASE("ProposalsGoOnWhileTheDiskIsBusy") {
 }
 
 TEST_CASE("ARestartTakesANewTermAndKeepsTheLog") {
-  Core core = LoneVoter(LogOf({1, 1, 2}, 2, 1));
+  Core core = LoneVoter({1, 1, 2}, 2, 1);
   core.Campaign();
+  CHECK(core.role() == Role::kLeader);  // At once: nobody else could lead.
   CHECK(core.term() == 3);
   CHECK(core.last_index() == 4);
   CHECK(core.commit() == 1);
@@ -108,7 +77,7 @@ TEST_CASE("ARestartTakesANewTermAndKeepsTheLog") {
 TEST_CASE("AnAbandonedEntryGivesItsNumberBack") {
   Core core = LoneVoter();
   core.Campaign();
-  core.Persisted(1, 1);
+  Settle(&core);
   REQUIRE(core.Propose({"lost"}).value() == 2);
   core.TakeReady();
   core.Abandon(2);
@@ -121,202 +90,73 @@ TEST_CASE("AnAbandonedEntryGivesItsNumberBack") {
   CHECK(core.commit() == 2);
 }
 
+TEST_CASE("AnAbandonedConfigurationIsNotInForce") {
+  Core core = LoneVoter();
+  core.Campaign();
+  Settle(&core);
+  Config target = core.config();
+  target.notes[1] = "a name";
+  REQUIRE(core.ProposeConfig(target).value() == 2);
+  CHECK(core.config().notes.size() == 1);
+  core.TakeReady();
+  core.Abandon(2);
+  CHECK(core.config().notes.empty());
+}
+
 TEST_CASE("ACompactedLogStillKnowsTheTermBeforeIt") {
-  Core core = LoneVoter(LogOf({1, 1, 2, 2, 5}, 5, 5));
-  core.Compacted(4);
+  Core core = LoneVoter({1, 1, 2, 2, 5}, 5, 5);
+  const Config config = core.config();
+  core.Compacted({3, 2, config, ""});
   CHECK(core.first_index() == 4);
   CHECK(core.TermAt(3) == 2);
   CHECK(core.TermAt(4) == 2);
   CHECK(core.TermAt(5) == 5);
-  core.Compacted(6);
+  core.Compacted({5, 5, config, ""});
   CHECK(core.TermAt(5) == 5);
-  core.Compacted(2);  // Never back.
+  core.Compacted({1, 1, config, ""});  // Never back.
   CHECK(core.first_index() == 6);
   core.Campaign();
   CHECK(core.TermAt(6) == 6);
 }
 
-TEST_CASE("VotesGoToCandidatesWhoseLogIsNoOlder") {
-  struct Case {
-    std::vector<Term> log;
-    Term candidate_term;
-    Index log_index;
-    Term log_term;
-    bool granted;
-  };
-  for (const Case& c : std::vector<Case>{{{}, 4, 0, 0, true},
-                                         {{1, 2}, 4, 2, 2, true},   // The same.
-                                         {{1, 2}, 4, 3, 2, true},   // Longer.
-                                         {{1, 2}, 4, 1, 3, true},   // Shorter, of a later term.
-                                         {{1, 2}, 4, 1, 2, false},  // Shorter.
-                                         {{1, 2}, 4, 9, 1, false},  // Longer, of an earlier term.
-                                         {{1, 2}, 2, 9, 9, false}}) {  // A term that is over.
-    Core core = OneOfThree(LogOf(c.log, 3));
-    Message request{MessageType::kRequestVote, 2, 1, c.candidate_term};
-    request.log_index = c.log_index;
-    request.log_term = c.log_term;
-    core.Step(request);
-    const Ready ready = core.TakeReady();
-    INFO("candidate at " << c.log_index << " of term " << c.log_term);
-    REQUIRE(ready.messages.size() == 1);
-    CHECK(ready.messages[0].type == MessageType::kVote);
-    CHECK(ready.messages[0].reject == !c.granted);
-    // The vote must be on disk before the answer leaves: they come out together.
-    if (c.granted) CHECK(ready.hard_state == HardState{c.candidate_term, 2});
-  }
-}
-
-TEST_CASE("OneVoteATerm") {
-  Core core = OneOfThree();
-  core.Step({MessageType::kRequestVote, 2, 1, 1});
-  CHECK(!core.TakeReady().messages.at(0).reject);
-  core.Step({MessageType::kRequestVote, 3, 1, 1});
-  CHECK(core.TakeReady().messages.at(0).reject);
-  core.Step({MessageType::kRequestVote, 2, 1, 1});  // Asked again.
-  CHECK(!core.TakeReady().messages.at(0).reject);
-  // A restart does not forget it.
-  Persistent persistent;
-  persistent.hard_state = {1, 2};
-  Core restarted = OneOfThree(persistent);
-  restarted.Step({MessageType::kRequestVote, 3, 1, 1});
-  CHECK(restarted.TakeReady().messages.at(0).reject);
-}
-
-TEST_CASE("ACandidateNeedsAQuorumOfThisTerm") {
-  Core core = OneOfThree();
-  core.Campaign();
-  CHECK(core.role() == Role::kCandidate);
-  CHECK(core.TakeReady().messages.size() == 2);
-  Message no{MessageType::kVote, 2, 1, 1};
-  no.reject = true;
-  core.Step(no);
-  CHECK(core.role() == Role::kCandidate);
-  core.Step({MessageType::kVote, 3, 1, 0});  // Of another term.
-  CHECK(core.role() == Role::kCandidate);
-  core.Step({MessageType::kVote, 3, 1, 1});
-  CHECK(core.role() == Role::kLeader);
-}
-
-TEST_CASE("ACandidateYieldsToALeaderOfItsTerm") {
-  Core core = OneOfThree();
-  core.Campaign();
-  core.Step(Append(1, 0, 0, {}));
-  CHECK(core.role() == Role::kFollower);
-  CHECK(core.leader() == 2);
-}
-
 TEST_CASE("WhoDoesNotLeadRefusesProposals") {
   Core core = OneOfThree();
   CHECK(core.Propose({"x"}).status().code() == absl::StatusCode::kFailedPrecondition);
+  CHECK(core.ProposeConfig(core.config()).status().code() == absl::StatusCode::kFailedPrecondition);
+  CHECK(core.TransferTo(2).code() == absl::StatusCode::kFailedPrecondition);
 }
 
-TEST_CASE("AppendsAreCheckedAgainstTheEntryBefore") {
-  struct Case {
-    const char* what;
-    std::vector<Term> log;
-    Message message;
-    bool rejected;
-    Index match;
-    Index last;  // Afterwards.
-  };
-  for (const Case& c : std::vector<Case>{
-           {"first entries", {}, Append(3, 0, 0, {{3, 1, "a"}, {3, 2, "b"}}), false, 2, 2},
-           {"a heartbeat", {3, 3}, Append(3, 2, 3, {}), false, 2, 2},
-           {"entries known already", {3, 3}, Append(3, 0, 0, {{3, 1, "a"}}), false, 1, 2},
-           {"a gap", {3}, Append(3, 4, 3, {{3, 5, "e"}}), true, 1, 1},
-           {"another term before", {1, 2}, Append(3, 2, 3, {{3, 3, "c"}}), true, 1, 2},
-           {"a conflict", {1, 2, 2, 2}, Append(3, 1, 1, {{3, 2, "b"}}), false, 2, 2},
-           {"a term that is over", {3}, Append(2, 1, 2, {{2, 2, "b"}}), true, 1, 1}}) {
-    INFO(c.what);
-    Core core = OneOfThree(LogOf(c.log, 3));
-    core.Step(c.message);
-    const Ready ready = core.TakeReady();
-    REQUIRE(ready.messages.size() == 1);
-    CHECK(ready.messages[0].type == MessageType::kAppended);
-    CHECK(ready.messages[0].term == 3);
-    CHECK(ready.messages[0].reject == c.rejected);
-    CHECK(ready.messages[0].match == c.match);
-    CHECK(core.last_index() == c.last);
+TEST_CASE("MessagesThatAreNotForItOrFromNobodyAreIgnored") {
+  Core core = OneOfThree();
+  Message message = Append(7, 0, 0, {});
+  message.to = 2;
+  core.Step(message);
+  message = Append(7, 0, 0, {});
+  message.from = 1;
+  core.Step(message);
+  message.from = 0;
+  core.Step(message);
+  CHECK(core.term() == 0);
+  CHECK(core.TakeReady().empty());
+}
+
+TEST_CASE("AConfigurationReadsAsItWasWritten") {
+  Config config;
+  config.voters = {1, 2, 3};
+  config.outgoing = {1, 4};
+  config.learners = {9, UINT64_MAX};
+  config.notes = {{1, "one"}, {9, std::string("\0\xff", 2)}};
+  const std::string bytes = EncodeConfig(config);
+  CHECK(DecodeConfig(bytes).value() == config);
+  CHECK(DecodeConfig(EncodeConfig({})).value() == Config());
+  for (size_t length = 0; length < bytes.size(); ++length) {  // Cut anywhere.
+    CHECK(absl::IsDataLoss(DecodeConfig(absl::string_view(bytes).substr(0, length)).status()));
   }
-}
-
-TEST_CASE("AFollowerCommitsOnlyWhatItKnowsToBeTheSame") {
-  Core core = OneOfThree(LogOf({1, 1, 1}, 1));
-  core.Step(Append(2, 1, 1, {}, 3));
-  CHECK(core.commit() == 1);  // 2 and 3 may differ from the leader's.
-}
-
-// Section 5.4.2, figure 8: an entry of an earlier term is not committed by counting.
-TEST_CASE("EntriesOfEarlierTermsAreCommittedOnlyUnderOneOfThisTerm") {
-  Core core = OneOfThree(LogOf({1, 2}, 2));
-  MakeLeader(&core);
-  core.Persisted(3, 3);
-  Message appended{MessageType::kAppended, 2, 1, 3};
-  appended.match = 2;
-  core.Step(appended);
-  CHECK(core.commit() == 0);
-  appended.match = 3;
-  core.Step(appended);
-  CHECK(core.commit() == 3);
-}
-
-TEST_CASE("StaleLeaderCannotCommit") {
-  Core core = OneOfThree();
-  MakeLeader(&core);
-  REQUIRE(core.Propose({"x"}).ok());
-  const Ready ready = core.TakeReady();
-  core.Persisted(2, 1);
-  core.Step(Append(2, 0, 0, {{2, 1, ""}}));  // The others went on without it.
-  CHECK(core.role() == Role::kFollower);
-  core.Persisted(2, 1);
-  Message appended{MessageType::kAppended, 3, 1, 1};
-  appended.match = 2;
-  core.Step(appended);
-  CHECK(core.commit() == 0);
-  CHECK(core.last_index() == 1);
-  CHECK(core.TermAt(1) == 2);
-}
-
-TEST_CASE("ReportsOfReplacedWritesCountForNothing") {
-  Core core = OneOfThree();
-  MakeLeader(&core);
-  REQUIRE(core.Propose({"x"}).ok());
-  core.TakeReady();
-  core.Step(Append(2, 0, 0, {{2, 1, ""}, {2, 2, "y"}}));
-  MakeLeader(&core);     // Term 3.
-  core.Persisted(2, 1);  // The write of the old entry 2.
-  Message appended{MessageType::kAppended, 3, 1, 3};
-  appended.match = 3;
-  core.Step(appended);
-  CHECK(core.commit() == 0);
-  core.Persisted(3, 3);
-  CHECK(core.commit() == 3);
-}
-
-TEST_CASE("WhatALeaderWantedSentIsNotSentOnceItStepsDown") {
-  Core core = OneOfThree();
-  MakeLeader(&core);
-  REQUIRE(core.Propose({"x"}).ok());
-  core.Step(Append(2, 0, 0, {{2, 1, ""}}));
-  for (const Message& message : core.TakeReady().messages) {
-    CHECK(message.type != MessageType::kAppend);
-  }
-}
-
-TEST_CASE("ALeaderBacksUpToWhereAFollowerAgrees") {
-  Core core = OneOfThree(LogOf({1, 1, 1, 1}, 1));
-  MakeLeader(&core);
-  core.TakeReady();
-  Message no{MessageType::kAppended, 2, 1, 2};
-  no.reject = true;
-  no.match = 2;
-  core.Step(no);
-  const Ready ready = core.TakeReady();
-  REQUIRE(ready.messages.size() == 1);
-  CHECK(ready.messages[0].to == 2);
-  CHECK(ready.messages[0].log_index == 2);
-  CHECK(ready.messages[0].log_term == 1);
-  CHECK(ready.messages[0].send_to == 5);
+  CHECK(absl::IsDataLoss(DecodeConfig(bytes + "x").status()));
+  CHECK(absl::IsDataLoss(DecodeConfig("\x02" + bytes.substr(1)).status()));
+  std::string huge = bytes;
+  huge[1] = '\x7f';  // The number of voters.
+  CHECK(absl::IsDataLoss(DecodeConfig(huge).status()));
 }
 
 }  // namespace skiff::raft
