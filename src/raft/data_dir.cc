@@ -18,6 +18,8 @@
 #include "base/unique_fd.h"
 #include "raft/chunked_file.h"
 #include "raft/record_check.h"
+#include "rocksdb/options.h"
+#include "rocksdb/sst_file_reader.h"
 
 namespace skiff::raft {
 namespace {
@@ -143,6 +145,20 @@ absl::Status MarkDataDir(const std::string& dir) {
   }
   const UniqueFd folder(open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!folder.valid() || fsync(folder.get()) != 0) return ErrnoStatus(errno, dir);
+  return absl::OkStatus();
+}
+
+absl::Status FindDamagedTable(const std::string& dir) {
+  std::error_code error;
+  for (fs::directory_iterator it(dir, error), end; !error && it != end; it.increment(error)) {
+    if (it->path().extension() != ".sst") continue;
+    rocksdb::SstFileReader table{rocksdb::Options()};
+    rocksdb::Status status = table.Open(it->path());
+    if (status.ok()) status = table.VerifyChecksum();
+    if (!status.IsCorruption()) continue;
+    return absl::DataLossError(
+        absl::StrCat(it->path().string(), " is damaged: ", status.ToString(), "; ", kRemedy));
+  }
   return absl::OkStatus();
 }
 
