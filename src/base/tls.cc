@@ -227,6 +227,8 @@ void TlsSession::Close() {
   failure_ = absl::FailedPreconditionError("TLS: the session is closed");
 }
 
+size_t TlsSession::output_bytes() const { return BIO_ctrl_pending(SSL_get_wbio(ssl_.get())); }
+
 std::string TlsSession::TakeOutput() {
   BIO* const bio = SSL_get_wbio(ssl_.get());
   std::string out(BIO_ctrl_pending(bio), '\0');

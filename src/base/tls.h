@@ -67,6 +67,7 @@ class TlsSession {
   void Close();
   // What is to go to the other side.
   std::string TakeOutput();
+  size_t output_bytes() const;
 
   // Both may be written and read. A client is established before the server has judged its
   // certificate: a refusal comes by a later Feed.

@@ -1,0 +1,48 @@
+// Those who dial this member: accepted, greeted, and heard.
+//
+// Threads: the loop's.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+
+#include "raft/peer_connection.h"
+
+namespace skiff::raft {
+
+class PeerListener {
+ public:
+  // What a peer says; on return the listener may be gone.
+  using OnMessage = std::function<void(Message message)>;
+  using OnWelcomed = std::function<void(MemberId id)>;
+
+  PeerListener(std::shared_ptr<PeerShared> shared, OnMessage on_message, OnWelcomed on_welcomed);
+  // Closes every connection that it accepted.
+  ~PeerListener();
+  PeerListener(const PeerListener&) = delete;
+  PeerListener& operator=(const PeerListener&) = delete;
+
+  // The address that others reach, with the port. Errors: PeerTransport::Listen's.
+  absl::StatusOr<std::string> Listen(const std::string& address);
+  // Who may dial; connections of others end.
+  void SetPeers(std::set<MemberId> ids);
+
+ private:
+  class Visitor;
+  void Accept();
+  void Welcome(const std::shared_ptr<Visitor>& visitor);
+
+  const std::shared_ptr<PeerShared> shared_;
+  const OnMessage on_message_;
+  const OnWelcomed on_welcomed_;
+  uv_tcp_t* listener_ = nullptr;  // Deleted when libuv has closed it.
+  std::set<MemberId> peers_;
+  std::map<uint64_t, std::shared_ptr<Visitor>> strangers_;  // Not welcomed yet, by arrival.
+  std::map<MemberId, std::shared_ptr<Visitor>> visitors_;
+  uint64_t arrivals_ = 0;
+};
+
+}  // namespace skiff::raft
