@@ -142,11 +142,12 @@ void Core::AdvanceCommit() {
   });
   // Entries of earlier terms are committed by one of this term only (section 5.4.2, figure 8).
   if (index <= commit_ || index < term_start_) return;
+  const bool config_committed = commit_ < log_.config_index() && log_.config_index() <= index;
   commit_ = index;
   for (const PendingRead& read : std::exchange(early_reads_, {})) {
     LeaderRead(read.from, read.context);
   }
-  AfterConfigCommitted();
+  if (config_committed) AfterConfigCommitted();
 }
 
 std::map<MemberId, Follower> Core::followers() const {

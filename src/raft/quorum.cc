@@ -2,13 +2,15 @@
 
 #include <algorithm>
 
+#include "absl/container/inlined_vector.h"
+
 namespace skiff::raft {
 namespace {
 
 uint64_t MajorityValue(const std::set<MemberId>& voters,
                        absl::FunctionRef<uint64_t(MemberId)> value) {
   if (voters.empty()) return 0;
-  std::vector<uint64_t> values;
+  absl::InlinedVector<uint64_t, 8> values;
   values.reserve(voters.size());
   for (const MemberId id : voters) values.push_back(value(id));
   const auto middle = values.begin() + (values.size() - 1) / 2;
