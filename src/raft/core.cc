@@ -107,6 +107,7 @@ void Core::Persisted(Index index, Term term) {
   if (!log_.Holds(index, term)) return;
   persisted_ = std::max(persisted_, index);
   if (role_ == Role::kLeader) {
+    if (persisted_ >= term_start_) unproven_ = false;
     AdvanceCommit();
   } else if (leader_ != 0 && std::min(agreed_, persisted_) > confirmed_) {
     AnswerAppend();
@@ -116,6 +117,7 @@ void Core::Persisted(Index index, Term term) {
 void Core::Abandon(Index index) {
   SKIFF_CHECK(progress_.empty() && index > persisted_ && index > commit_);
   TruncateFrom(index);
+  rewrite_ = true;  // It may have been in the same write.
 }
 
 void Core::TruncateFrom(Index index) {

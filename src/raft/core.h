@@ -257,6 +257,9 @@ class Core {
   // A leader's.
   std::map<MemberId, Progress> progress_;
   Index term_start_ = 0;  // Its first entry.
+  // Elected by nobody but itself, and that may not be on disk: after a crash it could lead in the
+  // same term again, with other entries. Until it is, nobody is to hear of it.
+  bool unproven_ = false;
   uint64_t round_ = 0;
   std::deque<std::pair<uint64_t, uint64_t>> round_ticks_;  // (The first round of a tick, the tick.)
   bool round_wanted_ = false;

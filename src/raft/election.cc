@@ -192,6 +192,7 @@ void Core::BecomeLeader() {
   elapsed_ = 0;
   round_ = 0;
   lease_lost_ = false;
+  unproven_ = votes_.size() == 1;  // Others answered what left after the write.
   for (const MemberId id : MembersOf(config())) {
     if (id != options_.id) progress_.emplace(id, Progress(log_.last() + 1, now_));
   }

@@ -43,6 +43,7 @@ void Core::StartRound() {
 }
 
 void Core::SendHeartbeat(MemberId to, Progress* progress, uint64_t round) {
+  if (unproven_) return;
   Message message = To(to, MessageType::kHeartbeat);
   message.context = round;
   message.commit = std::min(commit_, progress->match());
@@ -53,6 +54,7 @@ void Core::SendHeartbeat(MemberId to, Progress* progress, uint64_t round) {
 // All that was proposed and learned since the last Ready goes out at once: the busier, the fewer
 // messages an entry.
 void Core::SendAppends() {
+  if (unproven_) return;
   for (auto& [id, progress] : progress_) SendTo(id, &progress);
   if (!transfer_ || transfer_->told) return;
   const auto it = progress_.find(transfer_->to);

@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <cstdio>
 #include <cstdlib>
+#include <vector>
 
 #include "core_sim.h"
 
@@ -58,6 +59,17 @@ TEST_CASE("ClustersStaySafeInStormsAndConvergeAfterThem") {
   if (std::getenv("SKIFF_RAFT_SEEDS") != nullptr) {
     WARN("committed " << committed << ", reads " << reads << ", states " << states << ", configs "
                       << configs << ", slowest " << slowest << " ticks");
+  }
+}
+
+TEST_CASE("SeedsThatFoundSomething") {
+  for (const uint64_t seed : std::vector<uint64_t>{
+           984,   // Only members that leave had the entry by which they do.
+           9768,  // A lone voter with learners lost, by a crash, that it had elected itself.
+       }) {
+    CoreSim sim(OptionsOf(seed));
+    sim.RunWithFaults(600);
+    CHECK(sim.Heal(kConvergenceTicks) <= kConvergenceTicks);
   }
 }
 

@@ -111,6 +111,25 @@ TEST_CASE("AnElectionAsksFirstAndVotesThen") {
   CHECK(Of(core.TakeReady(), MessageType::kHeartbeat).size() == 2);
 }
 
+// After a crash it could lead in the same term again, and send other entries under the same
+// indexes.
+TEST_CASE("WhoElectsItselfIsNotHeardOfBeforeThatIsOnDisk") {
+  Persistent persistent = LogOf({}, 0, 0, {1});
+  persistent.checkpoint.config.learners = {2};
+  Core core = OneOfThree(persistent);
+  core.Campaign();
+  REQUIRE(core.role() == Role::kLeader);
+  Ready ready = core.TakeReady();
+  CHECK(ready.messages.empty());
+  CHECK(ready.after_write.empty());
+  core.Tick();
+  REQUIRE(core.Propose({"x"}).ok());
+  CHECK(core.TakeReady().messages.empty());
+  core.Persisted(1, 1);
+  ready = core.TakeReady();
+  CHECK(Of(ready, MessageType::kAppend, 2).size() == 1);
+}
+
 TEST_CASE("ALostElectionIsGivenUp") {
   Core core = OneOfThree();
   core.Campaign();
