@@ -25,6 +25,8 @@ class ProblemLog {
   // `about`: whom it concerns.
   void Wrong(const std::string& about, const std::string& text);
   void Right(const std::string& about, const std::string& text);
+  // Right again, which is said elsewhere.
+  void Forget(const std::string& about) { said_.erase(about); }
 
  private:
   const Logger logger_;
@@ -38,6 +40,7 @@ struct PeerShared {
         pool(pool),
         options(std::move(options)),
         problems(logger),
+        strangers(logger),
         metrics(metrics),
         server(std::move(server)),
         client(std::move(client)) {}
@@ -48,7 +51,8 @@ struct PeerShared {
   UvExecutor* const executor;
   WorkPool* const pool;
   const PeerOptions options;
-  ProblemLog problems;
+  ProblemLog problems;   // With peers.
+  ProblemLog strangers;  // Apart, so that they cannot fill that of the peers.
   Metrics* const metrics;
   const TlsContext server;
   const TlsContext client;

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 
@@ -16,6 +17,13 @@ constexpr size_t kBatchBytes = 512 << 10;
 constexpr absl::Duration kLasting = absl::Seconds(1);
 
 std::map<std::string, std::string> Labels(MemberId id) { return {{"peer", absl::StrCat(id)}}; }
+
+// What another wrote, fit for a log.
+std::string OneLine(std::string text) {
+  std::replace_if(
+      text.begin(), text.end(), [](unsigned char c) { return absl::ascii_iscntrl(c); }, '?');
+  return text;
+}
 
 }  // namespace
 
@@ -121,7 +129,8 @@ void PeerLink::OnReceived(absl::string_view plaintext) {
 absl::Status PeerLink::OnAnswer(const Frame& frame) {
   if (ready_) return absl::DataLossError("it speaks where it should only listen");
   if (frame.kind == FrameKind::kRefusal) {
-    return absl::PermissionDeniedError(absl::StrCat("it refuses this member: ", frame.payload));
+    return absl::PermissionDeniedError(
+        absl::StrCat("it refuses this member: ", OneLine(frame.payload)));
   }
   if (frame.kind != FrameKind::kWelcome)
     return absl::DataLossError("it does not answer a greeting");

@@ -13,6 +13,8 @@ namespace {
 // a moment.
 constexpr size_t kMaxStrangers = 64;
 
+std::string About(MemberId id) { return absl::StrCat("from member ", id); }
+
 absl::Status ListenError(int error, const std::string& address) {
   if (error == UV_EADDRINUSE) {
     return absl::AlreadyExistsError(
@@ -140,10 +142,12 @@ class PeerListener::Visitor : public std::enable_shared_from_this<Visitor> {
     }
     // That a connection ends is nothing of note: the way back is what tells.
     if (why.code() == absl::StatusCode::kUnavailable) return;
-    listener->shared_->problems.Wrong(
-        id_ != 0 ? absl::StrCat("from member ", id_)
-                 : absl::StrCat("a connection from ", connection_->peer_ip()),
-        std::string(why.message()));
+    if (id_ != 0) {
+      listener->shared_->problems.Wrong(About(id_), std::string(why.message()));
+    } else {
+      listener->shared_->strangers.Wrong(absl::StrCat("a connection from ", connection_->peer_ip()),
+                                         std::string(why.message()));
+    }
   }
 
   PeerListener* listener_;  // Null: gone, or done with this.
@@ -212,6 +216,7 @@ void PeerListener::Welcome(const std::shared_ptr<Visitor>& visitor) {
   if (place) place->Close();
   place = visitor;
   visitor->Welcomed();
+  shared_->problems.Forget(About(visitor->id()));
   on_welcomed_(visitor->id());
 }
 
