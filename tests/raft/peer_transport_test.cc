@@ -15,6 +15,7 @@
 #include "base/mutex.h"
 #include "base/notification.h"
 #include "base/unique_fd.h"
+#include "raft/message_codec.h"
 #include "raft/peer_address.h"
 
 namespace skiff::raft {
@@ -174,6 +175,66 @@ bool Ends(int fd) {
     if (n == 0) return true;
     if (n < 0) return errno == ECONNRESET;
   }
+}
+
+// One with a good certificate who says what no member would.
+class Impostor {
+ public:
+  explicit Impostor(const Member& victim)
+      : fd_(Connect(victim.address())),
+        session_(*TlsContext::Make({TlsOptions::Role::kClient, victim.options_.identity,
+                                    victim.options_.authorities_pem})) {
+    while (!session_.established() && Turn()) {
+    }
+    REQUIRE(session_.established());
+  }
+
+  void Say(FrameKind kind, const std::string& payload) {
+    REQUIRE(session_.Write(EncodeFrame(kind, payload)).ok());
+    Flush();
+  }
+  Frame Hear() {
+    while (true) {
+      absl::StatusOr<std::optional<Frame>> frame = reader_.Next();
+      REQUIRE(frame.ok());
+      if (frame->has_value()) return **std::move(frame);
+      REQUIRE(Turn());
+    }
+  }
+  bool Ends() {
+    while (Turn()) {
+    }
+    return true;
+  }
+
+ private:
+  void Flush() {
+    const std::string out = session_.TakeOutput();
+    send(fd_.get(), out.data(), out.size(), MSG_NOSIGNAL);
+  }
+  bool Turn() {
+    Flush();
+    char bytes[4096];
+    const ssize_t n = recv(fd_.get(), bytes, sizeof bytes, 0);
+    if (n <= 0) return false;
+    std::string plaintext;
+    const absl::Status status =
+        session_.Feed(absl::string_view(bytes, static_cast<size_t>(n)), &plaintext);
+    reader_.Feed(plaintext);
+    return status.ok();
+  }
+
+  const UniqueFd fd_;
+  TlsSession session_;
+  FrameReader reader_{kMaxFrameBytes};
+};
+
+Hello HelloTo(MemberId to) {
+  Hello hello;
+  hello.cluster_id = kCluster;
+  hello.from = 2;
+  hello.to = to;
+  return hello;
 }
 
 int OpenFiles() {
@@ -406,6 +467,56 @@ TEST_CASE("GarbageIsRefusedAndHarmsNobody") {
   CHECK(b.log_->Count("a connection from 127.0.0.1") <= 8);
   a.Send(2, 1);
   CHECK(b.Eventually([&] { return b.Got() == std::vector<uint64_t>{1}; }));
+}
+
+TEST_CASE("AMemberOfAnotherVersionOrLookingForAnotherIsToldWhy") {
+  Member a(1), b(2);
+  a.Knows({&b});
+  Hello hello = HelloTo(1);
+  hello.min_version = 2;
+  hello.max_version = 3;
+  Impostor later(a);
+  later.Say(FrameKind::kHello, EncodeHello(hello));
+  const Frame refusal = later.Hear();
+  CHECK(refusal.kind == FrameKind::kRefusal);
+  CHECK(refusal.payload ==
+        "member 2 speaks versions 2 to 3 of the protocol between members, member 1 version 1");
+  CHECK(later.Ends());
+  Impostor lost(a);
+  lost.Say(FrameKind::kHello, EncodeHello(HelloTo(7)));
+  CHECK(lost.Hear().payload == "member 2 looks for member 7, this is member 1");
+  // A later version that still speaks this one is welcome.
+  hello.min_version = 1;
+  Impostor both(a);
+  both.Say(FrameKind::kHello, EncodeHello(hello));
+  const Frame welcome = both.Hear();
+  CHECK(welcome.kind == FrameKind::kWelcome);
+  CHECK(DecodeWelcome(welcome.payload)->version == 1);
+}
+
+TEST_CASE("AMemberThatSpeaksForOthersOrNonsenseIsCutOff") {
+  Member a(1), b(2), c(3);
+  a.Knows({&b, &c});
+  const auto say = [&](FrameKind kind, const std::string& payload) {
+    Impostor impostor(a);
+    impostor.Say(FrameKind::kHello, EncodeHello(HelloTo(1)));
+    CHECK(impostor.Hear().kind == FrameKind::kWelcome);
+    impostor.Say(kind, payload);
+    CHECK(impostor.Ends());
+  };
+  say(FrameKind::kMessage, EncodeMessage(c.To(1, 5)));
+  CHECK(a.Says("from member 2: a message from member 3 to member 1"));
+  say(FrameKind::kMessage, "nonsense");
+  CHECK(a.Says("from member 2: malformed message between members"));
+  say(FrameKind::kHello, EncodeHello(HelloTo(1)));
+  CHECK(a.Says("from member 2: a greeting among messages"));
+  Impostor early(a);
+  early.Say(FrameKind::kMessage, EncodeMessage(b.To(1, 5)));
+  CHECK(early.Ends());
+  Impostor large(a);
+  large.Say(FrameKind::kHello, std::string(kMaxGreetingBytes + 1, 'x'));
+  CHECK(large.Ends());
+  CHECK(a.Got().empty());
 }
 
 TEST_CASE("AClientThatSaysNothingIsDropped") {
