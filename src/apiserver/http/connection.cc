@@ -171,24 +171,28 @@ class Connection::Reply final : public Exchange {
   bool gone_ = false;
 };
 
-Connection::Connection(uv_loop_t* loop, Executor* executor, const ConnectionLimits& limits,
-                       Handler handler, std::function<void(Connection*)> closed)
+Connection::Connection(uv_loop_t* loop, bool local, Executor* executor,
+                       const ConnectionLimits& limits, Handler handler,
+                       std::function<void(Connection*)> closed)
     : executor_(executor),
       limits_(limits),
       handler_(std::move(handler)),
       closed_(std::move(closed)),
       parser_(limits.parser) {
-  SKIFF_CHECK(uv_tcp_init(loop, &tcp_) == 0);
-  tcp_.data = this;
+  SKIFF_CHECK((local ? uv_pipe_init(loop, &socket_.pipe, /*ipc=*/0)
+                     : uv_tcp_init(loop, &socket_.tcp)) == 0);
+  socket_.stream.data = this;
 }
 
 Connection::~Connection() = default;
 
 void Connection::Begin() {
   self_ = shared_from_this();
-  uv_tcp_nodelay(&tcp_, 1);
-  // A watcher whose machine vanished would never be noticed otherwise.
-  uv_tcp_keepalive(&tcp_, 1, 60);
+  if (socket_.stream.type == UV_TCP) {
+    uv_tcp_nodelay(&socket_.tcp, 1);
+    // A watcher whose machine vanished would never be noticed otherwise.
+    uv_tcp_keepalive(&socket_.tcp, 1, 60);
+  }
   SetDeadline(limits_.idle_time);
   ReadOn();
 }
@@ -433,7 +437,7 @@ void Connection::Close() {
   if (std::exchange(closing_, true)) return;
   if (timer_ != 0) executor_->Cancel(timer_);
   timer_ = 0;
-  uv_close(reinterpret_cast<uv_handle_t*>(&tcp_), [](uv_handle_t* handle) {
+  uv_close(reinterpret_cast<uv_handle_t*>(&socket_), [](uv_handle_t* handle) {
     auto* self = static_cast<Connection*>(handle->data);
     const auto keep = std::move(self->self_);
     self->closed_(self);

@@ -32,12 +32,12 @@ struct ConnectionLimits {
 
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
-  // `closed` is called when the socket is closed.
-  Connection(uv_loop_t* loop, Executor* executor, const ConnectionLimits& limits, Handler handler,
-             std::function<void(Connection*)> closed);
+  // Of a TCP socket, or of one in the file system (`local`). `closed` is called when it is closed.
+  Connection(uv_loop_t* loop, bool local, Executor* executor, const ConnectionLimits& limits,
+             Handler handler, std::function<void(Connection*)> closed);
   ~Connection();
 
-  uv_stream_t* stream() { return reinterpret_cast<uv_stream_t*>(&tcp_); }
+  uv_stream_t* stream() { return &socket_.stream; }
   // After the socket was accepted into stream().
   void Begin();
   // At once; an answer under way is cut off.
@@ -66,7 +66,11 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void OnTimer();
   void CloseAfterWrites();
 
-  uv_tcp_t tcp_;
+  union {
+    uv_stream_t stream;
+    uv_tcp_t tcp;
+    uv_pipe_t pipe;
+  } socket_;
   uv_shutdown_t shutdown_;
   Executor* const executor_;
   const ConnectionLimits limits_;

@@ -2,11 +2,16 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "base/notification.h"
 #include "base/status.h"
+#include "base/unique_fd.h"
 
 namespace skiff::apiserver::http {
 namespace {
@@ -69,6 +74,23 @@ absl::StatusOr<std::string> HttpServer::Listen(const std::string& address) {
 
 absl::StatusOr<std::string> HttpServer::ListenOnLoop(const std::string& address) {
   if (listening_) return absl::FailedPreconditionError("the server listens already");
+  absl::string_view path = address;
+  absl::StatusOr<std::string> bound =
+      absl::ConsumePrefix(&path, "unix:") ? BindLocal(std::string(path)) : BindTcp(address);
+  SKIFF_RETURN_IF_ERROR(bound.status());
+  listener_.stream.data = this;
+  const int error = uv_listen(&listener_.stream, 512, [](uv_stream_t* stream, int status) {
+    if (status == 0) static_cast<HttpServer*>(stream->data)->Accept();
+  });
+  if (error != 0) {
+    uv_close(reinterpret_cast<uv_handle_t*>(&listener_), nullptr);
+    return UvError(error, address);
+  }
+  listening_ = true;
+  return bound;
+}
+
+absl::StatusOr<std::string> HttpServer::BindTcp(const std::string& address) {
   SKIFF_ASSIGN_OR_RETURN(const HostPort where, Split(address));
   sockaddr_storage storage{};
   const int parsed =
@@ -79,22 +101,17 @@ absl::StatusOr<std::string> HttpServer::ListenOnLoop(const std::string& address)
     return absl::InvalidArgumentError(
         absl::StrCat("listen address \"", address, "\": the host must be an IP address"));
   }
-  uv_tcp_init(executor_->uv_loop(), &listener_);
-  listener_.data = this;
-  int error = uv_tcp_bind(&listener_, reinterpret_cast<sockaddr*>(&storage), 0);
+  uv_tcp_init(executor_->uv_loop(), &listener_.tcp);
+  int error = uv_tcp_bind(&listener_.tcp, reinterpret_cast<sockaddr*>(&storage), 0);
+  int size = sizeof storage;
+  // It tells of an address in use only when it is asked for its name.
   if (error == 0) {
-    error = uv_listen(reinterpret_cast<uv_stream_t*>(&listener_), 512,
-                      [](uv_stream_t* stream, int status) {
-                        if (status == 0) static_cast<HttpServer*>(stream->data)->Accept();
-                      });
+    error = uv_tcp_getsockname(&listener_.tcp, reinterpret_cast<sockaddr*>(&storage), &size);
   }
   if (error != 0) {
     uv_close(reinterpret_cast<uv_handle_t*>(&listener_), nullptr);
     return UvError(error, address);
   }
-  listening_ = true;
-  int size = sizeof storage;
-  uv_tcp_getsockname(&listener_, reinterpret_cast<sockaddr*>(&storage), &size);
   const int port = ntohs(where.v6 ? reinterpret_cast<sockaddr_in6*>(&storage)->sin6_port
                                   : reinterpret_cast<sockaddr_in*>(&storage)->sin_port);
   const std::string host = where.host == "0.0.0.0" ? "127.0.0.1"
@@ -103,11 +120,31 @@ absl::StatusOr<std::string> HttpServer::ListenOnLoop(const std::string& address)
   return absl::StrCat(host, ":", port);
 }
 
+absl::StatusOr<std::string> HttpServer::BindLocal(const std::string& path) {
+  if (path.size() >= sizeof sockaddr_un{}.sun_path) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the socket ", path, " has too long a path: choose a shorter directory"));
+  }
+  UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  sockaddr_un name{};
+  name.sun_family = AF_UNIX;
+  path.copy(name.sun_path, path.size());
+  unlink(path.c_str());
+  // Before it has a name: so nobody else can ever open it (unix(7): the file takes the mode).
+  if (!fd.valid() || fchmod(fd.get(), 0600) != 0 ||
+      bind(fd.get(), reinterpret_cast<sockaddr*>(&name), sizeof name) != 0) {
+    return ErrnoStatus(errno, path);
+  }
+  uv_pipe_init(executor_->uv_loop(), &listener_.pipe, /*ipc=*/0);
+  SKIFF_CHECK(uv_pipe_open(&listener_.pipe, fd.Release()) == 0);
+  return absl::StrCat("unix:", path);
+}
+
 void HttpServer::Accept() {
   auto connection = std::make_shared<Connection>(
-      executor_->uv_loop(), executor_, limits_, handler_,
+      executor_->uv_loop(), listener_.stream.type == UV_NAMED_PIPE, executor_, limits_, handler_,
       [this](Connection* gone) { connections_.erase(gone->shared_from_this()); });
-  if (uv_accept(reinterpret_cast<uv_stream_t*>(&listener_), connection->stream()) != 0) {
+  if (uv_accept(&listener_.stream, connection->stream()) != 0) {
     connection->Begin();
     connection->Close();
     return;

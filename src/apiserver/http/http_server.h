@@ -20,7 +20,8 @@ class HttpServer {
   HttpServer(UvExecutor* executor, ConnectionLimits limits, Handler handler);
   ~HttpServer();
 
-  // "127.0.0.1:6443", "[::1]:0", ":8080" (all addresses); port 0 takes a free one. The address that
+  // "127.0.0.1:6443", "[::1]:0", ":8080" (all addresses); port 0 takes a free one; or "unix:PATH",
+  // a socket that only this user may open (what is left there of a dead one goes). The address that
   // clients can reach, with the port. kInvalidArgument, kAlreadyExists (the address is in use),
   // kPermissionDenied: naming the address.
   absl::StatusOr<std::string> Listen(const std::string& address);
@@ -30,6 +31,8 @@ class HttpServer {
 
  private:
   absl::StatusOr<std::string> ListenOnLoop(const std::string& address);
+  absl::StatusOr<std::string> BindTcp(const std::string& address);
+  absl::StatusOr<std::string> BindLocal(const std::string& path);
   void Accept();
   void CloseOnLoop();
 
@@ -38,7 +41,11 @@ class HttpServer {
   UvExecutor* const executor_;
   const ConnectionLimits limits_;
   const Handler handler_;
-  uv_tcp_t listener_;
+  union {
+    uv_stream_t stream;
+    uv_tcp_t tcp;
+    uv_pipe_t pipe;
+  } listener_;
   bool listening_ = false;
   std::set<std::shared_ptr<Connection>> connections_;
 };
