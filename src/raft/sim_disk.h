@@ -115,7 +115,7 @@ class SimStorage final : public Storage {
   int64_t DiskBytes() const override;
 
   // How long the next write takes, of simulated time; drawn anew at each call.
-  absl::Duration WriteDelay();
+  absl::Duration WriteDelay() override;
   // A write that takes a while: it is to be seen, and durable for certain, only once it is
   // finished. One at a time. Finishing answers as Write would.
   void BeginWrite(DiskWrite write);

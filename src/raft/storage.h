@@ -17,6 +17,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "raft/core.h"
 #include "raft/types.h"
 
@@ -61,6 +62,9 @@ class Storage {
   // too.
   virtual absl::Status Stage(const std::vector<Row>& rows, bool first) = 0;
   virtual absl::Status Install(const Checkpoint& checkpoint, const HardState& hard_state) = 0;
+
+  // How much longer than it takes the next write shall seem to take: a simulated disk's.
+  virtual absl::Duration WriteDelay() { return absl::ZeroDuration(); }
 
   // Bytes on disk, all files. For metrics.
   // Any thread.

@@ -38,26 +38,40 @@ class History::Handle final : public Watch {
   const WatcherPtr watcher_;
 };
 
-History::History(Executor* executor, int64_t max_events, absl::Duration max_age)
-    : executor_(executor), max_events_(max_events), max_age_(max_age) {}
+History::History(Executor* executor, Limits limits) : executor_(executor), limits_(limits) {}
 
 void History::Begin(std::shared_ptr<const TreeSnapshot> snapshot) {
-  MutexLock lock(&mutex_);
-  floor_ = present_ = snapshot->revision();
-  snapshots_[present_] = std::move(snapshot);
+  {
+    MutexLock lock(&mutex_);
+    events_.clear();
+    bytes_ = 0;
+    snapshots_.clear();
+    floor_ = present_ = snapshot->revision();
+    snapshots_[present_] = std::move(snapshot);
+  }
+  const absl::Status why = absl::OutOfRangeError("this member took over a newer state; list again");
+  for (const WatcherPtr& watcher : TakeWatchers()) End(watcher, why);
 }
 
-void History::Trim() {
-  const absl::Duration oldest = executor_->clock().Monotonic() - max_age_;
+History::Forgotten History::Trim() {
+  Forgotten out;
+  const absl::Duration oldest = executor_->clock().Monotonic() - limits_.age;
   while (!events_.empty() &&
-         (static_cast<int64_t>(events_.size()) > max_events_ || events_.front().first < oldest)) {
+         (static_cast<int64_t>(events_.size()) > limits_.events ||
+          bytes_ - out.bytes > limits_.bytes || events_.front().when < oldest)) {
     // A revision goes as a whole.
-    const uint64_t revision = events_.front().second.revision;
-    while (!events_.empty() && events_.front().second.revision == revision) events_.pop_front();
+    const uint64_t revision = events_.front().event.revision;
+    while (!events_.empty() && events_.front().event.revision == revision) {
+      out.bytes += events_.front().bytes;
+      out.events.push_back(std::move(events_.front().event));
+      events_.pop_front();
+    }
     floor_ = revision;
   }
+  bytes_ -= out.bytes;
   snapshots_.erase(snapshots_.begin(), snapshots_.lower_bound(floor_));
   while (snapshots_.size() > kSnapshots) snapshots_.erase(snapshots_.begin());
+  return out;
 }
 
 std::vector<std::pair<History::WatcherPtr, History::Batch>> History::Route(
@@ -85,31 +99,33 @@ std::vector<std::pair<History::WatcherPtr, History::Batch>> History::Route(
   return out;
 }
 
-void History::Append(std::vector<Event> events, std::shared_ptr<const TreeSnapshot> snapshot) {
+History::Forgotten History::Append(std::vector<Event> events, int64_t bytes,
+                                   std::shared_ptr<const TreeSnapshot> snapshot) {
   MutexLock lock(&mutex_);
   routed_ = Route(events);
   const absl::Duration now = executor_->clock().Monotonic();
-  for (Event& event : events) events_.emplace_back(now, std::move(event));
+  const int64_t each = bytes / static_cast<int64_t>(events.size());
+  for (Event& event : events) events_.push_back({now, each, std::move(event)});
+  bytes_ += each * static_cast<int64_t>(events.size());
   present_ = snapshot->revision();
   snapshots_[present_] = std::move(snapshot);
-  Trim();
+  return Trim();
 }
 
 void History::Deliver() {
   for (const auto& [watcher, batch] : std::exchange(routed_, {})) DeliverTo(watcher, batch);
 }
 
-std::deque<std::pair<absl::Duration, Event>>::const_iterator History::After(
-    uint64_t revision) const {
+std::deque<History::Past>::const_iterator History::After(uint64_t revision) const {
   return std::upper_bound(
       events_.begin(), events_.end(), revision,
-      [](uint64_t wanted, const auto& entry) { return wanted < entry.second.revision; });
+      [](uint64_t wanted, const Past& past) { return wanted < past.event.revision; });
 }
 
 History::Batch History::Select(const std::string& prefix, uint64_t after) const {
   auto out = std::make_shared<std::vector<Event>>();
   for (auto it = After(after); it != events_.end(); ++it) {
-    if (absl::StartsWith(it->second.key, prefix)) out->push_back(it->second);
+    if (absl::StartsWith(it->event.key, prefix)) out->push_back(it->event);
   }
   return out;
 }
@@ -170,7 +186,7 @@ absl::StatusOr<std::shared_ptr<const Snapshot>> History::SnapshotAt(uint64_t rev
     if (it->first == revision) return later;
     const auto end = After(it->first);
     for (auto event = After(revision); event != end; ++event) {
-      undo.push_back(event->second);
+      undo.push_back(event->event);
     }
   }
   ObjectTree tree = later->tree();
@@ -181,25 +197,33 @@ absl::StatusOr<std::shared_ptr<const Snapshot>> History::SnapshotAt(uint64_t rev
   return std::make_shared<const TreeSnapshot>(std::move(tree), revision);
 }
 
-void History::Close(absl::Status why) {
-  std::vector<WatcherPtr> watchers;
+std::vector<History::WatcherPtr> History::TakeWatchers() {
+  std::vector<WatcherPtr> out;
+  MutexLock lock(&registry_->mutex);
+  for (auto& [prefix, of_prefix] : registry_->by_prefix) {
+    out.insert(out.end(), of_prefix.begin(), of_prefix.end());
+  }
+  registry_->by_prefix.clear();
+  registry_->lengths.clear();
+  return out;
+}
+
+void History::End(const WatcherPtr& watcher, const absl::Status& why) {
+  {
+    MutexLock lock(&watcher->mutex);
+    if (std::exchange(watcher->closed, true)) return;
+  }
+  watcher->sink.on_end(why);
+}
+
+void History::Close(const absl::Status& why) {
   {
     MutexLock lock(&mutex_);
     closed_ = true;
-    MutexLock registry_lock(&registry_->mutex);
-    for (auto& [prefix, of_prefix] : registry_->by_prefix) {
-      watchers.insert(watchers.end(), of_prefix.begin(), of_prefix.end());
-    }
-    registry_->by_prefix.clear();
-    registry_->lengths.clear();
   }
-  for (const WatcherPtr& watcher : watchers) {
+  for (const WatcherPtr& watcher : TakeWatchers()) {
     DeliverTo(watcher, nullptr);
-    {
-      MutexLock lock(&watcher->mutex);
-      if (std::exchange(watcher->closed, true)) continue;
-    }
-    watcher->sink.on_end(why);
+    End(watcher, why);
   }
 }
 

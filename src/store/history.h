@@ -21,18 +21,30 @@ namespace skiff::store {
 
 class History {
  public:
-  History(Executor* executor, int64_t max_events, absl::Duration max_age);
+  struct Limits {
+    int64_t events;
+    absl::Duration age;
+    int64_t bytes;
+  };
+  History(Executor* executor, Limits limits);
 
-  // The past begins here: `snapshot` is the present.
+  // The past begins here: `snapshot` is the present. Watches that were begun before end with
+  // kOutOfRange.
   void Begin(std::shared_ptr<const TreeSnapshot> snapshot);
-  // Events of newly applied transactions, in order, and the state after them. Once it returns,
-  // `snapshot` may be published: whoever sees it can watch from its revision.
-  void Append(std::vector<Event> events, std::shared_ptr<const TreeSnapshot> snapshot);
+  // Events of newly applied transactions, in order, their size in the log, and the state after
+  // them. Once it returns, `snapshot` may be published: whoever sees it can watch from its
+  // revision. What history forgets for it, in order.
+  struct Forgotten {
+    std::vector<Event> events;
+    int64_t bytes = 0;
+  };
+  Forgotten Append(std::vector<Event> events, int64_t bytes,
+                   std::shared_ptr<const TreeSnapshot> snapshot);
   // Hands what was appended to its watchers: whoever hears of an event can see it in the published
   // state.
   void Deliver();
   // Ends every watch with `why`.
-  void Close(absl::Status why);
+  void Close(const absl::Status& why);
 
   absl::StatusOr<std::unique_ptr<Watch>> StartWatch(std::string prefix, uint64_t after,
                                                     WatchSink sink);
@@ -63,20 +75,27 @@ class History {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Batch Select(const std::string& prefix, uint64_t after) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  std::deque<std::pair<absl::Duration, Event>>::const_iterator After(uint64_t revision) const
+  struct Past {
+    absl::Duration when;
+    int64_t bytes;
+    Event event;
+  };
+  std::deque<Past>::const_iterator After(uint64_t revision) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   static void DeliverTo(const WatcherPtr& watcher, const Batch& events);
-  void Trim() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  static void End(const WatcherPtr& watcher, const absl::Status& why);
+  Forgotten Trim() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::vector<WatcherPtr> TakeWatchers();
 
   Executor* const executor_;
-  const int64_t max_events_;
-  const absl::Duration max_age_;
+  const Limits limits_;
   const std::shared_ptr<Registry> registry_ = std::make_shared<Registry>();
   std::vector<std::pair<WatcherPtr, Batch>> routed_;  // Appended, not yet delivered. Loop only.
 
   // Taken before the registry's.
   mutable Mutex mutex_;
-  std::deque<std::pair<absl::Duration, Event>> events_ ABSL_GUARDED_BY(mutex_);
+  std::deque<Past> events_ ABSL_GUARDED_BY(mutex_);
+  int64_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   std::map<uint64_t, std::shared_ptr<const TreeSnapshot>> snapshots_ ABSL_GUARDED_BY(mutex_);
   uint64_t floor_ ABSL_GUARDED_BY(mutex_) = 0;  // Events after it are all here.
   uint64_t present_ ABSL_GUARDED_BY(mutex_) = 0;

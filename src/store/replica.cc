@@ -1,22 +1,14 @@
 #include "store/replica.h"
 
-#include <filesystem>
-
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "raft/rocksdb_storage.h"
 #include "store/txn_codec.h"
 
 namespace skiff::store {
 namespace {
-
-constexpr char kAppliedKey[] = "applied";
-constexpr char kRevisionKey[] = "revision";
-// The log keeps this many applied entries, and is cut when there are twice as many; or when it has
-// grown by this many bytes, and then to nothing.
-constexpr raft::Index kKeepEntries = 5000;
-constexpr uint64_t kMaxLogBytes = 64 << 20;
 
 // A log entry must be readable by whoever replays it: the message is parsed as the kind its key
 // names.
@@ -37,13 +29,14 @@ absl::Status CheckOps(const Txn& txn) {
   return absl::OkStatus();
 }
 
+absl::Status Closing() { return absl::UnavailableError("the store is closing"); }
+
 }  // namespace
 
-Replica::Replica(const StoreOptions& options, Executor* executor, WorkPool* pool, Logger logger,
+Replica::Replica(StoreOptions options, Executor* executor, WorkPool* pool, Logger logger,
                  Metrics* metrics)
-    : options_(options),
+    : options_(std::move(options)),
       executor_(executor),
-      pool_(pool),
       logger_(std::move(logger)),
       commits_(metrics->Counter("skiff_store_transactions_total", "Transactions applied.")),
       syncs_(metrics->Counter("skiff_store_syncs_total", "Batches of entries synced to disk.")),
@@ -51,98 +44,134 @@ Replica::Replica(const StoreOptions& options, Executor* executor, WorkPool* pool
           metrics->Counter("skiff_store_synced_entries_total", "Log entries in those batches.")),
       revision_gauge_(metrics->Gauge("skiff_store_revision", "The latest revision.")),
       objects_gauge_(metrics->Gauge("skiff_store_objects", "Objects stored.")),
-      history_(executor, options.history_events, options.history_time) {}
+      log_gauge_(metrics->Gauge("skiff_store_log_entries", "Entries that the log holds.")),
+      writer_(executor, pool),
+      history_(executor, {options_.history_events, options_.history_time, options_.history_bytes}),
+      life_(static_cast<uint64_t>(absl::ToUnixNanos(executor->clock().Now()))) {
+  if (options_.membership == nullptr) {
+    options_.membership = std::make_unique<Membership>();
+    options_.membership->initial.voters = {options_.membership->id};
+  }
+  transport_ = options_.membership->transport.get();
+}
 
 Replica::~Replica() {
   if (core_ != nullptr) Close();
 }
 
-absl::StatusOr<std::unique_ptr<Store>> Store::Open(const StoreOptions& options, Executor* executor,
+absl::StatusOr<std::unique_ptr<Store>> Store::Open(StoreOptions options, Executor* executor,
                                                    WorkPool* pool, Logger logger,
                                                    Metrics* metrics) {
-  auto replica = std::make_unique<Replica>(options, executor, pool, std::move(logger), metrics);
+  auto replica =
+      std::make_unique<Replica>(std::move(options), executor, pool, std::move(logger), metrics);
   SKIFF_RETURN_IF_ERROR(replica->Recover());
   return replica;
 }
 
 absl::Status Replica::Recover() {
   raft::Persistent persistent;
+  storage_ = std::move(options_.storage);
   if (!options_.data_dir.empty()) {
-    std::error_code error;
-    std::filesystem::create_directories(options_.data_dir, error);
-    if (error) {
-      return Annotate(ErrnoStatus(error.value(), options_.data_dir), "cannot make data directory");
-    }
-    SKIFF_ASSIGN_OR_RETURN(log_, raft::Log::Open(options_.data_dir, {"objects", "meta"}));
-    raft::Index applied = 0;
-    SKIFF_RETURN_IF_ERROR(LoadObjects(&applied));
-    SKIFF_ASSIGN_OR_RETURN(persistent, log_->Load(applied));
-    applied_ = applied;
+    raft::RocksdbStorage::Format1 format1;
+    format1.member = options_.membership->id;
+    format1.convert = [](std::string data) { return EncodeOrigin({}) + data; };
+    SKIFF_ASSIGN_OR_RETURN(storage_, raft::RocksdbStorage::Open(options_.data_dir, format1));
   }
-  const raft::CoreOptions core_options;
-  // Chance only keeps members from campaigning at once; this one has nobody to meet.
-  core_ = std::make_unique<raft::Core>(core_options, persistent, Rng(core_options.id));
-  core_->Campaign();  // The only voter: its own vote makes it leader at once.
-  SKIFF_RETURN_IF_ERROR(WriteReady());
-  const auto stored = machine_.snapshot();
-  snapshot_.store(stored);
-  history_.Begin(stored);
-  SKIFF_RETURN_IF_ERROR(ApplyCommitted());
-  revision_gauge_.Set(static_cast<double>(machine_.revision()));
-  objects_gauge_.Set(static_cast<double>(machine_.snapshot()->tree().size()));
-  return absl::OkStatus();
+  if (storage_ != nullptr) SKIFF_RETURN_IF_ERROR(LoadState(&persistent));
+  return Begin(std::move(persistent));
 }
 
-absl::Status Replica::LoadObjects(raft::Index* applied) {
-  rocksdb::DB* db = log_->db();
-  std::string value;
+absl::Status Replica::LoadState(raft::Persistent* persistent) {
+  SKIFF_ASSIGN_OR_RETURN(*persistent, storage_->Load());
   uint64_t revision = machine_.revision();
-  for (const auto& [key, target] : {std::pair<const char*, uint64_t*>(kAppliedKey, applied),
-                                    std::pair<const char*, uint64_t*>(kRevisionKey, &revision)}) {
-    const rocksdb::Status status =
-        db->Get(rocksdb::ReadOptions(), log_->family("meta"), key, &value);
-    if (status.IsNotFound()) continue;
-    SKIFF_RETURN_IF_ERROR(raft::FromRocks(status, options_.data_dir));
-    if (!absl::SimpleAtoi(value, target)) {
-      return absl::DataLossError(absl::StrCat(options_.data_dir, ": the row ", key, " is damaged"));
-    }
+  if (!persistent->checkpoint.note.empty() &&
+      !absl::SimpleAtoi(persistent->checkpoint.note, &revision)) {
+    return absl::DataLossError(absl::StrCat("the checkpoint on disk has no revision but \"",
+                                            persistent->checkpoint.note,
+                                            "\"; restore a snapshot or replace this member"));
   }
   std::vector<std::pair<std::string, api::ObjectPtr>> objects;
-  const std::unique_ptr<rocksdb::Iterator> it(
-      db->NewIterator(rocksdb::ReadOptions(), log_->family("objects")));
-  for (it->SeekToFirst(); it->Valid(); it->Next()) {
-    std::string key = it->key().ToString();
-    SKIFF_ASSIGN_OR_RETURN(api::ObjectPtr object,
-                           DecodeRow(key, {it->value().data(), it->value().size()}));
-    objects.emplace_back(std::move(key), std::move(object));
-  }
-  SKIFF_RETURN_IF_ERROR(raft::FromRocks(it->status(), options_.data_dir));
+  SKIFF_RETURN_IF_ERROR(
+      storage_->ReadRows([&](absl::string_view key, absl::string_view value) -> absl::Status {
+        SKIFF_ASSIGN_OR_RETURN(api::ObjectPtr object, DecodeRow(key, value));
+        objects.emplace_back(std::string(key), std::move(object));
+        return absl::OkStatus();
+      }));
   machine_.Restore(ObjectTree::FromSorted(std::move(objects)), revision);
   return absl::OkStatus();
 }
 
-absl::Status Replica::WriteReady() {
-  const raft::Ready ready = core_->TakeReady();
-  if (log_ != nullptr) {
-    rocksdb::WriteBatch batch;
-    if (ready.hard_state) log_->AddHardState(*ready.hard_state, &batch);
-    log_->AddEntries(ready.append, ready.append.front().index - 1, &batch);
-    SKIFF_RETURN_IF_ERROR(log_->Write(&batch));
+absl::Status Replica::Begin(raft::Persistent persistent) {
+  const Membership& membership = *options_.membership;
+  raft::Checkpoint& checkpoint = persistent.checkpoint;
+  if (checkpoint.config == raft::Config()) {
+    // A new member, or an older format, which knew of none.
+    checkpoint.config = membership.initial;
+    next_.write.checkpoint = checkpoint;
   }
-  core_->Persisted(ready.append.back().index, ready.append.back().term);
+  hard_state_ = persistent.hard_state;
+  applied_ = checkpoint.index;
+  applied_term_ = checkpoint.term;
+  written_ = disk_tail_ = checkpoint.index + persistent.log.size();
+  raft::CoreOptions core_options;
+  core_options.id = membership.id;
+  core_options.election_ticks = 6;
+  core_ = std::make_unique<raft::Core>(core_options, std::move(persistent),
+                                       Rng(life_ ^ membership.id * 0x9e3779b97f4a7c15));
+  alone_ = solo();
+  history_floor_ = machine_.revision();
+  history_.Begin(machine_.snapshot());
+  if (solo()) {
+    core_->Campaign();  // Its own vote makes it leader at once.
+    Gather(core_->TakeReady());
+  }
+  // What the only member begins its term with; others write theirs as they go.
+  Batch first = std::exchange(next_, {});
+  if (storage_ != nullptr && !first.empty()) {
+    first.write.tail = disk_tail_;
+    SKIFF_RETURN_IF_ERROR(storage_->Write(first.write));
+  }
+  if (!first.write.append.empty()) {
+    const raft::Entry& last = first.write.append.back();
+    written_ = disk_tail_ = last.index;
+    core_->Persisted(last.index, last.term);
+  }
+  SKIFF_RETURN_IF_ERROR(ApplyCommitted());
+  snapshot_.store(machine_.snapshot());
+  if (transport_ != nullptr) {
+    Post([this] {
+      transport_->Start([this](raft::Message message) { OnMessage(std::move(message)); });
+      NoteConfig();
+      Pump();
+    });
+  }
   return absl::OkStatus();
 }
 
-void Replica::Commit(Txn txn, Done done) {
+void Replica::Post(Executor::Task task) {
+  executor_->Post([task = std::move(task), alive = alive_]() mutable {
+    if (*alive) std::move(task)();
+  });
+}
+
+void Replica::PumpSoon() {
+  {
+    MutexLock lock(&mutex_);
+    if (std::exchange(pump_posted_, true)) return;
+  }
+  Post([this] { Pump(); });
+}
+
+void Replica::Commit(Txn txn, CommitDone done) {
   if (absl::Status status = CheckOps(txn); !status.ok()) {
     executor_->Post([done = std::move(done), status = std::move(status)]() mutable {
       std::move(done)(std::move(status));
     });
     return;
   }
+  // On the caller's thread. Where nobody will read it the entry only takes its place in the log.
+  std::string bytes = storage_ == nullptr && transport_ == nullptr ? "" : EncodeTxn(txn);
   Proposal proposal;
-  // On the caller's thread. In memory the entry only takes its place in the log.
-  proposal.bytes = options_.data_dir.empty() ? " " : EncodeTxn(txn);
   proposal.txn = std::move(txn);
   proposal.done = std::move(done);
   bool wake = false;
@@ -151,160 +180,212 @@ void Replica::Commit(Txn txn, Done done) {
     MutexLock lock(&mutex_);
     refused = closing_;
     if (!refused) {
-      wake = inbox_.empty();
+      proposal.number = next_number_++;
+      proposal.data = EncodeOrigin({options_.membership->id, life_, proposal.number}).append(bytes);
       inbox_.push_back(std::move(proposal));
+      wake = !std::exchange(pump_posted_, true);
     }
   }
   if (refused) {
-    std::move(proposal.done)(absl::UnavailableError("the store is closing"));
+    std::move(proposal.done)(Closing());
   } else if (wake) {
-    executor_->Post([this, alive = alive_] {
-      if (*alive) Flush();
-    });
+    Post([this] { Pump(); });
   }
 }
 
-void Replica::Flush() {
-  if (in_flight_ != nullptr || closed_) return;
+void Replica::Barrier(absl::AnyInvocable<void(absl::Status) &&> done) {
+  Post([this, done = std::move(done)]() mutable {
+    if (closed_) return std::move(done)(Closing());
+    barriers_.Add(std::move(done), Now());
+    PumpSoon();
+  });
+}
+
+void Replica::OnLeadership(std::function<void(bool leads)> listener) {
+  Post([this, listener = std::move(listener)]() mutable {
+    leadership_ = std::move(listener);
+    leadership_(leads_);
+  });
+}
+
+// From what came in to what goes out. Answers that it gives may lead to more; those take their own
+// turn.
+void Replica::Pump() {
+  {
+    MutexLock lock(&mutex_);
+    pump_posted_ = false;
+  }
+  if (closed_) return;
+  CatchUpTicks();
+  TakeInbox();
+  Give();
+  if (!installing_) {
+    if (const auto round = barriers_.Begin()) core_->ReadIndex(*round);
+    TakeReady();
+    StartWrite();
+  }
+  const absl::Status applied = ApplyCommitted();
+  if (!applied.ok() && applied != unapplied_) {
+    logger_.Error("cannot apply log entry %d: %s", applied_ + 1, applied.ToString());
+  }
+  unapplied_ = applied;
+  barriers_.OnApplied(applied_);
+  AnswerConfigWaits();
+  NoteLeadership();
+}
+
+void Replica::TakeInbox() {
+  // The only member gathers what comes while it writes: what it proposes it must be able to give
+  // up.
+  if (solo() && !writer_.idle()) return;
   std::vector<Proposal> taken;
   {
     MutexLock lock(&mutex_);
     taken.swap(inbox_);
   }
-  if (taken.empty()) return;
-  const raft::Index last_before = core_->last_index();
-  std::vector<std::string> data;
   for (Proposal& proposal : taken) {
-    log_bytes_ += proposal.bytes.size();
-    data.push_back(std::move(proposal.bytes));
+    proposal.since = Now();
+    proposals_.Add(std::move(proposal));
+  }
+}
+
+// Gives proposals that no leader has to whoever leads.
+void Replica::Give() {
+  const bool leader = core_->role() == raft::Role::kLeader;
+  if (proposals_.empty() || (!leader && core_->leader() == 0)) return;
+  // What a leader elsewhere was given and has not answered in a while may not have reached it.
+  const absl::Duration lost =
+      leader ? -absl::InfiniteDuration() : Now() - 12 * options_.membership->tick;
+  std::vector<Proposal*> proposals = proposals_.ToGive(lost);
+  std::erase_if(proposals, [&](const Proposal* proposal) {
+    return proposal->term != 0 && proposal->term != core_->term();
+  });
+  if (proposals.empty()) return;
+  if (leader) {
+    Propose(proposals);
+  } else {
+    Forward(proposals);
+  }
+}
+
+void Replica::Propose(const std::vector<Proposal*>& proposals) {
+  std::vector<std::string> data;
+  for (Proposal* proposal : proposals) {
+    // The only member never gives one twice.
+    data.push_back(solo() ? std::move(proposal->data) : proposal->data);
+    proposal->term = core_->term();
+    proposal->given = Now();
   }
   const auto last = core_->Propose(std::move(data));
-  SKIFF_CHECK(last.ok());  // A lone voter never loses leadership.
-  for (size_t i = 0; i < taken.size(); ++i) {
-    proposals_.emplace(last_before + 1 + i, std::move(taken[i]));
-  }
-  in_flight_ = MakeBatch(core_->TakeReady(), last_before);
-  if (log_ == nullptr) return OnWritten();
-  pool_->Run([this, batch = in_flight_, alive = alive_, executor = executor_] {
-    batch->result = WriteBatch(*batch);
-    executor->Post([this, alive] {
-      if (*alive && in_flight_ != nullptr) OnWritten();
-    });
-    batch->written.Notify();  // Last: whoever waits for it may destroy everything but the batch.
-  });
+  if (last.ok()) return;
+  for (Proposal* proposal : proposals) proposal->term = 0;  // It is handing over leadership.
 }
 
-std::shared_ptr<Replica::Batch> Replica::MakeBatch(raft::Ready ready, raft::Index last_before) {
-  auto batch = std::make_shared<Batch>();
-  batch->ready = std::move(ready);
-  if (log_ == nullptr) return batch;
-  batch->tail = std::max(last_before, abandoned_to_);
-  batch->rows = std::exchange(rows_, {});
-  batch->applied = applied_;
-  batch->revision = machine_.revision();
-  if (log_bytes_ > kMaxLogBytes) {
-    batch->compact_to = applied_ + 1;
-  } else if (applied_ > core_->first_index() + 2 * kKeepEntries) {
-    batch->compact_to = applied_ - kKeepEntries;
-  }
-  if (batch->compact_to != 0) batch->before_compact_term = core_->TermAt(batch->compact_to - 1);
-  return batch;
+void Replica::TakeReady() {
+  raft::Ready ready = core_->TakeReady();
+  for (const raft::Readable& read : ready.reads) barriers_.OnReadable(read.context, read.index);
+  std::vector<raft::Message> messages = std::move(ready.messages);
+  Gather(std::move(ready));
+  NoteConfig();
+  SendAll(std::move(messages));
 }
 
-absl::Status Replica::WriteBatch(const Batch& batch) const {
-  rocksdb::WriteBatch rows;
-  if (batch.ready.hard_state) log_->AddHardState(*batch.ready.hard_state, &rows);
-  log_->AddEntries(batch.ready.append, batch.tail, &rows);
-  rocksdb::ColumnFamilyHandle* objects = log_->family("objects");
-  for (const auto& [key, object] : batch.rows) {
-    if (object == nullptr) {
-      rows.Delete(objects, key);
-    } else {
-      rows.Put(objects, key, EncodeRow(*object));
+// Adds to the next write what the core wants on disk.
+void Replica::Gather(raft::Ready ready) {
+  if (ready.hard_state) next_.write.hard_state = hard_state_ = *ready.hard_state;
+  if (!ready.append.empty()) {
+    const raft::Index first = ready.append.front().index;
+    DropWindowFrom(first);
+    std::vector<raft::Entry>& append = next_.write.append;
+    std::erase_if(append, [&](const raft::Entry& entry) { return entry.index >= first; });
+    for (raft::Entry& entry : ready.append) {
+      window_.push_back(entry);
+      window_bytes_ += entry.data.size();
+      append.push_back(std::move(entry));
     }
   }
-  rows.Put(log_->family("meta"), kAppliedKey, absl::StrCat(batch.applied));
-  rows.Put(log_->family("meta"), kRevisionKey, absl::StrCat(batch.revision));
-  if (batch.compact_to != 0) {
-    log_->AddCompaction(batch.compact_to, batch.before_compact_term, &rows);
-  }
-  return log_->Write(&rows);
+  for (raft::Message& message : ready.after_write) next_.after_write.push_back(std::move(message));
 }
 
-void Replica::OnWritten() {
-  const std::shared_ptr<Batch> batch = std::exchange(in_flight_, nullptr);
-  if (!batch->result.ok()) {
-    Abandon(batch.get());
-  } else {
-    if (log_ != nullptr) {
-      abandoned_to_ = 0;
-      syncs_.Increment();
-      synced_entries_.Increment(static_cast<double>(batch->ready.append.size()));
-    }
-    if (batch->compact_to != 0) {
-      log_bytes_ = 0;
-      core_->Compacted(batch->compact_to);
-    }
-    core_->Persisted(batch->last(), batch->ready.append.back().term);
-    const absl::Status applied = ApplyCommitted();
-    SKIFF_CHECK(applied.ok());  // Every entry is at hand: nothing is read from disk here.
-  }
-  // In memory nothing gathers meanwhile: what callbacks committed has posted its own turn.
-  if (log_ != nullptr) Flush();
+void Replica::NoteLeadership() {
+  // Its first entry shows that everything of earlier terms is applied.
+  const bool leads = core_->role() == raft::Role::kLeader && applied_term_ == core_->term();
+  if (leads == leads_) return;
+  leads_ = leads;
+  if (leadership_) leadership_(leads);
 }
 
-void Replica::Abandon(Batch* batch) {
-  logger_.Error("cannot write: %s", batch->result.ToString());
-  core_->Abandon(batch->first());
-  abandoned_to_ = std::max(abandoned_to_, batch->last());
-  rows_ = std::move(batch->rows);  // Nothing was applied since they were taken.
-  for (const raft::Entry& entry : batch->ready.append) {
-    auto node = proposals_.extract(entry.index);
-    if (!node.empty()) std::move(node.mapped().done)(batch->result);
+absl::Status Replica::ForEachEntry(
+    raft::Index from, raft::Index to,
+    absl::FunctionRef<absl::Status(const raft::Entry&)> visit) const {
+  const raft::Index held = window_.empty() ? to + 1 : window_.front().index;
+  if (from < held) {
+    if (storage_ == nullptr) return absl::InternalError("an entry of the log is gone");
+    SKIFF_RETURN_IF_ERROR(storage_->Read(from, std::min(to, held - 1),
+                                         [&](raft::Entry entry) { return visit(entry); }));
   }
-}
-
-absl::StatusOr<Txn> Replica::TakeTxn(raft::Index index, Done* done) {
-  if (auto node = proposals_.extract(index)) {
-    *done = std::move(node.mapped().done);
-    return std::move(node.mapped().txn);
+  for (raft::Index index = std::max(from, held); index <= to; ++index) {
+    SKIFF_RETURN_IF_ERROR(visit(window_[index - held]));
   }
-  if (log_ == nullptr) return Txn();  // A leader's first entry.
-  Txn txn;
-  SKIFF_RETURN_IF_ERROR(log_->Read(index, index, [&](raft::Entry entry) -> absl::Status {
-    if (entry.data.empty()) return absl::OkStatus();
-    SKIFF_ASSIGN_OR_RETURN(txn, DecodeTxn(entry.data));
-    return absl::OkStatus();
-  }));
-  return txn;
+  return absl::OkStatus();
 }
 
 absl::Status Replica::ApplyCommitted() {
-  std::vector<Event> events;
-  std::vector<std::pair<Done, TxnResult>> answers;
-  while (applied_ < core_->commit()) {
-    Done done;
-    SKIFF_ASSIGN_OR_RETURN(Txn txn, TakeTxn(applied_ + 1, &done));
-    TxnResult result = machine_.Apply(std::move(txn), &events);
-    ++applied_;
-    if (done) answers.emplace_back(std::move(done), std::move(result));
-  }
-  if (!events.empty()) {
-    if (log_ != nullptr) {
-      for (const Event& event : events) {
-        rows_[event.key] = event.type == Event::Type::kDelete ? nullptr : event.object;
-      }
-    }
-    const auto snapshot = machine_.snapshot();
-    history_.Append(std::move(events), snapshot);
-    snapshot_.store(snapshot);
-    revision_gauge_.Set(static_cast<double>(snapshot->revision()));
-    objects_gauge_.Set(static_cast<double>(snapshot->tree().size()));
-    history_.Deliver();
-  }
+  if (installing_ || applied_ >= core_->commit()) return absl::OkStatus();
+  Answers answers;
+  const absl::Status read =
+      ForEachEntry(applied_ + 1, core_->commit(),
+                   [&](const raft::Entry& entry) { return Apply(entry, &answers); });
+  if (!events_.empty()) Publish();
+  TrimWindow();
   commits_.Increment(static_cast<double>(answers.size()));
   for (auto& [done, result] : answers) std::move(done)(std::move(result));
+  return read;
+}
+
+absl::Status Replica::Apply(const raft::Entry& entry, Answers* answers) {
+  if (entry.term != applied_term_) proposals_.OnApplied(entry.term);
+  if (entry.type == raft::EntryType::kData && !entry.data.empty()) {
+    EntryOrigin origin;
+    absl::string_view bytes;
+    SKIFF_RETURN_IF_ERROR(DecodeOrigin(entry.data, &origin, &bytes));
+    std::optional<Proposal> own;
+    if (origin.member == options_.membership->id && origin.life == life_) {
+      own = proposals_.Take(origin.number);
+    }
+    Txn txn;
+    if (own) {
+      txn = std::move(own->txn);
+    } else {
+      SKIFF_ASSIGN_OR_RETURN(txn, DecodeTxn(bytes));
+    }
+    const uint64_t before = machine_.revision();
+    TxnResult result = machine_.Apply(std::move(txn), &events_);
+    if (machine_.revision() != before) marks_.emplace_back(machine_.revision(), entry.index);
+    applied_bytes_ += static_cast<int64_t>(entry.data.size());
+    if (own) answers->emplace_back(std::move(own->done), std::move(result));
+  }
+  applied_ = entry.index;
+  applied_term_ = entry.term;
   return absl::OkStatus();
+}
+
+void Replica::Publish() {
+  const auto snapshot = machine_.snapshot();
+  const History::Forgotten forgotten =
+      history_.Append(std::exchange(events_, {}), std::exchange(applied_bytes_, 0), snapshot);
+  for (const Event& event : forgotten.events) {
+    history_floor_ = event.revision;
+    if (storage_ == nullptr) continue;
+    rows_[event.key] = event.type == Event::Type::kDelete ? nullptr : event.object;
+  }
+  rows_bytes_ += forgotten.bytes;
+  while (!marks_.empty() && marks_.front().first <= history_floor_) marks_.pop_front();
+  snapshot_.store(snapshot);
+  revision_gauge_.Set(static_cast<double>(snapshot->revision()));
+  objects_gauge_.Set(static_cast<double>(snapshot->tree().size()));
+  log_gauge_.Set(static_cast<double>(core_->last_index() + 1 - core_->first_index()));
+  history_.Deliver();
 }
 
 void Replica::Close() {
@@ -327,21 +408,24 @@ void Replica::Close() {
 }
 
 void Replica::CloseOnLoop() {
-  closed_ = true;  // Nothing new goes to the writer.
-  if (in_flight_ != nullptr) {
-    in_flight_->written.WaitForNotification();
-    OnWritten();  // It is answered as it went.
-  }
+  closed_ = true;    // Nothing new goes to the writer.
+  writer_.Finish();  // What it has is answered as it goes.
   *alive_ = false;
-  std::vector<Proposal> refused;
+  std::vector<Proposal> refused = proposals_.TakeAll();
   {
     MutexLock lock(&mutex_);
-    refused.swap(inbox_);
+    for (Proposal& proposal : inbox_) refused.push_back(std::move(proposal));
+    inbox_.clear();
   }
-  const absl::Status why = absl::UnavailableError("the store is closing");
-  for (Proposal& proposal : refused) std::move(proposal.done)(why);
-  history_.Close(why);
-  log_.reset();
+  for (Proposal& proposal : refused) {
+    std::move(proposal.done)(proposal.term == 0 || solo() ? Closing() : Unknown());
+  }
+  barriers_.FailAll(Closing());
+  for (ConfigWait& wait : config_waits_) std::move(wait.done)(Closing());
+  config_waits_.clear();
+  history_.Close(Closing());
+  options_.membership->transport.reset();
+  storage_.reset();
 }
 
 }  // namespace skiff::store

@@ -1,13 +1,20 @@
-// Store over one Raft member: proposals in, log entries to disk, committed entries through the
-// state machine, results and events out. While one batch is being synced the next gathers: a batch
-// is as large as the load makes it, and an idle store adds no wait.
+// Store as one member of a Raft cluster, often the only one: proposals in, log entries to disk and
+// to the other members, committed entries through the state machine, results and events out. While
+// one batch is being synced the next gathers: a batch is as large as the load makes it, and an idle
+// store adds no wait.
 //
-// Objects reach their own rows on disk with the next batch (the log is what makes them durable),
-// together with the index up to which they are applied; a start replays the log from there.
+// On disk are the state at a checkpoint, as rows, and the log since. The checkpoint follows at the
+// distance of history: what watches may resume over is what the log holds, and a start that replays
+// the log over the rows has its history again.
+//
+// A member that does not lead gives its proposals to the one that does, and answers them when they
+// come back to it in the log.
 //
 // Threads: as Store; private methods on the loop.
 #pragma once
 
+#include <atomic>
+#include <deque>
 #include <map>
 #include <memory>
 #include <string>
@@ -15,11 +22,13 @@
 
 #include "absl/base/thread_annotations.h"
 #include "base/mutex.h"
-#include "base/notification.h"
 #include "base/shared_slot.h"
 #include "raft/core.h"
-#include "raft/log.h"
+#include "store/barriers.h"
+#include "store/disk_writer.h"
 #include "store/history.h"
+#include "store/proposals.h"
+#include "store/snapshot_stream.h"
 #include "store/state_machine.h"
 #include "store/store.h"
 
@@ -27,17 +36,15 @@ namespace skiff::store {
 
 class Replica final : public Store {
  public:
-  using Done = absl::AnyInvocable<void(absl::StatusOr<TxnResult>) &&>;
-
-  Replica(const StoreOptions& options, Executor* executor, WorkPool* pool, Logger logger,
+  Replica(StoreOptions options, Executor* executor, WorkPool* pool, Logger logger,
           Metrics* metrics);
   ~Replica() override;
 
-  // Loads what is on disk and becomes leader. Before anything else; blocks.
+  // Loads what is on disk; the only member becomes leader. Before anything else; blocks.
   absl::Status Recover();
 
   void Close() override;
-  void Commit(Txn txn, Done done) override;
+  void Commit(Txn txn, CommitDone done) override;
   std::shared_ptr<const Snapshot> snapshot() const override { return snapshot_.load(); }
   absl::StatusOr<std::shared_ptr<const Snapshot>> SnapshotAt(uint64_t revision) const override {
     return history_.SnapshotAt(revision);
@@ -46,70 +53,154 @@ class Replica final : public Store {
                                                     WatchSink sink) override {
     return history_.StartWatch(std::move(prefix), after, std::move(sink));
   }
+  void Barrier(absl::AnyInvocable<void(absl::Status) &&> done) override;
+  bool alone() const override { return alone_; }
+  void OnLeadership(std::function<void(bool leads)> listener) override;
+  void Status(absl::AnyInvocable<void(StoreStatus) &&> done) override;
+  void ChangeMembers(raft::Config target, absl::AnyInvocable<void(absl::Status) &&> done) override;
+  void TransferLeadership(raft::MemberId to,
+                          absl::AnyInvocable<void(absl::Status) &&> done) override;
 
  private:
-  struct Proposal {
-    Txn txn;
-    std::string bytes;
-    Done done;
-  };
   using Rows = std::map<std::string, api::ObjectPtr>;  // Null: deleted.
-  // A write on its way to the disk. The loop makes it, the writer reads it and sets `result`.
+  // One write to the disk. The loop gathers it; then it is the writer's until it is written.
   struct Batch {
-    raft::Ready ready;
-    raft::Index tail = 0;  // The disk may hold entries up to this one.
-    Rows rows;
-    raft::Index applied = 0;  // With `rows`, and at this revision.
-    uint64_t revision = 0;
-    raft::Index compact_to = 0;  // The log begins here afterwards; 0: as before.
-    raft::Term before_compact_term = 0;
-    absl::Status result;
-    Notification written;
-
-    raft::Index first() const { return ready.append.front().index; }
-    raft::Index last() const { return ready.append.back().index; }
+    raft::DiskWrite write;
+    Rows rows;  // Of write.checkpoint, whose bytes the writer makes.
+    int64_t rows_bytes = 0;
+    std::vector<raft::Message> after_write;
+    bool empty() const { return !write.hard_state && write.append.empty() && !write.checkpoint; }
   };
+  struct ConfigWait {
+    raft::Config target;
+    absl::Duration since;
+    absl::AnyInvocable<void(absl::Status) &&> done;
+  };
+  using Answers = std::vector<std::pair<CommitDone, TxnResult>>;
 
-  absl::Status LoadObjects(raft::Index* applied);
-  absl::Status WriteReady();
-  void Flush();
-  std::shared_ptr<Batch> MakeBatch(raft::Ready ready, raft::Index last_before);
-  absl::Status WriteBatch(const Batch& batch) const;  // On the writer's thread.
-  void OnWritten();
+  // Start.
+  absl::Status LoadState(raft::Persistent* persistent);
+  absl::Status Begin(raft::Persistent persistent);
+
+  // The turn of the loop: from what came in to what goes out.
+  void Post(Executor::Task task);
+  void PumpSoon();
+  void Pump();
+  void TakeInbox();
+  void Give();
+  void Propose(const std::vector<Proposal*>& proposals);
+  void Forward(const std::vector<Proposal*>& proposals);
+  void TakeReady();
+  void Gather(raft::Ready ready);
+  void NoteConfig();
+  void NoteLeadership();
+
+  // The disk (replica_disk.cc).
+  void StartWrite();
+  void RunWrite(const std::shared_ptr<Batch>& batch);
+  void AddCheckpoint();
+  void OnWritten(const std::shared_ptr<Batch>& batch, absl::Status result);
+  void OnWriteFailed(const std::shared_ptr<Batch>& batch);
   void Abandon(Batch* batch);
+  void DropWindowFrom(raft::Index first);
+  void TrimWindow();
+
+  // The state.
   absl::Status ApplyCommitted();
-  absl::StatusOr<Txn> TakeTxn(raft::Index index, Done* done);
+  absl::Status Apply(const raft::Entry& entry, Answers* answers);
+  absl::Status ForEachEntry(raft::Index from, raft::Index to,
+                            absl::FunctionRef<absl::Status(const raft::Entry&)> visit) const;
+  void Publish();
+
+  // Other members (replica_members.cc).
+  bool solo() const;  // There are none.
+  void StartTicking();
+  void ScheduleTick();
+  void CatchUpTicks();
+  void ExpireWaits();
+  void OnMessage(raft::Message message);
+  void SendAll(std::vector<raft::Message> messages);
+  void OnPropose(const raft::Message& message);
+  void OnProposed(const raft::Message& message);
+  void AnswerConfigWaits();
+  void StartSnapshot(raft::MemberId to);
+  void PumpSnapshot(raft::MemberId to);
+  void TickSnapshots();
+  void EndSnapshot(raft::MemberId to, bool arrived);
+  void OnSnapshotAck(const raft::Message& message);
+  void TakeChunk();
+  void OnStaged(const absl::Status& staged);
+  void Install(uint64_t revision);
+  void OnInstalled(uint64_t revision);
+  void AckSnapshot(raft::Index index, bool done);
+  absl::Duration Now() const { return executor_->clock().Monotonic(); }
+  absl::Status NoAnswer() const;
+  static absl::Status Unknown();
+
   void CloseOnLoop();
 
-  const StoreOptions options_;
+  StoreOptions options_;
   Executor* const executor_;
-  WorkPool* const pool_;
   const Logger logger_;
   prometheus::Counter& commits_;
   prometheus::Counter& syncs_;
   prometheus::Counter& synced_entries_;
   prometheus::Gauge& revision_gauge_;
   prometheus::Gauge& objects_gauge_;
+  prometheus::Gauge& log_gauge_;
 
-  std::unique_ptr<raft::Log> log_;  // Null: in memory.
+  std::unique_ptr<raft::Storage> storage_;  // Null: in memory.
   std::unique_ptr<raft::Core> core_;
+  raft::Transport* transport_ = nullptr;
+  DiskWriter writer_;
   StateMachine machine_;
   History history_;
   SharedSlot<Snapshot> snapshot_;
 
   raft::Index applied_ = 0;
-  std::map<raft::Index, Proposal> proposals_;  // Not yet applied, by index.
-  Rows rows_;                                  // Applied, not yet on disk.
-  std::shared_ptr<Batch> in_flight_;           // At the writer.
-  raft::Index abandoned_to_ =
-      0;                    // Up to here the disk may hold entries that were given up; 0: none.
-  uint64_t log_bytes_ = 0;  // Appended since the log was cut.
+  raft::Term applied_term_ = 0;
+  absl::Status unapplied_;          // Why the next entry could not be applied.
+  int64_t applied_bytes_ = 0;       // Of entries applied since history last heard.
+  std::vector<Event> events_;       // The same.
+  std::deque<raft::Entry> window_;  // The end of the log.
+  size_t window_bytes_ = 0;
+  Batch next_;                  // Gathers.
+  raft::Index disk_tail_ = 0;   // The disk may hold entries up to this one...
+  raft::Index written_ = 0;     // ...and holds those up to this one.
+  raft::HardState hard_state_;  // As the core last wanted it on disk.
+  bool retrying_ = false;       // A write that failed waits to be tried again.
+  absl::Status disk_;           // How the last write went.
+  Rows rows_;                   // Forgotten by history since the checkpoint: its next rows.
+  int64_t rows_bytes_ = 0;
+  uint64_t history_floor_ = 0;                          // The revision of those rows.
+  std::deque<std::pair<uint64_t, raft::Index>> marks_;  // Of entries in history: revision, index.
+
+  const uint64_t life_;
+  Proposals proposals_;
+  Given given_;
+  raft::Term given_term_ = 0;
+  Barriers barriers_;
+  std::vector<ConfigWait> config_waits_;
+  std::map<raft::MemberId, SnapshotSender> senders_;
+  SnapshotReceiver receiver_;
+  std::deque<raft::Message> chunks_;  // For the receiver, in the order they came.
+  raft::MemberId sender_ = 0;         // Of the last one.
+  bool staging_ = false;
+  bool installing_ = false;
+  std::map<raft::MemberId, std::string> peers_;  // As the transport knows them.
+  absl::Duration last_tick_;
+  bool leads_ = false;
+  std::function<void(bool)> leadership_;
+  bool ticking_ = false;
   bool closed_ = false;
+  std::atomic<bool> alone_ = false;
   // Tasks on the loop check it: they may run after this object is gone.
   const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 
   Mutex mutex_;
   std::vector<Proposal> inbox_ ABSL_GUARDED_BY(mutex_);
+  uint64_t next_number_ ABSL_GUARDED_BY(mutex_) = 1;
+  bool pump_posted_ ABSL_GUARDED_BY(mutex_) = false;
   bool closing_ ABSL_GUARDED_BY(mutex_) = false;
 };
 

@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,9 @@
 #include "base/executor.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "raft/storage.h"
+#include "raft/transport.h"
+#include "raft/types.h"
 
 namespace skiff::store {
 
@@ -106,10 +110,53 @@ class Watch {
   virtual ~Watch() = default;  // Ends it. A sink that is running on the loop may still finish.
 };
 
+// One member of a cluster whose members keep the same objects by one Raft log.
+struct Membership {
+  raft::MemberId id = 1;
+  // Who takes part when the data directory is new; the same for all that begin together. A member
+  // that joins names no voters, but notes where those are from whom it will hear who they are.
+  raft::Config initial;
+  // How messages travel. Null: there are no others.
+  std::unique_ptr<raft::Transport> transport;
+  // The unit of elections: a heartbeat each, and a new leader is sought after 6 to 12 without one.
+  absl::Duration tick = absl::Milliseconds(50);
+};
+
 struct StoreOptions {
-  std::string data_dir;             // Empty: in memory, nothing survives.
-  int64_t history_events = 10'000;  // How many events a watch may resume over.
+  std::string data_dir;  // Empty: in memory, nothing survives.
+  // How far back a watch may resume; whichever is reached first. It is what the log on disk holds,
+  // so it survives a restart.
+  int64_t history_events = 10'000;
   absl::Duration history_time = absl::Minutes(10);
+  int64_t history_bytes = 64 << 20;
+  // Instead of a data directory: where to keep everything.
+  std::unique_ptr<raft::Storage> storage;
+  // Null: the only member.
+  std::unique_ptr<Membership> membership;
+};
+
+// A member as another sees it.
+struct MemberStatus {
+  raft::MemberId id = 0;
+  std::string note;  // As it was added with.
+  bool voter = false;
+  bool learner = false;
+  // Known to the leader alone.
+  std::optional<raft::Index> match;  // Up to where it has the log.
+  bool active = false;               // Heard of lately.
+};
+
+struct StoreStatus {
+  raft::MemberId id = 0;
+  raft::MemberId leader = 0;  // 0: none is known.
+  raft::Term term = 0;
+  raft::Index commit = 0;
+  raft::Index applied = 0;
+  raft::Index first = 0;  // Of the log.
+  uint64_t revision = 0;
+  int64_t disk_bytes = 0;
+  absl::Status disk;  // How the last write went.
+  std::vector<MemberStatus> members;
 };
 
 class Store {
@@ -117,9 +164,9 @@ class Store {
   // Opens or creates. Blocks on disk. kFailedPrecondition: the directory is in use by another
   // process or written by another format; kPermissionDenied, kResourceExhausted (disk full),
   // kDataLoss: as they say, naming the path.
-  static absl::StatusOr<std::unique_ptr<Store>> Open(const StoreOptions& options,
-                                                     Executor* executor, WorkPool* pool,
-                                                     Logger logger, Metrics* metrics);
+  static absl::StatusOr<std::unique_ptr<Store>> Open(StoreOptions options, Executor* executor,
+                                                     WorkPool* pool, Logger logger,
+                                                     Metrics* metrics);
   virtual ~Store() = default;
 
   // Ends watches, fails what is not yet being written with kUnavailable, closes files. Blocks.
@@ -129,12 +176,32 @@ class Store {
 
   // `done` is called once: when the transaction is durable and applied, or refused by a
   // precondition (applied == false), or could not be written (kResourceExhausted when the disk is
-  // full; kUnavailable when closing, then possibly from within this call; kInvalidArgument when an
-  // object is not of the kind that its key names).
+  // full; kUnavailable when closing, then possibly from within this call, or when no leader could
+  // be found: it was not done; kDeadlineExceeded: no majority answered in time, and it may yet be
+  // done; kInvalidArgument when an object is not of the kind that its key names).
   virtual void Commit(Txn txn, absl::AnyInvocable<void(absl::StatusOr<TxnResult>) &&> done) = 0;
 
   // The latest applied state. Lock-free.
   virtual std::shared_ptr<const Snapshot> snapshot() const = 0;
+
+  // Calls `done` once the snapshot shows every write that was acknowledged, by whichever member,
+  // before this call. kUnavailable: no majority answers, or the store closes.
+  virtual void Barrier(absl::AnyInvocable<void(absl::Status) &&> done) = 0;
+  // Whether this member is the only one, so that every snapshot shows every acknowledged write.
+  virtual bool alone() const = 0;
+
+  // Calls `listener` with whether this member leads: at once, and whenever it changes. While it
+  // leads, its snapshot shows all that earlier leaders acknowledged. On the loop; set it once.
+  virtual void OnLeadership(std::function<void(bool leads)> listener) = 0;
+
+  virtual void Status(absl::AnyInvocable<void(StoreStatus) &&> done) = 0;
+  // Makes `target` (voters, learners, notes) the members. kFailedPrecondition: this member does not
+  // lead, or a change is under way; kInvalidArgument. `done` when it is committed and in force.
+  virtual void ChangeMembers(raft::Config target,
+                             absl::AnyInvocable<void(absl::Status) &&> done) = 0;
+  // Hands leadership over, as far as it can. kFailedPrecondition; kNotFound: no such voter.
+  virtual void TransferLeadership(raft::MemberId to,
+                                  absl::AnyInvocable<void(absl::Status) &&> done) = 0;
 
   // The state at a revision that is still within history: for paginated lists. kOutOfRange
   // otherwise.

@@ -4,54 +4,17 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "base/varint.h"
 
 namespace skiff::store {
 namespace {
 
-void PutVarint(uint64_t value, std::string* out) {
-  while (value >= 0x80) {
-    out->push_back(static_cast<char>(value | 0x80));
-    value >>= 7;
-  }
-  out->push_back(static_cast<char>(value));
-}
-
-void PutString(absl::string_view text, std::string* out) {
-  PutVarint(text.size(), out);
-  out->append(text.data(), text.size());
-}
+constexpr char kEntryVersion = 2;
 
 void PutMessage(const google::protobuf::Message& message, std::string* out) {
   PutVarint(message.ByteSizeLong(), out);
   SKIFF_CHECK(message.AppendPartialToString(out));
 }
-
-class Reader {
- public:
-  explicit Reader(absl::string_view bytes) : rest_(bytes) {}
-
-  bool Varint(uint64_t* out) {
-    *out = 0;
-    for (int shift = 0; shift < 64 && !rest_.empty(); shift += 7) {
-      const auto byte = static_cast<unsigned char>(rest_[0]);
-      rest_.remove_prefix(1);
-      *out |= static_cast<uint64_t>(byte & 0x7f) << shift;
-      if ((byte & 0x80) == 0) return true;
-    }
-    return false;
-  }
-  bool String(absl::string_view* out) {
-    uint64_t size = 0;
-    if (!Varint(&size) || size > rest_.size()) return false;
-    *out = rest_.substr(0, size);
-    rest_.remove_prefix(size);
-    return true;
-  }
-  absl::string_view rest() const { return rest_; }
-
- private:
-  absl::string_view rest_;
-};
 
 absl::Status Damaged(absl::string_view what) {
   return absl::DataLossError(absl::StrCat("a stored ", what, " is damaged"));
@@ -81,6 +44,30 @@ const api::ResourceInfo* ResourceOfKey(absl::string_view key) {
   return api::FindResource(key.substr(0, first), "v1", key.substr(first + 1, second - first - 1));
 }
 
+std::string EncodeOrigin(const EntryOrigin& origin) {
+  std::string out(1, kEntryVersion);
+  PutVarint(origin.member, &out);
+  PutVarint(origin.life, &out);
+  PutVarint(origin.number, &out);
+  return out;
+}
+
+absl::Status DecodeOrigin(absl::string_view entry, EntryOrigin* origin, absl::string_view* txn) {
+  if (entry.empty()) return Damaged("log entry");
+  if (entry[0] != kEntryVersion) {
+    return absl::DataLossError(
+        absl::StrCat("a log entry is of version ", static_cast<int>(entry[0]),
+                     "; this version of Skiff reads ", static_cast<int>(kEntryVersion)));
+  }
+  ByteReader reader(entry.substr(1));
+  if (!reader.Varint(&origin->member) || !reader.Varint(&origin->life) ||
+      !reader.Varint(&origin->number)) {
+    return Damaged("log entry");
+  }
+  *txn = reader.rest();
+  return absl::OkStatus();
+}
+
 std::string EncodeTxn(const Txn& txn) {
   std::string out;
   PutVarint(txn.preconditions.size(), &out);
@@ -99,7 +86,7 @@ std::string EncodeTxn(const Txn& txn) {
 }
 
 absl::StatusOr<Txn> DecodeTxn(absl::string_view bytes) {
-  Reader reader(bytes);
+  ByteReader reader(bytes);
   Txn out;
   uint64_t count = 0;
   uint64_t kind = 0;
@@ -137,7 +124,7 @@ std::string EncodeRow(const api::Object& object) {
 }
 
 absl::StatusOr<api::ObjectPtr> DecodeRow(absl::string_view key, absl::string_view row) {
-  Reader reader(row);
+  ByteReader reader(row);
   uint64_t revision = 0;
   if (!reader.Varint(&revision)) return Damaged(absl::StrCat("object ", key));
   SKIFF_ASSIGN_OR_RETURN(api::MessagePtr message, ParseMessage(key, reader.rest()));

@@ -1,17 +1,31 @@
 // Transactions and objects as bytes: what a log entry and an object's row hold.
 //
 // A transaction is: count of preconditions, each (kind byte, key, revision); count of ops, each
-// (key, 1 and the message's protobuf bytes, or 0 for a deletion). An object's row is its revision
-// and its protobuf bytes. Numbers are base-128 varints, strings carry their length before them.
+// (key, 1 and the message's protobuf bytes, or 0 for a deletion). A log entry is a version byte,
+// the proposer's member, life and number, and the transaction. An object's row is its revision and
+// its protobuf bytes. Numbers are base-128 varints, strings carry their length before them.
 #pragma once
 
 #include <string>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "raft/types.h"
 #include "store/store.h"
 
 namespace skiff::store {
+
+// Whose a log entry is: the proposal `number` of one life of a member (from its start to its end).
+struct EntryOrigin {
+  raft::MemberId member = 0;  // 0: nobody waits for it.
+  uint64_t life = 0;
+  uint64_t number = 0;
+};
+
+// A log entry: who proposed it, then the transaction.
+std::string EncodeOrigin(const EntryOrigin& origin);  // To which EncodeTxn's bytes are added.
+// kDataLoss. `txn`: the rest.
+absl::Status DecodeOrigin(absl::string_view entry, EntryOrigin* origin, absl::string_view* txn);
 
 std::string EncodeTxn(const Txn& txn);
 // kDataLoss: the bytes are no transaction, or of a resource that this version does not know.

@@ -107,7 +107,7 @@ TEST_CASE("TokensThatAreNoneAreRefused") {
 TEST_CASE("ATokenOutlivesHistoryForAWhileThenExpires") {
   store::StoreOptions small;
   small.history_events = 10;
-  SimServer api(small);
+  SimServer api(std::move(small));
   CreateMaps(&api, 5);
   client::ListOptions options;
   options.limit = 2;
@@ -257,7 +257,7 @@ TEST_CASE("ANodesWatchSeesItsPodsOnly") {
 TEST_CASE("AWatchThatHistoryCannotServeSaysSo") {
   store::StoreOptions small;
   small.history_events = 5;
-  SimServer api(small);
+  SimServer api(std::move(small));
   CreateMaps(&api, 1);
   const uint64_t start = api.server->revision();
   for (int i = 0; i < 50; ++i) REQUIRE(api.Update(Map("m0", absl::StrCat("v", i))).ok());

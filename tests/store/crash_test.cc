@@ -46,7 +46,7 @@ void Drain(const Child& child, Acknowledged* acknowledged) {
 void CheckStore(const std::string& dir, Acknowledged* acknowledged) {
   StoreOptions options;
   options.data_dir = dir;
-  SimStore store(options);
+  SimStore store(std::move(options));
   const auto snapshot = store.store->snapshot();
   REQUIRE(snapshot->revision() >= acknowledged->revision);
   uint64_t total = 0;

@@ -61,7 +61,7 @@ inline StoreOptions In(const std::string& dir) {
 class SimStore {
  public:
   explicit SimStore(StoreOptions options = {}) {
-    auto opened = Store::Open(options, loop.get(), &sim.pool(), Logger(), &metrics);
+    auto opened = Store::Open(std::move(options), loop.get(), &sim.pool(), Logger(), &metrics);
     INFO(opened.status());
     REQUIRE(opened.ok());
     store = *std::move(opened);
@@ -110,7 +110,7 @@ class LiveStore {
   explicit LiveStore(const std::string& dir) {
     StoreOptions options;
     options.data_dir = dir;
-    auto opened = Store::Open(options, &loop, &pool, Logger(), &metrics);
+    auto opened = Store::Open(std::move(options), &loop, &pool, Logger(), &metrics);
     INFO(opened.status());
     REQUIRE(opened.ok());
     store = *std::move(opened);

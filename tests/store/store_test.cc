@@ -120,7 +120,7 @@ TEST_CASE("ASnapshotNeverChanges") {
 TEST_CASE("EveryRevisionWithinHistoryCanBeReadAgain") {
   StoreOptions options;
   options.history_events = 1000;
-  SimStore store(options);
+  SimStore store(std::move(options));
   std::vector<std::pair<uint64_t, std::string>> past;
   Rng rng(5);
   const auto dump = [](const Snapshot& snapshot) {
@@ -169,7 +169,7 @@ TEST_CASE("RevisionsWithinOneBatchCanBeReadToo") {
 TEST_CASE("RevisionsOutsideHistoryAreOutOfRange") {
   StoreOptions options;
   options.history_events = 10;
-  SimStore store(options);
+  SimStore store(std::move(options));
   const uint64_t first = store.Put("a", "0");
   for (int i = 1; i <= 20; ++i) store.Put("a", absl::StrCat(i));
   CHECK(store.store->SnapshotAt(first).status().code() == absl::StatusCode::kOutOfRange);
@@ -253,7 +253,7 @@ TEST_CASE("AStoreMayBeClosedFromItsOwnCallbacks") {
   for (const std::string& data_dir : {std::string(), dir.path()}) {
     StoreOptions options;
     options.data_dir = data_dir;
-    SimStore store(options);
+    SimStore store(std::move(options));
     int answers = 0;
     for (int i = 0; i < 3; ++i) {
       store.store->Commit(PutTxn("a", "1"), [&](absl::StatusOr<TxnResult> result) {

@@ -97,7 +97,7 @@ TEST_CASE("AWatchStartedBetweenWriteAndDeliveryMissesAndRepeatsNothing") {
 TEST_CASE("AWatchOfAQuietNamespaceOutlivesABusyOne") {
   StoreOptions options;
   options.history_events = 10;
-  SimStore store(options);
+  SimStore store(std::move(options));
   Seen seen;
   const auto watch = Start(&store, kMaps + "quiet/", store.store->snapshot()->revision(), &seen);
   for (int i = 0; i < 100; ++i) store.Put("a", absl::StrCat(i), "busy");
@@ -109,7 +109,7 @@ TEST_CASE("AWatchOfAQuietNamespaceOutlivesABusyOne") {
 TEST_CASE("AWatchFromBeforeHistoryIsExpiredAndFromTheFutureInvalid") {
   StoreOptions options;
   options.history_events = 10;
-  SimStore store(options);
+  SimStore store(std::move(options));
   for (int i = 0; i < 30; ++i) store.Put("a", absl::StrCat(i));
   const uint64_t present = store.store->snapshot()->revision();
   Seen seen;
@@ -124,7 +124,7 @@ TEST_CASE("AWatchFromBeforeHistoryIsExpiredAndFromTheFutureInvalid") {
 TEST_CASE("HistoryAgesButWhatAWatchWasPromisedIsDelivered") {
   StoreOptions options;
   options.history_time = absl::Minutes(1);
-  SimStore store(options);
+  SimStore store(std::move(options));
   const uint64_t start = store.store->snapshot()->revision();
   store.Put("a", "1");
   Seen seen;

@@ -1,0 +1,151 @@
+// What a replica writes to its disk, and what it does when it cannot.
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "base/status.h"
+#include "store/replica.h"
+#include "store/txn_codec.h"
+
+namespace skiff::store {
+namespace {
+
+// The checkpoint moves when the log before it has this many entries, or their objects this many
+// bytes: seldom enough to cost little, and little enough at a time to delay no one.
+constexpr raft::Index kCheckpointEntries = 500;
+constexpr int64_t kCheckpointBytes = 4 << 20;
+// Of the log's end, in memory, for members that are behind.
+constexpr size_t kWindowBytes = 16 << 20;
+constexpr absl::Duration kRetry = absl::Milliseconds(100);
+
+}  // namespace
+
+void Replica::StartWrite() {
+  if (!writer_.idle() || retrying_) return;
+  if (storage_ != nullptr) AddCheckpoint();
+  if (next_.empty()) return SendAll(std::exchange(next_.after_write, {}));
+  const auto batch = std::make_shared<Batch>(std::exchange(next_, {}));
+  if (storage_ == nullptr) return OnWritten(batch, absl::OkStatus());
+  RunWrite(batch);
+}
+
+void Replica::RunWrite(const std::shared_ptr<Batch>& batch) {
+  batch->write.tail = disk_tail_;
+  writer_.Run(
+      [this, batch] {
+        batch->write.rows.clear();
+        for (const auto& [key, object] : batch->rows) {
+          batch->write.rows.push_back(
+              {key, object == nullptr ? std::nullopt : std::optional(EncodeRow(*object))});
+        }
+        return storage_->Write(batch->write);
+      },
+      [this, batch](absl::Status result) {
+        OnWritten(batch, result);
+        if (closed_) {
+          ApplyCommitted().IgnoreError();
+        } else {
+          Pump();
+        }
+      },
+      storage_->WriteDelay());
+}
+
+// The entries of the log that history has forgotten become rows.
+void Replica::AddCheckpoint() {
+  const raft::Index index = marks_.empty() ? applied_ : marks_.front().second - 1;
+  const raft::Index entries = index + 1 - core_->first_index();
+  if (entries < kCheckpointEntries && rows_bytes_ < kCheckpointBytes) return;
+  if (index > written_) return;  // Its own disk is behind the others'.
+  for (const auto& [member, sender] : senders_) {
+    if (sender.index() < index) return;  // Which needs what comes after the state it is sent.
+  }
+  const uint64_t revision = marks_.empty() ? machine_.revision() : history_floor_;
+  next_.write.checkpoint =
+      raft::Checkpoint{index, core_->TermAt(index), core_->ConfigAt(index), absl::StrCat(revision)};
+  next_.rows = std::exchange(rows_, {});
+  next_.rows_bytes = std::exchange(rows_bytes_, 0);
+}
+
+void Replica::OnWritten(const std::shared_ptr<Batch>& batch, absl::Status result) {
+  const std::vector<raft::Entry>& append = batch->write.append;
+  if (result.ok() != disk_.ok()) {
+    if (result.ok()) {
+      logger_.Info("the disk takes writes again");
+    } else {
+      logger_.Error("cannot write: %s", result.ToString());
+    }
+  }
+  disk_ = result;
+  if (!result.ok()) return OnWriteFailed(batch);
+  if (storage_ != nullptr && !append.empty()) {
+    disk_tail_ = written_ = append.back().index;
+    syncs_.Increment();
+    synced_entries_.Increment(static_cast<double>(append.size()));
+  }
+  if (batch->write.checkpoint) core_->Compacted(*batch->write.checkpoint);
+  if (!append.empty()) core_->Persisted(append.back().index, append.back().term);
+  SendAll(std::move(batch->after_write));
+}
+
+void Replica::OnWriteFailed(const std::shared_ptr<Batch>& batch) {
+  if (!batch->write.append.empty()) {
+    disk_tail_ = std::max(disk_tail_, batch->write.append.back().index);
+  }
+  if (solo()) return Abandon(batch.get());
+  // Others may have these entries: they must be written. Who leads lets somebody else.
+  if (core_->role() == raft::Role::kLeader) {
+    for (const auto& [member, follower] : core_->followers()) {
+      if (follower.active && core_->TransferTo(member).ok()) break;
+    }
+  }
+  retrying_ = true;
+  executor_->PostAfter(kRetry, [this, batch, alive = alive_] {
+    if (!*alive || closed_) return;
+    retrying_ = false;
+    RunWrite(batch);
+  });
+}
+
+// The only member gives up what it could not write: nobody else has seen it.
+void Replica::Abandon(Batch* batch) {
+  if (!batch->write.append.empty()) {
+    const raft::Index first = batch->write.append.front().index;
+    core_->Abandon(first);
+    DropWindowFrom(first);
+    for (Proposal& proposal : proposals_.TakeGiven()) std::move(proposal.done)(disk_);
+  }
+  if (batch->write.hard_state && !next_.write.hard_state) {
+    next_.write.hard_state = batch->write.hard_state;
+  }
+  if (batch->write.checkpoint) {
+    rows_.merge(batch->rows);  // What was forgotten since is newer, and stays.
+    rows_bytes_ += batch->rows_bytes;
+  }
+}
+
+void Replica::DropWindowFrom(raft::Index first) {
+  while (!window_.empty() && window_.back().index >= first) {
+    window_bytes_ -= window_.back().data.size();
+    window_.pop_back();
+  }
+}
+
+// What is applied, on disk and with every other member is not needed at hand.
+void Replica::TrimWindow() {
+  raft::Index needed = storage_ == nullptr ? applied_ : std::min(applied_, written_);
+  if (window_bytes_ <= kWindowBytes) {
+    for (const auto& [member, follower] : core_->followers()) {
+      if (follower.active) needed = std::min(needed, follower.match);
+    }
+  }
+  while (!window_.empty() && window_.front().index <= needed) {
+    window_bytes_ -= window_.front().data.size();
+    window_.pop_front();
+  }
+  // In memory nothing is kept of the log.
+  if (storage_ == nullptr && applied_ >= core_->first_index() + kCheckpointEntries) {
+    core_->Compacted({applied_, applied_term_, core_->ConfigAt(applied_), ""});
+  }
+}
+
+}  // namespace skiff::store

@@ -1,0 +1,464 @@
+// What a replica says to the other members of its cluster, and does for them.
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "base/status.h"
+#include "base/varint.h"
+#include "store/member_note.h"
+#include "store/replica.h"
+#include "store/txn_codec.h"
+
+namespace skiff::store {
+namespace {
+
+// Answers that take longer than this are given up.
+constexpr absl::Duration kPatience = absl::Seconds(10);
+// Of proposals in one message.
+constexpr size_t kForwardBytes = 512 << 10;
+constexpr size_t kMaxChunksAhead = 8;
+constexpr size_t kChunkRoom = 256 << 10;
+// A receiver of a state that has not got further for so many ticks is sent the chunk again, and
+// given up.
+constexpr int kRewindTicks = 12;
+constexpr int kGiveUpTicks = 120;
+
+// kPropose: the proposer's life, its oldest unanswered number, then number and entry of each.
+// kProposed, where they were not taken: the numbers alone.
+struct Offer {
+  uint64_t life = 0;
+  uint64_t oldest = 0;
+  std::vector<std::pair<uint64_t, std::string>> entries;
+};
+
+std::string EncodeOffer(const Offer& offer) {
+  std::string out;
+  PutVarint(offer.life, &out);
+  PutVarint(offer.oldest, &out);
+  for (const auto& [number, data] : offer.entries) {
+    PutVarint(number, &out);
+    PutString(data, &out);
+  }
+  return out;
+}
+
+bool DecodeOffer(absl::string_view bytes, Offer* out) {
+  ByteReader reader(bytes);
+  if (!reader.Varint(&out->life) || !reader.Varint(&out->oldest)) return false;
+  while (!reader.rest().empty()) {
+    uint64_t number = 0;
+    absl::string_view data;
+    if (!reader.Varint(&number) || !reader.String(&data)) return false;
+    out->entries.emplace_back(number, std::string(data));
+  }
+  return true;
+}
+
+}  // namespace
+
+bool Replica::solo() const {
+  const raft::Config& config = core_->config();
+  return config.voters.size() == 1 && config.voters.count(options_.membership->id) == 1 &&
+         config.learners.empty() && !config.joint();
+}
+
+absl::Status Replica::NoAnswer() const {
+  return absl::UnavailableError(
+      absl::StrCat(core_->leader() == 0 ? "no majority of the members can be reached"
+                                        : "the leading member does not answer",
+                   disk_.ok() ? "" : absl::StrCat("; this one's disk: ", disk_.message())));
+}
+
+absl::Status Replica::Unknown() {
+  return absl::DeadlineExceededError(
+      "no majority of the members has confirmed the write; it may yet be done");
+}
+
+// Who leaves is to be reached until it is certain that it left.
+void Replica::NoteConfig() {
+  alone_ = solo();
+  if (transport_ == nullptr) return;
+  std::map<raft::MemberId, std::string> peers;
+  for (const raft::Config* config : {&core_->config(), &core_->ConfigAt(applied_)}) {
+    for (const auto& [member, note] : config->notes) {
+      if (member != options_.membership->id) peers.emplace(member, MemberAddress(note));
+    }
+  }
+  if (peers != peers_) {
+    transport_->SetPeers(peers);
+    peers_ = std::move(peers);
+  }
+  StartTicking();
+}
+
+void Replica::StartTicking() {
+  if (ticking_ || solo() || closed_) return;
+  ticking_ = true;
+  last_tick_ = Now();
+  ScheduleTick();
+}
+
+void Replica::ScheduleTick() {
+  executor_->PostAfter(options_.membership->tick, [this, alive = alive_] {
+    if (!*alive || closed_) return;
+    if (solo()) {
+      ticking_ = false;
+      return;
+    }
+    ScheduleTick();
+    Pump();
+    TickSnapshots();
+    ExpireWaits();
+  });
+}
+
+// By the clock rather than by the timer: a process that was stopped must not take its lease for
+// valid when it goes on.
+void Replica::CatchUpTicks() {
+  if (!ticking_) return;
+  const absl::Duration tick = options_.membership->tick;
+  int64_t passed = (Now() - last_tick_) / tick;
+  last_tick_ += tick * passed;
+  for (passed = std::min<int64_t>(passed, 100); passed > 0; --passed) core_->Tick();
+}
+
+void Replica::ExpireWaits() {
+  for (Proposal& proposal : proposals_.TakeOlder(Now() - kPatience)) {
+    std::move(proposal.done)(proposal.term == 0 ? NoAnswer() : Unknown());
+  }
+  barriers_.Expire(Now() - kPatience, NoAnswer());
+}
+
+void Replica::OnMessage(raft::Message message) {
+  if (closed_) return;
+  switch (message.type) {
+    case raft::MessageType::kPropose:
+      OnPropose(message);
+      break;
+    case raft::MessageType::kProposed:
+      OnProposed(message);
+      break;
+    case raft::MessageType::kSnapshotChunk:
+      if (chunks_.size() < kMaxChunksAhead) chunks_.push_back(std::move(message));
+      TakeChunk();
+      break;
+    case raft::MessageType::kSnapshotAck:
+      OnSnapshotAck(message);
+      break;
+    default:
+      core_->Step(std::move(message));
+  }
+  PumpSoon();
+}
+
+void Replica::SendAll(std::vector<raft::Message> messages) {
+  if (transport_ == nullptr || closed_) return;
+  for (raft::Message& message : messages) {
+    if (message.type == raft::MessageType::kSnapshot) {
+      StartSnapshot(message.to);
+      continue;
+    }
+    if (message.type == raft::MessageType::kAppend && message.send_to > message.log_index) {
+      const absl::Status read =
+          ForEachEntry(message.log_index + 1, message.send_to, [&](const raft::Entry& entry) {
+            message.entries.push_back(entry);
+            return absl::OkStatus();
+          });
+      // As if it were lost on the way.
+      if (!read.ok()) {
+        logger_.Warning("cannot read the log for member %d: %s", message.to, read.ToString());
+        continue;
+      }
+    }
+    transport_->Send(std::move(message));
+  }
+}
+
+void Replica::Forward(const std::vector<Proposal*>& proposals) {
+  Offer offer;
+  size_t bytes = 0;
+  const auto send = [&] {
+    if (offer.entries.empty()) return;
+    offer.life = life_;
+    offer.oldest = proposals_.oldest();
+    raft::Message message{raft::MessageType::kPropose, options_.membership->id, core_->leader(),
+                          core_->term()};
+    message.data = EncodeOffer(offer);
+    transport_->Send(std::move(message));
+    offer.entries.clear();
+    bytes = 0;
+  };
+  for (Proposal* proposal : proposals) {
+    proposal->term = core_->term();
+    proposal->given = Now();
+    offer.entries.emplace_back(proposal->number, proposal->data);
+    bytes += proposal->data.size();
+    if (bytes >= kForwardBytes) send();
+  }
+  send();
+}
+
+void Replica::OnPropose(const raft::Message& message) {
+  Offer offer;
+  if (!DecodeOffer(message.data, &offer)) return;
+  bool taken = false;
+  if (core_->role() == raft::Role::kLeader && core_->term() == message.term) {
+    if (std::exchange(given_term_, core_->term()) != core_->term()) given_.Clear();
+    std::vector<std::string> data;
+    std::vector<uint64_t> numbers;
+    for (auto& [number, entry] : offer.entries) {
+      if (!given_.Note(message.from, offer.life, number, offer.oldest)) continue;
+      numbers.push_back(number);
+      data.push_back(std::move(entry));
+    }
+    taken = data.empty() || core_->Propose(std::move(data)).ok();
+    if (!taken) given_.Forget(message.from, offer.life, numbers);
+  }
+  if (taken) return;
+  for (auto& [number, entry] : offer.entries) entry.clear();
+  raft::Message answer{raft::MessageType::kProposed, options_.membership->id, message.from,
+                       message.term};
+  answer.reject = true;
+  answer.data = EncodeOffer(offer);
+  transport_->Send(std::move(answer));
+}
+
+void Replica::OnProposed(const raft::Message& message) {
+  Offer offer;
+  if (!message.reject || !DecodeOffer(message.data, &offer) || offer.life != life_) return;
+  for (const auto& [number, entry] : offer.entries) proposals_.OnRefused(number, message.term);
+}
+
+void Replica::Status(absl::AnyInvocable<void(StoreStatus) &&> done) {
+  Post([this, done = std::move(done)]() mutable {
+    StoreStatus out;
+    out.id = options_.membership->id;
+    out.leader = core_->leader();
+    out.term = core_->term();
+    out.commit = core_->commit();
+    out.applied = applied_;
+    out.first = core_->first_index();
+    out.revision = machine_.revision();
+    out.disk_bytes = storage_ == nullptr ? 0 : storage_->DiskBytes();
+    out.disk = disk_;
+    const raft::Config& config = core_->config();
+    const auto followers = core_->followers();
+    for (const auto* ids : {&config.voters, &config.outgoing, &config.learners}) {
+      for (const raft::MemberId id : *ids) {
+        if (ids == &config.outgoing && config.voters.count(id) != 0) continue;
+        MemberStatus member;
+        member.id = id;
+        const auto note = config.notes.find(id);
+        if (note != config.notes.end()) member.note = note->second;
+        member.voter = ids != &config.learners;
+        member.learner = ids == &config.learners;
+        member.active = id == out.id;
+        if (const auto it = followers.find(id); it != followers.end()) {
+          member.match = it->second.match;
+          member.active = it->second.active;
+        }
+        out.members.push_back(std::move(member));
+      }
+    }
+    std::move(done)(std::move(out));
+  });
+}
+
+void Replica::ChangeMembers(raft::Config target, absl::AnyInvocable<void(absl::Status) &&> done) {
+  Post([this, target = std::move(target), done = std::move(done)]() mutable {
+    const auto index = core_->ProposeConfig(target);
+    if (!index.ok()) return std::move(done)(index.status());
+    config_waits_.push_back({std::move(target), Now(), std::move(done)});
+    Pump();
+  });
+}
+
+// A change is done when the committed configuration is the one that was asked for.
+void Replica::AnswerConfigWaits() {
+  if (config_waits_.empty()) return;
+  const raft::Config& now = core_->ConfigAt(applied_);
+  const bool leader = core_->role() == raft::Role::kLeader;
+  for (auto it = config_waits_.begin(); it != config_waits_.end();) {
+    const bool there =
+        !now.joint() && now.voters == it->target.voters && now.learners == it->target.learners;
+    if (!there && leader && it->since > Now() - kPatience) {
+      ++it;
+      continue;
+    }
+    auto done = std::move(it->done);
+    it = config_waits_.erase(it);
+    std::move(done)(there    ? absl::OkStatus()
+                    : leader ? NoAnswer()
+                             : absl::UnavailableError("leadership changed; list the members"));
+  }
+}
+
+void Replica::TransferLeadership(raft::MemberId to,
+                                 absl::AnyInvocable<void(absl::Status) &&> done) {
+  Post([this, to, done = std::move(done)]() mutable {
+    std::move(done)(core_->TransferTo(to));
+    PumpSoon();
+  });
+}
+
+// ---- a state streamed to another member ----
+
+void Replica::StartSnapshot(raft::MemberId to) {
+  if (senders_.count(to) != 0) return;
+  senders_.emplace(to, SnapshotSender(machine_.snapshot(),
+                                      {applied_, applied_term_, core_->ConfigAt(applied_),
+                                       absl::StrCat(machine_.revision())},
+                                      Now()));
+  logger_.Info("member %d is too far behind for the log; it gets the state at entry %d", to,
+               applied_);
+  PumpSnapshot(to);
+}
+
+void Replica::PumpSnapshot(raft::MemberId to) {
+  SnapshotSender& sender = senders_.at(to);
+  while (transport_->BulkRoom(to) >= kChunkRoom) {
+    std::optional<std::string> chunk = sender.Next();
+    if (!chunk) return;
+    raft::Message message{raft::MessageType::kSnapshotChunk, options_.membership->id, to,
+                          core_->term()};
+    message.data = *std::move(chunk);
+    transport_->Send(std::move(message));
+  }
+}
+
+void Replica::TickSnapshots() {
+  if (core_->role() != raft::Role::kLeader) return senders_.clear();
+  std::vector<raft::MemberId> stuck;
+  for (auto& [member, sender] : senders_) {
+    const absl::Duration still = Now() - sender.progress();
+    if (still > kGiveUpTicks * options_.membership->tick) {
+      stuck.push_back(member);
+      continue;
+    }
+    if (still > kRewindTicks * options_.membership->tick) sender.Rewind();
+    PumpSnapshot(member);
+  }
+  for (const raft::MemberId member : stuck) EndSnapshot(member, false);
+}
+
+void Replica::EndSnapshot(raft::MemberId to, bool arrived) {
+  const auto it = senders_.find(to);
+  core_->SnapshotSent(to, it->second.index(), arrived);
+  senders_.erase(it);
+}
+
+void Replica::OnSnapshotAck(const raft::Message& message) {
+  const auto it = senders_.find(message.from);
+  const auto ack = DecodeAck(message.data);
+  if (it == senders_.end() || !ack.ok() || message.term != core_->term()) return;
+  if (it->second.OnAck(*ack, Now())) return EndSnapshot(message.from, true);
+  PumpSnapshot(message.from);
+}
+
+// ---- a state that comes from another member ----
+
+void Replica::TakeChunk() {
+  while (!staging_ && !installing_ && !chunks_.empty()) {
+    const raft::Message message = std::move(chunks_.front());
+    chunks_.pop_front();
+    if (message.term != core_->term() || message.from != core_->leader()) continue;
+    const auto chunk = DecodeChunk(message.data);
+    if (!chunk.ok()) {
+      logger_.Warning("from member %d: %s", message.from, chunk.status().message());
+      continue;
+    }
+    sender_ = message.from;
+    if (chunk->checkpoint.index <= core_->commit()) {
+      AckSnapshot(chunk->checkpoint.index, true);
+      continue;
+    }
+    const auto taken = receiver_.Take(*chunk);
+    if (!taken.ok()) {
+      logger_.Warning("from member %d: %s", message.from, taken.status().message());
+      receiver_ = {};
+    }
+    if (!taken.ok() || !*taken) {
+      AckSnapshot(chunk->checkpoint.index, false);
+      continue;
+    }
+    staging_ = true;
+    writer_.Run([this, rows = chunk->rows,
+                 first = chunk->number == 0] { return storage_->Stage(rows, first); },
+                [this](const absl::Status& staged) { OnStaged(staged); });
+  }
+}
+
+void Replica::OnStaged(const absl::Status& staged) {
+  staging_ = false;
+  if (closed_) return;
+  const raft::Index index = receiver_.checkpoint().index;
+  if (!staged.ok()) {
+    logger_.Error("cannot keep the state of another member: %s", staged.ToString());
+    receiver_ = {};
+  }
+  if (!receiver_.whole()) {
+    AckSnapshot(index, false);
+    return TakeChunk();
+  }
+  const auto revision = receiver_.revision();
+  if (!revision.ok() || !core_->Restore(receiver_.checkpoint())) {
+    AckSnapshot(index, revision.ok());
+    receiver_ = {};
+    return;
+  }
+  installing_ = true;
+  // Entries and promises of the log that goes; votes stand.
+  DropWindowFrom(0);
+  next_.write.append.clear();
+  std::erase_if(next_.after_write, [](const raft::Message& message) {
+    return message.type == raft::MessageType::kAppended;
+  });
+  Install(*revision);
+}
+
+void Replica::Install(uint64_t revision) {
+  writer_.Run([this, checkpoint = receiver_.checkpoint(),
+               state = hard_state_] { return storage_->Install(checkpoint, state); },
+              [this, revision](const absl::Status& installed) {
+                if (closed_) return;
+                if (installed.ok()) return OnInstalled(revision);
+                // The core has moved on already: there is no way but forward.
+                logger_.Error("cannot take over the state of another member: %s",
+                              installed.ToString());
+                executor_->PostAfter(absl::Seconds(1), [this, revision, alive = alive_] {
+                  if (*alive && !closed_) Install(revision);
+                });
+              },
+              storage_->WriteDelay());
+}
+
+void Replica::OnInstalled(uint64_t revision) {
+  const raft::Checkpoint checkpoint = receiver_.checkpoint();
+  machine_.Restore(receiver_.TakeTree(), revision);
+  receiver_ = {};
+  applied_ = written_ = disk_tail_ = checkpoint.index;
+  applied_term_ = checkpoint.term;
+  events_.clear();
+  applied_bytes_ = 0;
+  rows_.clear();
+  rows_bytes_ = 0;
+  marks_.clear();
+  installing_ = false;
+  const auto snapshot = machine_.snapshot();
+  snapshot_.store(snapshot);
+  history_floor_ = revision;
+  history_.Begin(snapshot);
+  // What leaders had of this member may be in the state it took over.
+  for (Proposal& proposal : proposals_.TakeGiven()) std::move(proposal.done)(Unknown());
+  logger_.Info("took over the state at entry %d, revision %d", checkpoint.index, revision);
+  AckSnapshot(checkpoint.index, true);
+  Pump();
+}
+
+void Replica::AckSnapshot(raft::Index index, bool done) {
+  raft::Message message{raft::MessageType::kSnapshotAck, options_.membership->id, sender_,
+                        core_->term()};
+  message.data = EncodeAck({index, receiver_.next(), done});
+  transport_->Send(std::move(message));
+}
+
+}  // namespace skiff::store

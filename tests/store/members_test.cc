@@ -1,0 +1,157 @@
+// A store of several members: what one acknowledges every other keeps.
+#include "tests/store/sim_members.h"
+
+namespace skiff::store {
+namespace {
+
+TEST_CASE("three members elect one leader, and all take writes") {
+  SimMembers members(3);
+  const raft::MemberId leader = members.Leader();
+  REQUIRE(leader != 0);
+  for (raft::MemberId id = 1; id <= 3; ++id) {
+    const auto result = members.Commit(id, PutTxn(absl::StrCat("from-", id), "x"));
+    INFO(result.status());
+    REQUIRE(result.ok());
+    CHECK(result->applied);
+    CHECK(result->revision == id + 1);
+    CHECK(result->objects.size() == 1);
+  }
+  REQUIRE(members.Await([&] { return members.Agree(); }, absl::Seconds(5)));
+}
+
+TEST_CASE("a follower's barrier shows what another member acknowledged") {
+  SimMembers members(3);
+  const raft::MemberId leader = members.Leader();
+  const raft::MemberId follower = members.Follower();
+  for (int i = 0; i < 20; ++i) {
+    REQUIRE(members.Commit(leader, PutTxn("a", absl::StrCat(i))).ok());
+    REQUIRE(members.Barrier(follower).ok());
+    CHECK(members.Value(follower, "a") == absl::StrCat(i));
+  }
+}
+
+TEST_CASE("what was acknowledged survives the leader, and its watchers elsewhere miss nothing") {
+  SimMembers members(3);
+  std::map<raft::MemberId, Seen> seen;
+  std::vector<std::unique_ptr<Watch>> watches;
+  raft::MemberId leader = members.Leader();
+  for (auto& [id, member] : members.members) {
+    if (id == leader) continue;
+    watches.push_back(*member.store->StartWatch("", 1, seen[id].Sink()));
+  }
+  const raft::MemberId survivor = members.Follower();
+  for (int i = 0; i < 10; ++i) {
+    REQUIRE(members.Commit(leader, PutTxn(absl::StrCat("a", i), "x")).ok());
+  }
+  members.Crash(leader);
+  for (int i = 0; i < 10; ++i) {
+    const auto result = members.Commit(survivor, PutTxn(absl::StrCat("b", i), "x"));
+    INFO(result.status());
+    REQUIRE(result.ok());
+  }
+  members.Start(leader);
+  REQUIRE(members.Await([&] { return members.Agree(); }, absl::Seconds(5)));
+  for (auto& [id, events] : seen) {
+    REQUIRE(events.events.size() == 20);
+    for (int i = 0; i < 10; ++i) {
+      CHECK(events.events[i] == absl::StrCat("+a", i, "=x@", i + 2));
+      CHECK(events.events[10 + i] == absl::StrCat("+b", i, "=x@", i + 12));
+    }
+  }
+  CHECK(members.Leader() != 0);
+}
+
+TEST_CASE("a write whose message is lost is done once") {
+  SimMembers members(3, 5);
+  members.Leader();
+  members.network.SetFaults(
+      {.delay_max = absl::Milliseconds(30), .loss = 0.2, .duplicate = 0.2, .reorder = 0.2});
+  for (int i = 0; i < 50; ++i) {
+    Txn txn = PutTxn(absl::StrCat("n", i), "x");
+    txn.preconditions.push_back(Precondition::Absent(MapKey(absl::StrCat("n", i))));
+    const auto result = members.Commit(1 + i % 3, std::move(txn));
+    INFO(i << " " << result.status());
+    REQUIRE(result.ok());
+    CHECK(result->applied);
+  }
+}
+
+TEST_CASE("a leader that is cut off serves neither writes nor linearizable reads") {
+  SimMembers members(3);
+  const raft::MemberId old = members.Leader();
+  members.network.Isolate(old);
+  const raft::MemberId other = old == 1 ? 2 : 1;
+  REQUIRE(members.Commit(other, PutTxn("a", "new")).ok());
+  CHECK(absl::IsUnavailable(members.Barrier(old)));
+  const auto lost = members.Commit(old, PutTxn("a", "old"));
+  CHECK(!lost.ok());
+  members.network.Heal();
+  REQUIRE(members.Await([&] { return members.Agree(); }, absl::Seconds(5)));
+  CHECK(members.Value(old, "a") == "new");
+}
+
+TEST_CASE("a member that was away for longer than the log reaches gets the state") {
+  SimMembers members(3);
+  members.history_events = 20;
+  for (raft::MemberId id = 1; id <= 3; ++id) {
+    members.Stop(id);
+    members.Start(id);
+  }
+  const raft::MemberId away = members.Follower();
+  members.Crash(away);
+  const raft::MemberId leader = members.Leader();
+  for (int i = 0; i < 1500; ++i) {
+    REQUIRE(members.Commit(leader, PutTxn(absl::StrCat("k", i % 700), std::string(500, 'x'))).ok());
+  }
+  REQUIRE(members.Status(leader).first > 500);
+  members.Start(away);
+  REQUIRE(members.Await([&] { return members.Agree(); }, absl::Seconds(20)));
+  members.Crash(away);
+  members.Start(away);
+  REQUIRE(members.Await([&] { return members.Agree(); }, absl::Seconds(20)));
+}
+
+TEST_CASE("a member joins, is made a voter, and the first leader leaves") {
+  SimMembers members(1);
+  REQUIRE(members.Commit(1, PutTxn("a", "1")).ok());
+  CHECK(members.members[1].store->alone());
+  raft::Config config = members.initial;
+  config.learners = {2, 3};
+  config.notes[2] = "m2 sim:2";
+  config.notes[3] = "m3 sim:3";
+  REQUIRE(members.ChangeMembers(1, config).ok());
+  CHECK(!members.members[1].store->alone());
+  members.Start(2, /*joins=*/true);
+  members.Start(3, /*joins=*/true);
+  REQUIRE(members.Await([&] { return members.Agree(); }, absl::Seconds(5)));
+  config.voters = {1, 2, 3};
+  config.learners.clear();
+  REQUIRE(members.ChangeMembers(1, config).ok());
+  REQUIRE(members.Commit(2, PutTxn("b", "2")).ok());
+  config.voters = {2, 3};
+  config.notes.erase(1);
+  const absl::Status left = members.ChangeMembers(members.Leader(), config);
+  INFO(left);
+  REQUIRE(left.ok());
+  members.Stop(1);
+  REQUIRE(members.Commit(3, PutTxn("c", "3")).ok());
+  REQUIRE(members.Commit(2, PutTxn("d", "4")).ok());
+  CHECK(members.Value(2, "a") == "1");
+}
+
+TEST_CASE("leadership is handed over without losing a write") {
+  SimMembers members(3);
+  for (int i = 0; i < 10; ++i) {
+    const raft::MemberId leader = members.Leader();
+    const raft::MemberId next = leader % 3 + 1;
+    std::optional<absl::Status> done;
+    members.members[leader].store->TransferLeadership(next,
+                                                      [&](absl::Status status) { done = status; });
+    REQUIRE(members.Commit(leader, PutTxn(absl::StrCat("t", i), "x")).ok());
+    REQUIRE(done->ok());
+    REQUIRE(members.Await([&] { return members.members[next].leads; }, absl::Seconds(3)));
+  }
+}
+
+}  // namespace
+}  // namespace skiff::store
