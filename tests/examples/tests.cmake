@@ -14,6 +14,12 @@ add_test(NAME examples/embed_cc COMMAND ${says} "OK, CompletionsReached"
   $<TARGET_FILE:example_embed_cc>)
 set_tests_properties(examples/embed_c examples/embed_cc PROPERTIES TIMEOUT 120)
 if(NOT SKIFF_SANITIZE)
+  add_test(NAME examples/operator COMMAND ${says} "its Deployment went with it"
+    /usr/bin/python3 -B ${CMAKE_SOURCE_DIR}/examples/operator.py)
+  set_tests_properties(examples/operator PROPERTIES TIMEOUT 120
+    ENVIRONMENT SKIFF_LIBRARY=$<TARGET_FILE:libskiff>)
+endif()
+if(NOT SKIFF_SANITIZE)
   add_test(NAME examples/jobs COMMAND ${says} --root "counted 5133 primes"
     /usr/bin/python3 -B ${CMAKE_SOURCE_DIR}/examples/jobs.py)
   set_tests_properties(examples/jobs PROPERTIES TIMEOUT 180 SKIP_RETURN_CODE 77

@@ -10,8 +10,11 @@ from . import errors
 from ._library import lib as _lib
 from .cluster import Cluster, ContainerResult, JobResult, check_host
 from .errors import *  # noqa: F401,F403: one class a code.
+from .extend import (AdmissionHook, CannotStart, Container, Controller, ControllerClient, Denied,
+                     Review, Runtime, admission, controller)
 from .streams import Event, LogStream, Watch
 
 __version__ = _lib.skiff_version().decode()
-__all__ = ["Cluster", "ContainerResult", "Event", "JobResult", "LogStream", "Watch", "check_host",
-           *errors.__all__]
+__all__ = ["AdmissionHook", "CannotStart", "Cluster", "Container", "ContainerResult", "Controller",
+           "ControllerClient", "Denied", "Event", "JobResult", "LogStream", "Review", "Runtime",
+           "Watch", "admission", "check_host", "controller", *errors.__all__]

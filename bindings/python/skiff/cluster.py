@@ -8,14 +8,17 @@ import time
 import warnings
 import weakref
 from dataclasses import dataclass, field
-from typing import Any, Callable, Dict, Iterable, Iterator, List, TypeVar, Union
+from typing import Any, Callable, Dict, Iterable, Iterator, List, TypeVar
 
-from . import errors
+from . import errors, extend
+from ._arguments import Manifest, grace_ms
+from ._arguments import manifest as _manifest
+from ._arguments import number as _number
+from ._arguments import text as _text
 from ._library import Deadline, Handle, lib, take
 from .streams import LogStream, Watch
 
 T = TypeVar("T")
-Manifest = Union[str, bytes, Dict[str, Any], Iterable[Dict[str, Any]]]
 _RESUMES = 20  # How often a log stream is taken up again without a byte in between.
 
 
@@ -37,30 +40,6 @@ class JobResult:
     reason: str
     message: str
     containers: List[ContainerResult] = field(default_factory=list)
-
-
-def _text(value: str | bytes | None) -> bytes | None:
-    if value is None:
-        return None
-    if not isinstance(value, (str, bytes)):
-        raise TypeError(f"want a string, not {type(value).__name__}: {value!r}")
-    encoded = value if isinstance(value, bytes) else value.encode(errors="surrogatepass")
-    if b"\0" in encoded:
-        raise errors.InvalidError(f"text must not hold a zero byte: {value!r:.100}")
-    return encoded
-
-
-def _manifest(manifest: Manifest) -> bytes | None:
-    if manifest is None or isinstance(manifest, (str, bytes)):
-        return _text(manifest)
-    if not isinstance(manifest, dict):
-        manifest = {"apiVersion": "v1", "kind": "List", "items": list(manifest)}
-    return json.dumps(manifest, allow_nan=False).encode()
-
-
-def _number(value: float, bits: int) -> int:
-    """Within what C can take: ctypes would cut off what is beyond."""
-    return max(-(1 << (bits - 1)), min((1 << (bits - 1)) - 1, int(value)))
 
 
 def _field_value(name: str) -> str:
@@ -95,18 +74,21 @@ def check_host() -> list[dict[str, Any]]:
     return json.loads(take(out))
 
 
-def _abandon(handle: Handle) -> None:
-    """A cluster was collected, or the interpreter ends, and nobody has closed it."""
+def _abandon(handle: Handle, callbacks: List[Any]) -> None:
+    """A cluster was collected, or the interpreter ends, and nobody has closed it. Until that is
+    done, C may call the callbacks."""
     warnings.warn("a skiff.Cluster was never closed: use it in a with statement", ResourceWarning)
     handle.close(lambda pointer: lib.skiff_cluster_close(ctypes.byref(pointer), 0, None))
+    callbacks.clear()
 
 
 class Cluster:
     """Opens a cluster; use it in a with statement, or close() it.
 
     data_dir: where everything is kept; None: in memory.  nodes: how many.  runtime: "linux",
-    "process" or "fake".  listen: "HOST:PORT" to serve the API at, or None.  verbosity: log lines on
-    standard error, 0 (none) to 4.
+    "process", "fake", or a Runtime.  listen: "HOST:PORT" to serve the API at, or None.  verbosity:
+    log lines on standard error, 0 (none) to 4.  controllers, admission, runtimes: the program's own
+    (see extend).
 
     Any thread may call, any number at once; the interpreter's lock is not held meanwhile, and waits
     heed Ctrl-C. A timeout is in seconds, None being for ever; when it has passed, TimeoutError says
@@ -114,7 +96,15 @@ class Cluster:
     """
 
     def __init__(self, data_dir: str | os.PathLike[str] | None = None, nodes: int = 1,
-                 runtime: str = "linux", listen: str | None = None, verbosity: int = 0):
+                 runtime: str | extend.Runtime = "linux", listen: str | None = None,
+                 verbosity: int = 0, controllers: Iterable[extend.Controller] = (),
+                 admission: Iterable[extend.AdmissionHook] = (),
+                 runtimes: Iterable[extend.Runtime] = ()):
+        runtimes = list(runtimes)
+        if isinstance(runtime, extend.Runtime):
+            if runtime not in runtimes:
+                runtimes.append(runtime)
+            runtime = runtime.name
         texts = [_text(None if data_dir is None else os.fsencode(data_dir)), _text(runtime),
                  _text(listen)]
         numbers = [_number(nodes, 32), _number(verbosity, 32)]
@@ -127,13 +117,17 @@ class Cluster:
         lib.skiff_options_set_listen(options, texts[2])
         lib.skiff_options_set_nodes(options, numbers[0])
         lib.skiff_options_set_verbosity(options, numbers[1])
-        code = lib.skiff_cluster_open(options, ctypes.byref(pointer), ctypes.byref(error))
-        lib.skiff_options_free(ctypes.byref(options))
+        try:
+            callbacks = extend.add(options, controllers, admission, runtimes)
+            code = lib.skiff_cluster_open(options, ctypes.byref(pointer), ctypes.byref(error))
+        finally:
+            lib.skiff_options_free(ctypes.byref(options))
         errors.check(code, error)
         self._url = lib.skiff_cluster_url(pointer).decode()
         self._kubeconfig = lib.skiff_cluster_kubeconfig(pointer).decode()
         self._handle = Handle(pointer, lambda: errors.UnavailableError("the cluster is closed"))
-        self._abandoned = weakref.finalize(self, _abandon, self._handle)
+        self._abandoned = weakref.finalize(self, _abandon, self._handle, callbacks)
+        self._callbacks = callbacks
 
     def __enter__(self) -> "Cluster":
         return self
@@ -198,8 +192,7 @@ class Cluster:
                grace: float | None = None) -> None:
         """Begins to delete an object; fine as well if it is gone already. wait(..., "delete") waits
         until it is."""
-        grace_ms = -1 if grace is None else _number(max(0.0, min(grace, 1e12)) * 1000, 64)
-        self._call(lib.skiff_delete, _text(kind), _text(namespace), _text(name), grace_ms)
+        self._call(lib.skiff_delete, _text(kind), _text(namespace), _text(name), grace_ms(grace))
 
     def wait(self, kind: str, name: str, condition: str, namespace: str = "default",
              timeout: float | None = None) -> None:
