@@ -8,8 +8,8 @@ absl::StatusOr<std::unique_ptr<InProcess>> InProcess::Open(const std::string& di
   std::unique_ptr<InProcess> self(new InProcess());
   store::StoreOptions options;
   options.data_dir = dir;
-  SKIFF_ASSIGN_OR_RETURN(self->store_, store::Store::Open(options, &self->loop_, &self->pool_,
-                                                          Logger(), &self->metrics_));
+  SKIFF_ASSIGN_OR_RETURN(self->store_, store::Store::Open(std::move(options), &self->loop_,
+                                                          &self->pool_, Logger(), &self->metrics_));
   return self;
 }
 
