@@ -109,7 +109,6 @@ absl::Status Replica::Begin(raft::Persistent persistent) {
     checkpoint.config = membership.initial;
     next_.write.checkpoint = checkpoint;
   }
-  hard_state_ = persistent.hard_state;
   applied_ = checkpoint.index;
   applied_term_ = checkpoint.term;
   written_ = disk_tail_ = checkpoint.index + persistent.log.size();
@@ -223,6 +222,7 @@ void Replica::Pump() {
     if (const auto round = barriers_.Begin()) core_->ReadIndex(*round);
     TakeReady();
     StartWrite();
+    if (restorable_ && writer_.idle() && !retrying_) Restore();
   }
   const absl::Status applied = ApplyCommitted();
   if (!applied.ok() && applied != unapplied_) {
@@ -292,7 +292,7 @@ void Replica::TakeReady() {
 
 // Adds to the next write what the core wants on disk.
 void Replica::Gather(raft::Ready ready) {
-  if (ready.hard_state) next_.write.hard_state = hard_state_ = *ready.hard_state;
+  if (ready.hard_state) next_.write.hard_state = ready.hard_state;
   if (!ready.append.empty()) {
     const raft::Index first = ready.append.front().index;
     DropWindowFrom(first);

@@ -123,13 +123,14 @@ class Replica final : public Store {
   void OnPropose(const raft::Message& message);
   void OnProposed(const raft::Message& message);
   void AnswerConfigWaits();
-  void StartSnapshot(raft::MemberId to);
+  void StartSnapshot(raft::MemberId to, raft::Index at_least);
   void PumpSnapshot(raft::MemberId to);
   void TickSnapshots();
   void EndSnapshot(raft::MemberId to, bool arrived);
   void OnSnapshotAck(const raft::Message& message);
   void TakeChunk();
   void OnStaged(const absl::Status& staged);
+  void Restore();
   void Install(uint64_t revision);
   void OnInstalled(uint64_t revision);
   void AckSnapshot(raft::Index index, bool done);
@@ -164,13 +165,12 @@ class Replica final : public Store {
   std::vector<Event> events_;       // The same.
   std::deque<raft::Entry> window_;  // The end of the log.
   size_t window_bytes_ = 0;
-  Batch next_;                  // Gathers.
-  raft::Index disk_tail_ = 0;   // The disk may hold entries up to this one...
-  raft::Index written_ = 0;     // ...and holds those up to this one.
-  raft::HardState hard_state_;  // As the core last wanted it on disk.
-  bool retrying_ = false;       // A write that failed waits to be tried again.
-  absl::Status disk_;           // How the last write went.
-  Rows rows_;                   // Forgotten by history since the checkpoint: its next rows.
+  Batch next_;                 // Gathers.
+  raft::Index disk_tail_ = 0;  // The disk may hold entries up to this one...
+  raft::Index written_ = 0;    // ...and holds those up to this one.
+  bool retrying_ = false;      // A write that failed waits to be tried again.
+  absl::Status disk_;          // How the last write went.
+  Rows rows_;                  // Forgotten by history since the checkpoint: its next rows.
   int64_t rows_bytes_ = 0;
   uint64_t history_floor_ = 0;                          // The revision of those rows.
   std::deque<std::pair<uint64_t, raft::Index>> marks_;  // Of entries in history: revision, index.
@@ -186,6 +186,7 @@ class Replica final : public Store {
   std::deque<raft::Message> chunks_;  // For the receiver, in the order they came.
   raft::MemberId sender_ = 0;         // Of the last one.
   bool staging_ = false;
+  bool restorable_ = false;  // The receiver has a whole state.
   bool installing_ = false;
   std::map<raft::MemberId, std::string> peers_;  // As the transport knows them.
   absl::Duration last_tick_;

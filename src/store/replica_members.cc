@@ -154,7 +154,7 @@ void Replica::SendAll(std::vector<raft::Message> messages) {
   if (transport_ == nullptr || closed_) return;
   for (raft::Message& message : messages) {
     if (message.type == raft::MessageType::kSnapshot) {
-      StartSnapshot(message.to);
+      StartSnapshot(message.to, message.log_index);
       continue;
     }
     if (message.type == raft::MessageType::kAppend && message.send_to > message.log_index) {
@@ -302,8 +302,11 @@ void Replica::TransferLeadership(raft::MemberId to,
 
 // ---- a state streamed to another member ----
 
-void Replica::StartSnapshot(raft::MemberId to) {
-  if (senders_.count(to) != 0) return;
+void Replica::StartSnapshot(raft::MemberId to, raft::Index at_least) {
+  if (const auto it = senders_.find(to); it != senders_.end()) {
+    if (it->second.index() >= at_least) return;
+    senders_.erase(it);
+  }
   senders_.emplace(to, SnapshotSender(machine_.snapshot(),
                                       {applied_, applied_term_, core_->ConfigAt(applied_),
                                        absl::StrCat(machine_.revision())},
@@ -357,7 +360,7 @@ void Replica::OnSnapshotAck(const raft::Message& message) {
 // ---- a state that comes from another member ----
 
 void Replica::TakeChunk() {
-  while (!staging_ && !installing_ && !chunks_.empty()) {
+  while (!staging_ && !restorable_ && !installing_ && !chunks_.empty()) {
     const raft::Message message = std::move(chunks_.front());
     chunks_.pop_front();
     if (message.term != core_->term() || message.from != core_->leader()) continue;
@@ -399,6 +402,14 @@ void Replica::OnStaged(const absl::Status& staged) {
     AckSnapshot(index, false);
     return TakeChunk();
   }
+  restorable_ = true;
+  Pump();
+}
+
+// Once all that the core has given is written: what it gave after that comes after the state.
+void Replica::Restore() {
+  restorable_ = false;
+  const raft::Index index = receiver_.checkpoint().index;
   const auto revision = receiver_.revision();
   if (!revision.ok() || !core_->Restore(receiver_.checkpoint())) {
     AckSnapshot(index, revision.ok());
@@ -406,18 +417,13 @@ void Replica::OnStaged(const absl::Status& staged) {
     return;
   }
   installing_ = true;
-  // Entries and promises of the log that goes; votes stand.
   DropWindowFrom(0);
-  next_.write.append.clear();
-  std::erase_if(next_.after_write, [](const raft::Message& message) {
-    return message.type == raft::MessageType::kAppended;
-  });
   Install(*revision);
 }
 
 void Replica::Install(uint64_t revision) {
   writer_.Run([this, checkpoint = receiver_.checkpoint(),
-               state = hard_state_] { return storage_->Install(checkpoint, state); },
+               state = core_->hard_state()] { return storage_->Install(checkpoint, state); },
               [this, revision](const absl::Status& installed) {
                 if (closed_) return;
                 if (installed.ok()) return OnInstalled(revision);
