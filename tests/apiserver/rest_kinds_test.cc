@@ -120,7 +120,8 @@ TEST_CASE("PluginsOfTheEmbedderSeeEveryWrite") {
        [&](const AdmissionRequest& request, const google::protobuf::Message* object) {
          static constexpr const char* kVerbs[] = {"c", "u", "d"};
          absl::StrAppend(&log, kVerbs[static_cast<int>(request.operation)],
-                         request.old == nullptr ? "-" : "o", object == nullptr ? "- " : "n ");
+                         request.old == nullptr ? "-" : "o", object == nullptr ? "-" : "n",
+                         request.dry_run ? "dry " : " ");
          if (request.name != "no") return absl::OkStatus();
          return api::Forbidden(*request.resource, request.name, "Stamp does not like it");
        }});
@@ -132,6 +133,9 @@ TEST_CASE("PluginsOfTheEmbedderSeeEveryWrite") {
   REQUIRE(api.Update(Map("a", "2")).ok());
   REQUIRE(api.Delete<corev1::ConfigMap>("a").ok());
   CHECK(log == "c-n uon do- ");
+  log.clear();
+  REQUIRE(api.Create(Map("b"), /*dry_run=*/true).ok());
+  CHECK(log == "c-ndry ");
   CHECK(Text(api.Create(Map("no")).status()) ==
         "403 Forbidden: configmaps \"no\" is forbidden: Stamp does not like it");
 }
