@@ -18,6 +18,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "skiff/extend.h"
+#include "skiff/faults.h"
 #include "skiff/types.h"
 
 namespace skiff {
@@ -35,6 +37,10 @@ enum class RuntimeKind {
   kFake,     // Simulated pods.
   kCustom,   // The first of extensions.runtimes.
 };
+
+// A virtual clock stands still but in Cluster::Advance, Settle and AssertIdle; whatever is due at
+// one instant happens at once. Needs the fake runtime.
+enum class ClockKind { kReal, kVirtual };
 
 enum class LogVerbosity { kSilent, kError, kWarning, kInfo, kDebug };
 
@@ -52,6 +58,20 @@ struct ClusterOptions {
   LogVerbosity verbosity = LogVerbosity::kSilent;
   // Controllers, admission and runtimes of the program's own: see extend.h.
   Extensions extensions;
+
+  // For test harnesses.
+  // On a virtual clock the same calls, one after the other, with the same seed give the same
+  // history: uids, names, revisions, order. Nodes then have 4 CPUs and 8 GiB, whatever the machine
+  // has.
+  ClockKind clock = ClockKind::kReal;
+  std::optional<uint64_t> seed;  // None: one is drawn; Cluster::seed tells it, and errors do.
+  // On a virtual clock: what is due at the same instant in several loops, events among it, happens
+  // in an order of the seed's.
+  bool permute_order = false;
+  // Controllers that are not to run: deployment-controller, event-ttl, garbage-collector,
+  // job-controller, namespace-controller, node-controller, pod-garbage-collector,
+  // replicaset-controller.
+  std::set<std::string> controllers_off;
 };
 
 struct WatchEvent {
@@ -171,6 +191,50 @@ class SKIFF_EXPORT Cluster {
 
   // Waits until the job has failed or completed; both are results. kDeadlineExceeded.
   virtual absl::StatusOr<JobResult> WaitJob(const ObjectRef& job, absl::Duration timeout) = 0;
+
+  // ---- for test harnesses ----
+  // Time-outs of Wait and WaitJob are of real time, also on a virtual clock: what they wait for may
+  // be done by other threads of the host.
+
+  // What the cluster's clock shows.
+  virtual absl::Time Now() const = 0;
+  // Of a virtual clock; else 0.
+  virtual uint64_t seed() const = 0;
+
+  // Lets virtual time pass, and happen what is due in it. Stretches in which nodes would only say
+  // that they live are passed over: a week of an idle cluster takes milliseconds.
+  // kFailedPrecondition: the clock is real.
+  virtual absl::Status Advance(absl::Duration duration) = 0;
+
+  // Waits until nothing is left to do: every queue of controllers, scheduler and nodes is empty,
+  // nothing is in flight, and every loop has seen what the store had. What is to happen later (a
+  // back-off, a deadline, the end of a simulated container) does not count; nodes that are killed
+  // or cut off neither. On a virtual clock time passes only as far as it must, at most `timeout`.
+  // kDeadlineExceeded says who is busy.
+  virtual absl::Status Settle(absl::Duration timeout) = 0;
+
+  // Whether a settled cluster does nothing for that long, of its own time: no write, no reconcile,
+  // heartbeats of nodes aside. kFailedPrecondition says what moved, or that it has not settled.
+  virtual absl::Status AssertIdle(absl::Duration span) = 0;
+
+  // Breaks something, see faults.h. Faults of nodes need simulated pods. kNotFound: no such node or
+  // pod. kFailedPrecondition: it is dead already, nothing of it runs. kInvalidArgument: the fault.
+  virtual absl::Status InjectFault(const Fault& fault) = 0;
+
+  // The whole cluster as it is now, to come back to as often as wanted: objects, nodes and their
+  // simulated pods, faults, and a virtual clock. From a saved state the cluster goes on in the same
+  // way each time, and as it did after Save. Restoring ends what was begun since; open watches list
+  // again by themselves. Files (logs of simulated pods) stay. kFailedPrecondition: only a cluster
+  // in memory with the fake runtime, without runtimes of the host's own, can be saved.
+  virtual absl::StatusOr<std::shared_ptr<const SavedCluster>> Save() = 0;
+  virtual absl::Status Restore(const std::shared_ptr<const SavedCluster>& saved) = 0;
+
+  // What every loop is at, in JSON: {"time","clock","seed","revision","controllers":[{"name",
+  // "queueDepth","queued","inFlight","waitingForView","failures","nextWake","reconciles",
+  // "lastPlan":{"key","writes"}}],"views":{RESOURCE:REVISION},"scheduler":{"queueDepth","queued",
+  // "inFlight","viewRevision","nodes","pending":[{"pod","why"}]},"nodes":[{"name","alive",
+  // "reachable","settled","running"}]}.
+  virtual absl::StatusOr<std::string> Inspect() = 0;
 };
 
 }  // namespace skiff

@@ -29,7 +29,10 @@ std::unique_ptr<Executor> Simulation::NewLoop() { return std::make_unique<SimLoo
 
 Executor::TimerId Simulation::Add(const Executor* loop, absl::Duration delay, Executor::Task task) {
   const Executor::TimerId id = next_++;
-  const absl::Duration due = clock_.elapsed + std::max(delay, absl::ZeroDuration());
+  // Whole nanoseconds, as the clock has them; a century is as good as for ever.
+  const absl::Duration wait = absl::Ceil(
+      std::clamp(delay, absl::ZeroDuration(), absl::Hours(24 * 36525)), absl::Nanoseconds(1));
+  const absl::Duration due = clock_.Monotonic() + wait;
   const Key key(due, 0, id);
   keys_[id] = key;
   queue_.emplace(key, Entry{loop, std::move(task)});
@@ -64,7 +67,7 @@ bool Simulation::Step() {
     // Any loop may be the first, but each runs its own tasks in the order in which they were
     // posted.
     std::vector<decltype(next)> first;
-    const absl::Duration due = std::max(clock_.elapsed, std::get<0>(next->first));
+    const absl::Duration due = std::max(clock_.Monotonic(), std::get<0>(next->first));
     for (auto it = next; it != queue_.end() && std::get<0>(it->first) <= due; ++it) {
       const bool known = std::any_of(first.begin(), first.end(), [&](const auto& other) {
         return other->second.loop == it->second.loop;
@@ -75,23 +78,57 @@ bool Simulation::Step() {
   }
   auto node = queue_.extract(next);
   keys_.erase(std::get<2>(node.key()));
-  clock_.elapsed = std::max(clock_.elapsed, std::get<0>(node.key()));
+  clock_.Set(std::max(clock_.Monotonic(), std::get<0>(node.key())));
   std::move(node.mapped().task)();
   return true;
 }
 
 void Simulation::RunFor(absl::Duration duration) {
-  const absl::Duration end = clock_.elapsed + duration;
+  const absl::Duration end = clock_.Monotonic() + duration;
   while (!queue_.empty() && std::get<0>(queue_.begin()->first) <= end) Step();
-  clock_.elapsed = end;
+  clock_.Set(end);
 }
 
 bool Simulation::RunDue(int64_t limit) {
-  while (!queue_.empty() && std::get<0>(queue_.begin()->first) <= clock_.elapsed) {
+  while (!queue_.empty() && std::get<0>(queue_.begin()->first) <= clock_.Monotonic()) {
     if (limit-- == 0) return false;
     Step();
   }
   return true;
+}
+
+absl::Duration Simulation::UntilNext(const std::set<Executor::TimerId>& except) const {
+  for (const auto& [key, entry] : queue_) {
+    if (except.contains(std::get<2>(key))) continue;
+    return std::max(absl::ZeroDuration(), std::get<0>(key) - clock_.Monotonic());
+  }
+  return absl::InfiniteDuration();
+}
+
+void Simulation::Skip(absl::Duration time, const std::set<Executor::TimerId>& timers) {
+  for (const Executor::TimerId id : timers) {
+    const auto it = keys_.find(id);
+    if (it == keys_.end()) continue;
+    auto node = queue_.extract(it->second);
+    std::get<0>(node.key()) += time;
+    it->second = node.key();
+    queue_.insert(std::move(node));
+  }
+  clock_.Set(clock_.Monotonic() + time);
+}
+
+void Simulation::Rewind(absl::Duration elapsed, uint64_t seed) {
+  const absl::Duration shift = elapsed - clock_.Monotonic();
+  std::map<Key, Entry> moved;
+  for (auto& [key, entry] : queue_) {
+    Key later = key;
+    std::get<0>(later) += shift;
+    keys_[std::get<2>(key)] = later;
+    moved.emplace(later, std::move(entry));
+  }
+  queue_ = std::move(moved);
+  clock_.Set(elapsed);
+  rng_ = Rng(seed);
 }
 
 }  // namespace skiff

@@ -6,11 +6,14 @@
 //   std::unique_ptr<Executor> loop = sim.NewLoop();
 //   sim.RunFor(absl::Hours(1));
 //
-// Threads: everything here belongs to one thread.
+// Threads: everything here belongs to one thread, but for reading the clock.
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <memory>
+#include <set>
+#include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "base/executor.h"
@@ -37,6 +40,14 @@ class Simulation {
   // Runs tasks, without letting time pass, until none is due. False if `limit` tasks ran first.
   bool RunDue(int64_t limit = 1'000'000);
 
+  // How long until the earliest task, timers in `except` aside; infinite if there is none.
+  absl::Duration UntilNext(const std::set<Executor::TimerId>& except = {}) const;
+  // Puts the clock forward by `time` without running anything, and those timers off by as much.
+  void Skip(absl::Duration time, const std::set<Executor::TimerId>& timers);
+  // Goes on at another time (since the start), and as that seed has it. What is queued stays as far
+  // away as it was.
+  void Rewind(absl::Duration elapsed, uint64_t seed);
+
   const Clock& clock() const { return clock_; }
   Rng& rng() { return rng_; }
 
@@ -49,10 +60,13 @@ class Simulation {
   using Key = std::tuple<absl::Duration, uint64_t, Executor::TimerId>;
   class SimClock final : public Clock {
    public:
-    absl::Time Now() const override { return start + elapsed; }
-    absl::Duration Monotonic() const override { return elapsed; }
+    absl::Time Now() const override { return start + Monotonic(); }
+    absl::Duration Monotonic() const override { return absl::Nanoseconds(elapsed_ns.load()); }
+    void Set(absl::Duration elapsed) { elapsed_ns = absl::ToInt64Nanoseconds(elapsed); }
     absl::Time start;
-    absl::Duration elapsed;
+
+   private:
+    std::atomic<int64_t> elapsed_ns = 0;
   };
   class InlinePool final : public WorkPool {
    public:

@@ -6,6 +6,7 @@
 #include <iterator>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "apiserver/http/api_handler.h"
 #include "apiserver/http/http_server.h"
 #include "apiserver/rest/server.h"
@@ -15,8 +16,10 @@
 #include "cluster/callback.h"
 #include "cluster/control_plane.h"
 #include "cluster/custom_admission.h"
+#include "cluster/driven_client.h"
 #include "cluster/extensions.h"
 #include "cluster/gate.h"
+#include "cluster/harness.h"
 #include "cluster/home.h"
 #include "cluster/job_result.h"
 #include "cluster/kind_name.h"
@@ -25,6 +28,7 @@
 #include "cluster/objects.h"
 #include "cluster/open_streams.h"
 #include "cluster/subscription.h"
+#include "cluster/virtual_time.h"
 #include "runtime/host_check.h"
 
 namespace skiff {
@@ -64,6 +68,19 @@ absl::Status CheckOptions(const ClusterOptions& options) {
     return absl::InvalidArgumentError(
         "option runtime: it is to be a custom one, but extensions.runtimes is empty");
   }
+  if (options.clock == ClockKind::kVirtual && options.runtime != RuntimeKind::kFake) {
+    return absl::InvalidArgumentError(
+        "option clock: a virtual clock needs simulated pods; take the runtime fake");
+  }
+  if (options.clock == ClockKind::kReal && options.permute_order) {
+    return absl::InvalidArgumentError("option permute_order: it needs a virtual clock");
+  }
+  for (const std::string& name : options.controllers_off) {
+    const std::set<std::string>& known = controllers::ControllerManager::Names();
+    if (known.contains(name)) continue;
+    return absl::InvalidArgumentError(absl::StrCat(
+        "option controllers_off: \"", name, "\" is not one of ", absl::StrJoin(known, ", ")));
+  }
   return CheckRuntimes(options.extensions.runtimes);
 }
 
@@ -83,32 +100,38 @@ class LocalCluster final : public Cluster {
     apiserver::AdmissionPlugins plugins = apiserver::DefaultAdmission();
     std::move(hooks.begin(), hooks.end(), std::back_inserter(plugins));
     SKIFF_ASSIGN_OR_RETURN(home_, Home::Open(options_.data_dir));
-    pool_ = std::make_unique<ThreadPool>(kPoolThreads);
-    front_ = std::make_unique<UvExecutor>("skiff-front");
-    SKIFF_ASSIGN_OR_RETURN(
-        control_plane_,
-        ControlPlane::Open(options_.data_dir.empty() ? "" : home_->path() + "/store", pool_.get(),
-                           sink_, &metrics_, std::move(plugins)));
-    objects_ = std::make_unique<Objects>(&control_plane_->server(), front_.get());
+    MakeLoops();
+    ControlPlaneOptions plane;
+    if (!options_.data_dir.empty()) plane.store_dir = home_->path() + "/store";
+    plane.restorable = Restorable();
+    plane.controllers_off = options_.controllers_off;
+    plane.plugins = std::move(plugins);
+    SKIFF_ASSIGN_OR_RETURN(control_plane_,
+                           ControlPlane::Open(std::move(plane), loops_.get(), sink_, &metrics_));
+    driven_ = std::make_unique<DrivenClient>(&control_plane_->server(), front_.get());
+    objects_ = std::make_unique<Objects>(client(), front_.get());
     SKIFF_RETURN_IF_ERROR(MakeRuntimeClasses(options_.extensions.runtimes, objects_.get()));
     *armed = true;
-    SKIFF_ASSIGN_OR_RETURN(controllers_, HostedControllers::Make(options_.extensions.controllers,
-                                                                 &control_plane_->server(),
-                                                                 objects_.get(), sink_, &metrics_));
+    SKIFF_RETURN_IF_ERROR(MakeControllers());
     LocalNodesOptions nodes;
     nodes.count = options_.nodes;
     nodes.runtime = options_.runtime;
     nodes.home = home_->path();
     nodes.custom_runtimes = options_.extensions.runtimes;
-    SKIFF_ASSIGN_OR_RETURN(
-        nodes_, LocalNodes::Start(nodes, &control_plane_->server(), pool_.get(), sink_, &metrics_));
+    if (virtual_time_ != nullptr) {
+      nodes.cpu_millis = 4000;
+      nodes.memory_bytes = int64_t{8} << 30;
+    }
+    SKIFF_ASSIGN_OR_RETURN(nodes_, LocalNodes::Start(nodes, &control_plane_->server(), loops_.get(),
+                                                     sink_, &metrics_));
+    MakeHarness();
     SKIFF_RETURN_IF_ERROR(Listen());
     for (const std::string& name : nodes_->names()) {
       for (const char* condition : {"create", "condition=Ready"}) {
         SKIFF_RETURN_IF_ERROR(objects_->Wait({"nodes", "", name}, condition, absl::Seconds(30)));
       }
     }
-    controllers_->Start();
+    StartControllers();
     return absl::OkStatus();
   }
 
@@ -116,21 +139,26 @@ class LocalCluster final : public Cluster {
     if (!gate_.Shut()) return absl::OkStatus();
     const absl::Status closed = Closed();
     if (objects_ != nullptr) objects_->EndWaits(closed);
+    if (harness_ != nullptr) harness_->EndWaits();
     gate_.AwaitEmpty();
     streams_.EndAll(closed);
     if (http_ != nullptr) http_->Close();
-    if (controllers_ != nullptr) controllers_->Stop();
+    StopControllers();
     absl::Status result;
     if (nodes_ != nullptr) result = nodes_->Stop(stop_pods);
     if (control_plane_ != nullptr) control_plane_->Stop();
     if (api_loop_ != nullptr) api_loop_->Stop();
     http_.reset();
     handler_.reset();
+    harness_.reset();
     nodes_.reset();
+    if (hosted_loop_ != nullptr) hosted_loop_->Stop();
     if (front_ != nullptr) front_->Stop();
-    pool_.reset();
     control_plane_.reset();
     controllers_.reset();
+    hosted_loop_.reset();
+    front_.reset();
+    loops_.reset();
     home_.reset();
     return result;
   }
@@ -178,7 +206,7 @@ class LocalCluster final : public Cluster {
   }
   absl::Status Wait(const ObjectRef& object, const std::string& condition,
                     absl::Duration timeout) override {
-    return Inside([&] { return objects_->Wait(object, condition, timeout); });
+    return Inside([&] { return Told(objects_->Wait(object, condition, timeout)); });
   }
   absl::StatusOr<std::unique_ptr<Subscription>> Watch(
       const ListQuery& query, std::function<void(WatchEvent)> on_event,
@@ -192,8 +220,8 @@ class LocalCluster final : public Cluster {
       options.field_selector = query.field_selector;
       return streams_.Open(std::move(on_end), [&](OpenStreams::OnEnd end) {
         return absl::StatusOr<std::unique_ptr<Subscription>>(
-            Subscribe(&control_plane_->server(), front_.get(), *resource, std::move(options),
-                      std::move(on_event), std::move(end)));
+            Subscribe(client(), front_.get(), *resource, std::move(options), std::move(on_event),
+                      std::move(end)));
       });
     });
   }
@@ -203,6 +231,32 @@ class LocalCluster final : public Cluster {
   absl::StatusOr<std::string> Logs(const LogQuery& query) override;
   absl::StatusOr<JobResult> WaitJob(const ObjectRef& job, absl::Duration timeout) override;
 
+  absl::Time Now() const override {
+    return virtual_time_ != nullptr ? virtual_time_->clock().Now() : SystemClock().Now();
+  }
+  uint64_t seed() const override { return seed_; }
+  absl::Status Advance(absl::Duration duration) override {
+    return Inside([&] { return harness_->Advance(duration); });
+  }
+  absl::Status Settle(absl::Duration timeout) override {
+    return Inside([&] { return harness_->Settle(timeout); });
+  }
+  absl::Status AssertIdle(absl::Duration span) override {
+    return Inside([&] { return harness_->AssertIdle(span); });
+  }
+  absl::Status InjectFault(const Fault& fault) override {
+    return Inside([&] { return harness_->InjectFault(fault); });
+  }
+  absl::StatusOr<std::shared_ptr<const SavedCluster>> Save() override {
+    return Inside([&] { return harness_->Save(); });
+  }
+  absl::Status Restore(const std::shared_ptr<const SavedCluster>& saved) override {
+    return Inside([&] { return harness_->Restore(saved); });
+  }
+  absl::StatusOr<std::string> Inspect() override {
+    return Inside([&]() -> absl::StatusOr<std::string> { return harness_->Inspect(); });
+  }
+
  private:
   static absl::Status Closed() { return absl::UnavailableError("the cluster is closed"); }
 
@@ -210,12 +264,83 @@ class LocalCluster final : public Cluster {
   // and Close waits for those that came before.
   template <typename Call>
   auto Inside(Call call) -> decltype(call()) {
+    const Gate::Pass pass(&gate_);
+    if (!pass.entered()) return Closed();
     if (front_->InLoop() || CallbackScope::InOne()) {  // Where it would wait for itself.
       return absl::InvalidArgumentError("a callback of the cluster must not call it");
     }
-    const Gate::Pass pass(&gate_);
-    if (!pass.entered()) return Closed();
     return call();
+  }
+
+  bool Restorable() const {
+    return options_.data_dir.empty() && options_.runtime == RuntimeKind::kFake &&
+           options_.extensions.runtimes.empty();
+  }
+
+  // The host's calls take their place in virtual time; in real time they need none.
+  client::Client* client() {
+    if (virtual_time_ != nullptr) return driven_.get();
+    return &control_plane_->server();
+  }
+
+  absl::Status Told(absl::Status status) const {
+    return absl::IsDeadlineExceeded(status) ? harness_->Seeded(std::move(status)) : status;
+  }
+
+  void MakeLoops() {
+    if (options_.clock == ClockKind::kVirtual) {
+      seed_ = options_.seed.has_value() ? *options_.seed : Rng::FromSystem().Next();
+      auto time = std::make_unique<VirtualTime>(seed_, options_.permute_order);
+      virtual_time_ = time.get();
+      loops_ = std::move(time);
+    } else {
+      loops_ = std::make_unique<ThreadLoops>(kPoolThreads);
+    }
+    front_ = loops_->New("skiff-front");
+  }
+
+  absl::Status MakeControllers() {
+    controllers_.reset();
+    ControllerPlace place;
+    if (virtual_time_ != nullptr) {
+      hosted_loop_ = loops_->New("skiff-custom");
+      place = {hosted_loop_.get(), loops_->pool()};
+    }
+    SKIFF_ASSIGN_OR_RETURN(
+        controllers_,
+        HostedControllers::Make(options_.extensions.controllers, &control_plane_->server(),
+                                objects_.get(), sink_, &metrics_, place));
+    return absl::OkStatus();
+  }
+  // Where they have no loop of their own, the driver is their thread.
+  void OnDriver(absl::FunctionRef<void()> task) {
+    if (virtual_time_ == nullptr) return task();
+    virtual_time_->Run(task);
+  }
+  void StartControllers() {
+    OnDriver([this] { controllers_->Start(); });
+  }
+  void StopControllers() {
+    if (controllers_ == nullptr) return;
+    OnDriver([this] { controllers_->Stop(); });
+  }
+
+  void MakeHarness() {
+    Harness::Parts parts;
+    parts.control_plane = control_plane_.get();
+    parts.nodes = nodes_.get();
+    parts.hosted = &controllers_;
+    parts.stop_hosted = [this] { StopControllers(); };
+    parts.host_again = [this] {
+      SKIFF_RETURN_IF_ERROR(MakeControllers());
+      StartControllers();
+      return absl::OkStatus();
+    };
+    parts.virtual_time = virtual_time_;
+    parts.front = front_.get();
+    parts.seed = seed_;
+    parts.restorable = Restorable();
+    harness_ = std::make_unique<Harness>(std::move(parts));
   }
 
   absl::Status Listen() {
@@ -242,12 +367,17 @@ class LocalCluster final : public Cluster {
   const std::shared_ptr<LogSink> sink_;
   Metrics metrics_;
   std::unique_ptr<Home> home_;
-  std::unique_ptr<ThreadPool> pool_;
-  std::unique_ptr<UvExecutor> front_;  // Answers to the host's calls, its watches and streams.
+  std::unique_ptr<Loops> loops_;
+  VirtualTime* virtual_time_ = nullptr;  // The same; null in real time.
+  uint64_t seed_ = 0;
+  std::unique_ptr<Loop> front_;  // Answers to the host's calls, its watches and streams.
   std::unique_ptr<ControlPlane> control_plane_;
+  std::unique_ptr<DrivenClient> driven_;
   std::unique_ptr<Objects> objects_;
+  std::unique_ptr<Loop> hosted_loop_;  // In virtual time.
   std::unique_ptr<HostedControllers> controllers_;
   std::unique_ptr<LocalNodes> nodes_;
+  std::unique_ptr<Harness> harness_;
   std::unique_ptr<UvExecutor> api_loop_;
   std::unique_ptr<apiserver::http::ApiHandler> handler_;
   std::unique_ptr<apiserver::http::HttpServer> http_;
@@ -290,7 +420,11 @@ absl::StatusOr<std::string> LocalCluster::Logs(const LogQuery& query) {
 }
 
 absl::StatusOr<JobResult> LocalCluster::WaitJob(const ObjectRef& job, absl::Duration timeout) {
-  return Inside([&] { return WaitForJob(*objects_, job, timeout); });
+  return Inside([&]() -> absl::StatusOr<JobResult> {
+    auto result = WaitForJob(*objects_, job, timeout);
+    if (!result.ok()) return Told(result.status());
+    return result;
+  });
 }
 
 }  // namespace

@@ -2,45 +2,90 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <string>
 
 #include "absl/status/statusor.h"
 #include "apiserver/rest/server.h"
 #include "base/log.h"
 #include "base/metrics.h"
-#include "base/uv_executor.h"
 #include "client/event_recorder.h"
+#include "cluster/faulty_store.h"
+#include "cluster/loops.h"
+#include "cluster/memory_store.h"
 #include "controllers/controllers.h"
 #include "scheduler/scheduler.h"
 #include "store/store.h"
 
 namespace skiff::cluster {
 
+struct ControlPlaneOptions {
+  std::string store_dir;    // Empty: in memory.
+  bool restorable = false;  // In memory, so that it can be saved and restored.
+  std::set<std::string> controllers_off;
+  // What writes pass.
+  apiserver::AdmissionPlugins plugins = apiserver::DefaultAdmission();
+};
+
 class ControlPlane {
  public:
-  // Opens the store (in memory if `store_dir` is empty), makes what every cluster has, starts the
-  // loops. Writes pass `plugins`. Blocks.
-  static absl::StatusOr<std::unique_ptr<ControlPlane>> Open(
-      const std::string& store_dir, WorkPool* pool, std::shared_ptr<LogSink> sink, Metrics* metrics,
-      apiserver::AdmissionPlugins plugins = apiserver::DefaultAdmission());
+  // Opens the store, makes what every cluster has, starts the loops. What is given outlives it.
+  // Blocks.
+  static absl::StatusOr<std::unique_ptr<ControlPlane>> Open(ControlPlaneOptions options,
+                                                            Loops* loops,
+                                                            std::shared_ptr<LogSink> sink,
+                                                            Metrics* metrics);
   ~ControlPlane();
 
   // Stops controllers and scheduler, then the store. Writes fail from here on. Blocks. Idempotent.
   void Stop();
 
   apiserver::Server& server() { return *server_; }
+  FaultyStore& store() { return *store_; }
+  Executor* store_loop() { return store_loop_.get(); }
+
+  // Each is to be used on its loop.
+  controllers::ControllerManager& controllers() { return *controllers_; }
+  Executor* control_loop() { return control_loop_.get(); }
+  scheduler::Scheduler& scheduler() { return *scheduler_; }
+  Executor* scheduler_loop() { return scheduler_loop_.get(); }
+
+  // Ends controllers and scheduler, until Resume starts new ones over what the store then has. All
+  // of what they had begun is in the store. Block.
+  void Pause();
+  void Resume();
+  // While paused, of a restorable one: the state to come back to, and the way back. From then on
+  // names and uids are made as `seed` has it.
+  std::shared_ptr<const store::TreeSnapshot> Save() const { return memory_->Save(); }
+  void Restore(const std::shared_ptr<const store::TreeSnapshot>& saved) { memory_->Restore(saved); }
+  void Reseed(uint64_t seed) { server_->StartOver(Rng(seed)); }
 
  private:
-  ControlPlane() = default;
-  void StartLoops(std::shared_ptr<LogSink> sink, Metrics* metrics);
+  // What was stopped, kept until nothing can answer to it any more.
+  struct Running {
+    std::unique_ptr<Loop> control_loop;
+    std::unique_ptr<Loop> scheduler_loop;
+    std::unique_ptr<client::EventRecorder> scheduler_events;
+    std::unique_ptr<scheduler::Scheduler> scheduler;
+    std::unique_ptr<controllers::ControllerManager> controllers;
+  };
 
-  SystemClock clock_;
+  ControlPlane() = default;
+  void StartLoops();
+  void StopLoops();
+
+  ControlPlaneOptions options_;
+  Loops* loops_ = nullptr;
+  std::shared_ptr<LogSink> sink_;
+  Metrics* metrics_ = nullptr;
   bool stopped_ = false;
-  std::unique_ptr<UvExecutor> store_loop_;
-  std::unique_ptr<UvExecutor> control_loop_;
-  std::unique_ptr<UvExecutor> scheduler_loop_;
-  std::unique_ptr<store::Store> store_;
+  std::unique_ptr<Loop> store_loop_;
+  std::unique_ptr<FaultyStore> store_;
+  MemoryStore* memory_ = nullptr;  // In `store_`; null if it is another.
   std::unique_ptr<apiserver::Server> server_;
+  Running retired_;
+  std::unique_ptr<Loop> control_loop_;
+  std::unique_ptr<Loop> scheduler_loop_;
   std::unique_ptr<client::EventRecorder> scheduler_events_;
   std::unique_ptr<scheduler::Scheduler> scheduler_;
   std::unique_ptr<controllers::ControllerManager> controllers_;

@@ -84,6 +84,14 @@ ControllerManager::ControllerManager(client::Client* client, Executor* executor,
 
 ControllerManager::~ControllerManager() = default;
 
+const std::set<std::string>& ControllerManager::Names() {
+  static const auto* const names =
+      new std::set<std::string>({"deployment-controller", "event-ttl", "garbage-collector",
+                                 "job-controller", "namespace-controller", "node-controller",
+                                 "pod-garbage-collector", "replicaset-controller"});
+  return *names;
+}
+
 void ControllerManager::Start() { informers_.Start(); }
 
 void ControllerManager::Stop() {
@@ -101,6 +109,20 @@ absl::Time ControllerManager::NextWake() const {
   absl::Time next = absl::InfiniteFuture();
   for (const auto& runner : runners_) next = std::min(next, runner->NextWake());
   return next;
+}
+
+std::vector<Runner::View> ControllerManager::Inspect() const {
+  std::vector<Runner::View> out;
+  for (const auto& runner : runners_) out.push_back(runner->Inspect());
+  return out;
+}
+
+std::map<std::string, uint64_t> ControllerManager::ViewRevisions() {
+  std::map<std::string, uint64_t> out;
+  informers_.ForEach([&](client::Informer& informer) {
+    out[std::string(informer.resource().qualified())] = informer.revision();
+  });
+  return out;
 }
 
 Runner* ControllerManager::Add(const std::string& name, Runner::Reconcile reconcile) {

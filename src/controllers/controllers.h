@@ -27,6 +27,7 @@ class ControllerManager {
   ControllerManager(client::Client* client, Executor* executor, Logger logger, Metrics* metrics,
                     const std::set<std::string>& off = {});
   ~ControllerManager();
+  static const std::set<std::string>& Names();
 
   void Start();
   void Stop();
@@ -43,6 +44,15 @@ class ControllerManager {
   // When a key is to be looked at again although nothing happens; InfiniteFuture if none is. A test
   // may let its clock jump there.
   absl::Time NextWake() const;
+
+  // What each controller is at, for people.
+  std::vector<Runner::View> Inspect() const;
+  // How far each view has come, by "group/resource".
+  std::map<std::string, uint64_t> ViewRevisions();
+  // The timers that would find these nodes silent; and that time was passed over in which they were
+  // heard.
+  std::set<Executor::TimerId> SilenceTimers(const std::set<std::string>& nodes) const;
+  void SkipSilence(const std::set<std::string>& nodes, absl::Duration time);
 
  private:
   Runner* Add(const std::string& name, Runner::Reconcile reconcile);
@@ -83,6 +93,7 @@ class ControllerManager {
   };
   std::map<std::string, NodeMemory> nodes_;
   int ready_nodes_ = 0;
+  Runner* node_runner_ = nullptr;  // Null: switched off.
   // The pod collector's: since when a node that pods name has not been there.
   std::map<std::string, absl::Time> missing_nodes_;
   // The garbage collector's: who has which uid. Keys are

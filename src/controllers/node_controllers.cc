@@ -76,6 +76,7 @@ void ControllerManager::AddNodes() {
     const api::ObjectPtr node = informers_.Of<corev1::Node>().Get(key);
     return node == nullptr ? Plan() : ReconcileNode(Observe(node));
   });
+  node_runner_ = runner;
   informers_.Of<corev1::Node>().AddHandler(
       [this, runner](const api::ObjectPtr& before, const api::ObjectPtr& now) {
         const bool none_before = ready_nodes_ == 0;
@@ -113,6 +114,26 @@ void ControllerManager::AddNodes() {
           if (taint.effect() == "NoExecute") return runner->Enqueue(key);
         }
       });
+}
+
+std::set<Executor::TimerId> ControllerManager::SilenceTimers(
+    const std::set<std::string>& nodes) const {
+  std::set<Executor::TimerId> out;
+  if (node_runner_ == nullptr) return out;
+  for (const std::string& name : nodes) {
+    if (const Executor::TimerId timer = node_runner_->WakeOf("/" + name)) out.insert(timer);
+  }
+  return out;
+}
+
+void ControllerManager::SkipSilence(const std::set<std::string>& nodes, absl::Duration time) {
+  for (const std::string& name : nodes) {
+    if (node_runner_ != nullptr) node_runner_->Skipped("/" + name, time);
+    const auto known = nodes_.find(name);
+    if (known == nodes_.end()) continue;
+    known->second.heard += time;
+    if (known->second.suspected.has_value()) *known->second.suspected += time;
+  }
 }
 
 void ControllerManager::AddPodGc() {

@@ -110,8 +110,10 @@ void Runner::Process() {
       continue;
     }
     if (reconciles_ != nullptr) reconciles_->Increment();
+    ++count_;
     Plan plan = reconcile_(key);
     DropForbidden(&plan);
+    if (!plan.writes.empty()) NotePlan(key, plan);
     WakeLater(key, plan.wake_at - executor_->clock().Now());
     if (plan.writes.empty()) {
       for (const EventNote& note : plan.events) {
@@ -127,6 +129,48 @@ void Runner::Process() {
                       if (*alive) OnCommitted(key, std::move(events), std::move(result));
                     });
   }
+}
+
+void Runner::NotePlan(const std::string& key, const Plan& plan) {
+  last_key_ = key;
+  last_writes_.clear();
+  for (const client::Write& write : plan.writes) {
+    const char* verb = write.verb == client::Write::Verb::kCreate   ? "create "
+                       : write.verb == client::Write::Verb::kUpdate ? "update "
+                                                                    : "delete ";
+    const metav1::ObjectMeta* meta = write.object == nullptr ? nullptr : api::MetaOf(*write.object);
+    std::string name = meta == nullptr ? write.name : meta->name();
+    if (meta != nullptr && name.empty()) name = meta->generate_name() + "*";
+    const std::string& name_space = meta == nullptr ? write.name_space : meta->namespace_();
+    last_writes_.push_back(absl::StrCat(
+        verb, write.resource == nullptr ? "" : std::string(write.resource->qualified()),
+        write.subresource.empty() ? "" : "/", write.subresource, " ", name_space,
+        name_space.empty() ? "" : "/", name));
+  }
+}
+
+Runner::View Runner::Inspect() const {
+  View out;
+  out.name = name_;
+  out.queued.assign(queue_.begin(), queue_.end());
+  out.in_flight.assign(in_flight_.begin(), in_flight_.end());
+  out.waiting.assign(waiting_.begin(), waiting_.end());
+  out.failures = failures_;
+  out.next_wake = NextWake();
+  out.reconciles = count_;
+  out.last_key = last_key_;
+  out.last_writes = last_writes_;
+  return out;
+}
+
+Executor::TimerId Runner::WakeOf(const std::string& key) const {
+  const auto it = wakes_.find(key);
+  return it == wakes_.end() ? 0 : it->second.timer;
+}
+
+void Runner::Skipped(const std::string& key, absl::Duration time) {
+  const auto it = wakes_.find(key);
+  if (it != wakes_.end()) it->second.at += time;
 }
 
 void Runner::OnCommitted(const std::string& key, std::vector<EventNote> events,

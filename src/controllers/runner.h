@@ -67,6 +67,24 @@ class Runner {
   }
   absl::Time NextWake() const;
 
+  // What it is at, for people.
+  struct View {
+    std::string name;
+    std::vector<std::string> queued;     // To be looked at.
+    std::vector<std::string> in_flight;  // Their plans are being committed.
+    std::vector<std::string> waiting;    // For the view to show what they wrote.
+    std::map<std::string, int> failures;
+    absl::Time next_wake;
+    uint64_t reconciles = 0;
+    std::string last_key;                  // Of the last plan that wanted writes,
+    std::vector<std::string> last_writes;  // and these: "create pods default/web".
+  };
+  View Inspect() const;
+
+  // Timers that wake `key`, if any; and that time was passed over without them.
+  Executor::TimerId WakeOf(const std::string& key) const;
+  void Skipped(const std::string& key, absl::Duration time);
+
  private:
   void Schedule();
   void Process();
@@ -74,6 +92,7 @@ class Runner {
   void OnCommitted(const std::string& key, std::vector<EventNote> events,
                    absl::StatusOr<client::WriteResult> result);
   void DropForbidden(Plan* plan) const;
+  void NotePlan(const std::string& key, const Plan& plan);
   void TellFailed(const std::vector<EventNote>& events, const absl::Status& status);
   void WakeLater(const std::string& key, absl::Duration delay);
 
@@ -98,6 +117,9 @@ class Runner {
     absl::Time at;
   };
   std::map<std::string, Wake> wakes_;
+  uint64_t count_ = 0;
+  std::string last_key_;
+  std::vector<std::string> last_writes_;
   bool scheduled_ = false;
   bool stopped_ = false;
   const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

@@ -102,12 +102,36 @@ void Node::StartOnLoop() {
       Register();
     } else if (now != nullptr && before == nullptr) {
       found_ = true;
-      ReportNode(now);
+      // Who goes on from another has nothing new to say.
+      if (!options_.memory.has_value()) ReportNode(now);
     }
   });
   node_informer_.Start();
   pods_informer_.Start();
-  RenewLease();
+  if (options_.memory.has_value()) {
+    pressures_ = options_.memory->pressures;
+    full_ = options_.memory->full;
+    RenewLeaseAfter(options_.memory->until_lease);
+  } else {
+    RenewLease();
+  }
+}
+
+bool Node::Settled() const {
+  return running_ && node_informer_.current() && pods_informer_.current() && actions_ == 0 &&
+         std::none_of(pods_.begin(), pods_.end(), [](const auto& entry) {
+           const Pod& pod = *entry.second;
+           return pod.dirty || pod.writing || (pod.busy && !pod.paused);
+         });
+}
+
+NodeMemory Node::Memory() const {
+  NodeMemory out;
+  out.until_lease = std::max(absl::ZeroDuration(), lease_due_ - loop_->clock().Monotonic());
+  for (const auto& [uid, pod] : pods_) out.pods[uid] = {pod->memory, pod->seen_ends};
+  out.pressures = pressures_;
+  out.full = full_;
+  return out;
 }
 
 // What an earlier manager left running. Pods that the API does not bind to this node (any more) go
@@ -128,6 +152,13 @@ void Node::AdoptFound() {
       for (const auto& container : state.containers) {
         if (container.phase == runtime::ContainerPhase::kExited) {
           pod->seen_ends[container.name] = container.attempt;
+        }
+      }
+      if (options_.memory.has_value()) {
+        const auto known = options_.memory->pods.find(state.uid);
+        if (known != options_.memory->pods.end()) {
+          pod->memory = known->second.memory;
+          pod->seen_ends = known->second.seen_ends;
         }
       }
       pods_[state.uid] = pod;
@@ -269,12 +300,13 @@ void Node::RunAction(const std::string& uid, std::function<absl::Status()> work,
 
 // Leaves the pod alone for a while, after something failed that is to be tried again.
 void Node::Pause(const std::string& uid, absl::Duration time) {
-  Find(uid)->busy = true;
+  const PodPtr pod = Find(uid);
+  pod->busy = pod->paused = true;
   loop_->PostAfter(time, [this, alive = alive_, uid] {
     if (!*alive) return;
     const PodPtr again = Find(uid);
     if (again == nullptr) return;
-    again->busy = false;
+    again->busy = again->paused = false;
     Look(uid);
   });
 }

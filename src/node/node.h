@@ -25,6 +25,18 @@
 
 namespace skiff::node {
 
+// What a node knows and its pods' objects do not say: so that another one may go on in its place.
+struct NodeMemory {
+  absl::Duration until_lease;  // Before it is to say again that it lives.
+  struct OfPod {
+    PodMemory memory;
+    std::map<std::string, int> seen_ends;
+  };
+  std::map<std::string, OfPod> pods;  // By uid.
+  std::set<std::string> pressures;
+  bool full = false;
+};
+
 struct NodeOptions {
   std::string name;
   std::string state_dir;
@@ -42,6 +54,8 @@ struct NodeOptions {
   std::string cluster_domain = "cluster.local";
   int64_t log_max_bytes = 10 << 20;  // A container's log that is larger is rotated,
   int log_max_files = 5;             // and that many files of it are kept.
+  // Goes on from there, without a word to the API: nothing has changed.
+  std::optional<NodeMemory> memory;
 };
 
 class Node final : public client::NodeApi {
@@ -60,6 +74,21 @@ class Node final : public client::NodeApi {
   // at most 5 seconds SIGKILL). Blocks.
   absl::Status Stop(bool remove_pods);
 
+  // Nothing is left to do now: its views are complete, no action and no write is under way. On the
+  // loop.
+  bool Settled() const;
+  // When it will say that it lives; 0 once stopped. On the loop.
+  Executor::TimerId heartbeat() const { return lease_timer_; }
+  // Time was passed over in which it would only have said so.
+  void SkipHeartbeats(absl::Duration time) { lease_due_ += time; }
+  // For another node to go on from. On the loop.
+  NodeMemory Memory() const;
+  // Faults for tests, on the loop. A condition of the node that is to hold: MemoryPressure,
+  // DiskPressure or PIDPressure.
+  void SetPressure(const std::string& condition, bool holds);
+  // All of what it has for pods is taken, or is free again.
+  void SetFull(bool full);
+
   void StreamLogs(const std::string& pod_namespace, const std::string& pod_name,
                   client::LogOptions options, Executor* reply_on, client::LogSink sink,
                   absl::AnyInvocable<void(absl::StatusOr<std::unique_ptr<client::LogStream>>) &&>
@@ -72,7 +101,8 @@ class Node final : public client::NodeApi {
     std::optional<runtime::PodState> state;
     PodMemory memory;
     std::string ip;
-    bool busy = false;           // An action is under way.
+    bool busy = false;           // An action is under way,
+    bool paused = false;         // or a pause before the next.
     bool dirty = false;          // The runtime spoke since its state was read.
     bool writing = false;        // A status is under way.
     bool removed = false;        // Nothing of it is left here.
@@ -99,7 +129,10 @@ class Node final : public client::NodeApi {
   void StartOnLoop();
   void Register();
   void RenewLease();
+  void RenewLeaseAfter(absl::Duration time);
   void ReportNode(const api::ObjectPtr& current);
+  void ReportAgain();
+  void Describe(corev1::Node* node) const;
   void OnPod(const api::ObjectPtr& before, const api::ObjectPtr& now);
   void AdoptFound();
   void OnRuntimeChange(const std::string& uid);
@@ -183,6 +216,9 @@ class Node final : public client::NodeApi {
   std::map<std::string, std::vector<LogFollower>> followers_;  // By pod uid.
   std::map<std::string, Followed> followed_;                   // By "NAMESPACE/configmaps/NAME".
   Executor::TimerId lease_timer_ = 0;
+  absl::Duration lease_due_;  // By the loop's monotonic clock.
+  std::set<std::string> pressures_;
+  bool full_ = false;
   bool running_ = false;
   bool found_ = false;
   int actions_ = 0;                // On the pool now.

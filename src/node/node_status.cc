@@ -109,7 +109,7 @@ void DescribeMachine(const NodeOptions& options, absl::Time now, corev1::Node* n
 void Node::Register() {
   auto node = std::make_unique<corev1::Node>();
   node->mutable_metadata()->set_name(options_.name);
-  DescribeMachine(options_, loop_->clock().Now(), node.get());
+  Describe(node.get());
   std::vector<client::Write> writes;
   writes.push_back(client::Write::Create(std::move(node)));
   client_->Commit(std::move(writes), loop_,
@@ -124,7 +124,7 @@ void Node::Register() {
 
 void Node::ReportNode(const api::ObjectPtr& current) {
   auto node = current->CopyAs<corev1::Node>();
-  DescribeMachine(options_, loop_->clock().Now(), node.get());
+  Describe(node.get());
   std::vector<client::Write> writes;
   writes.push_back(client::Write::Update(std::move(node), "status"));
   client_->Commit(std::move(writes), loop_,
@@ -139,12 +139,49 @@ void Node::ReportNode(const api::ObjectPtr& current) {
                   });
 }
 
+void Node::Describe(corev1::Node* node) const {
+  const absl::Time now = loop_->clock().Now();
+  DescribeMachine(options_, now, node);
+  corev1::NodeStatus* status = node->mutable_status();
+  for (const std::string& pressure : pressures_) {
+    SetCondition(pressure.c_str(), true, "Injected", "a fault was injected", now, status);
+  }
+  if (!full_) return;
+  for (auto& [name, amount] : *status->mutable_allocatable()) {
+    amount = api::Quantity::FromInt(0).ToProto();
+  }
+}
+
+void Node::SetPressure(const std::string& condition, bool holds) {
+  if (holds) {
+    pressures_.insert(condition);
+  } else {
+    pressures_.erase(condition);
+  }
+  ReportAgain();
+}
+
+void Node::SetFull(bool full) {
+  full_ = full;
+  ReportAgain();
+}
+
+void Node::ReportAgain() {
+  const api::ObjectPtr known = node_informer_.Get("/" + options_.name);
+  if (running_ && known != nullptr) ReportNode(known);
+}
+
+void Node::RenewLeaseAfter(absl::Duration time) {
+  lease_due_ = loop_->clock().Monotonic() + time;
+  lease_timer_ = loop_->PostAfter(time, [this] { RenewLease(); });
+}
+
 void Node::RenewLease() {
   if (!running_) return;
   // Who did not hear from it may have called it dead; it lives.
   const api::ObjectPtr known = node_informer_.Get("/" + options_.name);
   if (known != nullptr && !IsReady(known->As<corev1::Node>())) ReportNode(known);
-  lease_timer_ = loop_->PostAfter(kRenewEvery, [this] { RenewLease(); });
+  RenewLeaseAfter(kRenewEvery);
   RotateLogs();  // With it, so that an idle node wakes up once.
   client_->Get(api::ResourceOf<coordinationv1::Lease>(), "kube-node-lease", options_.name, loop_,
                [this, alive = alive_](absl::StatusOr<api::ObjectPtr> found) {

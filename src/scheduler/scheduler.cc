@@ -57,6 +57,17 @@ client::Write BindingOf(const api::Object& pod, const std::string& node) {
   return write;
 }
 
+// What was last said of a pod that could not be placed: said by an earlier scheduler, it is not
+// said again.
+std::string WhyNot(const corev1::Pod& pod) {
+  for (const corev1::PodCondition& condition : pod.status().conditions()) {
+    if (condition.type() == "PodScheduled" && condition.reason() == "Unschedulable") {
+      return condition.message();
+    }
+  }
+  return "";
+}
+
 void SetUnschedulable(const std::string& message, absl::Time now, corev1::Pod* pod) {
   corev1::PodCondition* condition = nullptr;
   for (corev1::PodCondition& existing : *pod->mutable_status()->mutable_conditions()) {
@@ -110,6 +121,15 @@ bool Scheduler::Settled(absl::Duration within) const {
          in_flight_ == 0 && !pass_posted_ &&
          std::all_of(retries_.begin(), retries_.end(),
                      [&](const auto& retry) { return retry.second > until; });
+}
+
+Scheduler::View Scheduler::Inspect() const {
+  View out;
+  for (const QueueKey& entry : queue_) out.queued.push_back(std::get<2>(entry));
+  out.in_flight = in_flight_;
+  for (const std::string& key : unschedulable_) out.pending[key] = pods_.at(key).why_not;
+  out.nodes = table_.size();
+  return out;
 }
 
 void Scheduler::WatchNodes() {
@@ -203,6 +223,7 @@ void Scheduler::OnPod(const client::WatchEvent& event) {
     it = pods_.emplace(key, Pod()).first;
     it->second.info = MakePodInfo(now);
     it->second.order = next_order_++;
+    it->second.why_not = WhyNot(now);
     it->second.concerned = Topology::Concerns(now);
     if (Topology::RepelsOthers(now)) repellers_.insert(key);
   }

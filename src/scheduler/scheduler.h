@@ -10,6 +10,7 @@
 #include <set>
 #include <string>
 #include <tuple>
+#include <vector>
 
 #include "base/log.h"
 #include "base/metrics.h"
@@ -39,6 +40,14 @@ class Scheduler {
   bool Settled(absl::Duration within) const;
   // The newest revision of pods it has seen. On the loop.
   uint64_t view_revision() const { return view_revision_; }
+  // What it is at, for people. On the loop.
+  struct View {
+    std::vector<std::string> queued;  // Pods, as "namespace/name".
+    int in_flight = 0;
+    std::map<std::string, std::string> pending;  // Found to fit nowhere, and why.
+    uint64_t nodes = 0;
+  };
+  View Inspect() const;
 
  private:
   struct Pod {

@@ -79,6 +79,14 @@ struct Server::Attempt {
 Server::Server(store::Store* store, const Clock* clock, Rng rng, AdmissionPlugins plugins)
     : store_(store), clock_(clock), plugins_(std::move(plugins)), rng_(rng) {}
 
+void Server::StartOver(Rng rng) {
+  MutexLock lock(&mutex_);
+  rng_ = rng;
+  recent_ips_.clear();
+  recent_ports_.clear();
+  pinned_.clear();
+}
+
 Env Server::MakeEnv() {
   Env env;
   env.now = clock_->Now();

@@ -113,6 +113,10 @@ class Server final : public client::Client {
 
   uint64_t revision() const { return store_->snapshot()->revision(); }
 
+  // The store was put back to an earlier state: what was remembered beside it is forgotten, and
+  // names and uids come from `rng`.
+  void StartOver(Rng rng);
+
  private:
   struct Attempt;
   struct Sweep;

@@ -60,7 +60,7 @@ FakeRuntime::~FakeRuntime() {
     MutexLock lock(&shared_->mutex);
     shared_->closed = true;
     for (const auto& [uid, pod] : shared_->pods) {
-      for (const auto& [container, timer] : pod.timers) timers.push_back(timer);
+      for (const auto& [container, timer] : pod.timers) timers.push_back(timer.id);
     }
   }
   for (const Executor::TimerId timer : timers) executor_->Cancel(timer);
@@ -127,15 +127,50 @@ absl::StatusOr<ContainerState> FakeRuntime::StartContainer(const std::string& po
     if (!absl::SimpleAtoi(Script(pod.spec, "exit-code", spec.name), &exit_code)) exit_code = 0;
     const bool oom = Script(pod.spec, "oom", spec.name) == "true";
     pod.timers[spec.name] =
-        executor_->PostAfter(absl::Seconds(std::max(seconds, 0.0)),
-                             [executor = executor_, shared = shared_, pod_uid,
-                              container = spec.name, attempt = spec.attempt, exit_code, oom] {
-                               End(shared, executor, pod_uid, container, oom ? 137 : exit_code,
-                                   oom ? SIGKILL : 0, oom, attempt)
-                                   .IgnoreError();
-                             });
+        StartTimer(pod_uid, spec.name, spec.attempt,
+                   {absl::Seconds(std::max(seconds, 0.0)), oom ? 128 + SIGKILL : exit_code, oom});
   }
   return *state;
+}
+
+FakeRuntime::Timer FakeRuntime::StartTimer(const std::string& pod_uid, const std::string& container,
+                                           int attempt, const Saved::End& end) {
+  const Executor::TimerId id = executor_->PostAfter(
+      end.in, [executor = executor_, shared = shared_, pod_uid, container, attempt, end] {
+        End(shared, executor, pod_uid, container, end.exit_code, end.oom ? SIGKILL : 0, end.oom,
+            attempt)
+            .IgnoreError();
+      });
+  return {id, executor_->clock().Monotonic() + end.in, end};
+}
+
+FakeRuntime::Saved FakeRuntime::Save() const {
+  MutexLock lock(&shared_->mutex);
+  const absl::Duration now = executor_->clock().Monotonic();
+  Saved out;
+  for (const auto& [uid, pod] : shared_->pods) {
+    Saved::Pod& saved = out.pods[uid];
+    saved.spec = pod.spec;
+    saved.state = pod.state;
+    for (const auto& [container, timer] : pod.timers) {
+      saved.ends[container] = timer.end;
+      saved.ends[container].in = timer.due - now;
+    }
+  }
+  return out;
+}
+
+void FakeRuntime::Restore(const Saved& saved) {
+  MutexLock lock(&shared_->mutex);
+  for (const auto& [uid, pod] : saved.pods) {
+    Pod& restored = shared_->pods[uid];
+    restored.spec = pod.spec;
+    restored.state = pod.state;
+    for (const auto& [container, end] : pod.ends) {
+      const ContainerState* state = FindContainer(restored.state, container);
+      restored.timers[container] = StartTimer(uid, container, state->attempt, end);
+    }
+  }
 }
 
 absl::Status FakeRuntime::End(const std::shared_ptr<Shared>& shared, Executor* executor,
@@ -157,7 +192,8 @@ absl::Status FakeRuntime::End(const std::shared_ptr<Shared>& shared, Executor* e
     state->oom_killed = oom;
     state->reason = oom ? "OOMKilled" : exit_code == 0 ? "Completed" : "Error";
     state->finished_at = executor->clock().Now();
-    if (const auto timer = it->second.timers.extract(container)) executor->Cancel(timer.mapped());
+    if (const auto timer = it->second.timers.extract(container))
+      executor->Cancel(timer.mapped().id);
   }
   executor->Post([shared, pod_uid] { Notify(shared, pod_uid); });
   return absl::OkStatus();
@@ -218,7 +254,7 @@ absl::Status FakeRuntime::StopPod(const std::string& pod_uid) {
   const auto it = shared_->pods.find(pod_uid);
   if (it == shared_->pods.end()) return absl::OkStatus();
   Pod& pod = it->second;
-  for (const auto& [container, timer] : pod.timers) executor_->Cancel(timer);
+  for (const auto& [container, timer] : pod.timers) executor_->Cancel(timer.id);
   pod.timers.clear();
   pod.state.alive = false;
   for (ContainerState& container : pod.state.containers) {
@@ -236,7 +272,7 @@ absl::Status FakeRuntime::RemovePod(const std::string& pod_uid) {
   MutexLock lock(&shared_->mutex);
   const auto pod = shared_->pods.extract(pod_uid);
   if (pod.empty()) return absl::OkStatus();
-  for (const auto& [container, timer] : pod.mapped().timers) executor_->Cancel(timer);
+  for (const auto& [container, timer] : pod.mapped().timers) executor_->Cancel(timer.id);
   return absl::OkStatus();
 }
 

@@ -49,16 +49,40 @@ class FakeRuntime final : public Runtime {
   absl::Status StopPod(const std::string& pod_uid) override;
   absl::Status RemovePod(const std::string& pod_uid) override;
 
+  // What simulated pods are at, for another runtime, at another time, to go on from. Times in it
+  // are relative.
+  struct Saved {
+    struct End {  // A container that will end by itself.
+      absl::Duration in;
+      int exit_code = 0;
+      bool oom = false;
+    };
+    struct Pod {
+      PodSpec spec;
+      PodState state;
+      std::map<std::string, End> ends;  // By container.
+    };
+    std::map<std::string, Pod> pods;
+  };
+  Saved Save() const;
+  // Before any other call.
+  void Restore(const Saved& saved);
+
   // Faults for tests: ends a running container as if it crashed.
   absl::Status Crash(const std::string& pod_uid, const std::string& container, int exit_code);
   // Faults for tests: containers do not listen to SIGTERM.
   void IgnoreSigterm(bool ignore);
 
  private:
+  struct Timer {
+    Executor::TimerId id;
+    absl::Duration due;  // By the executor's monotonic clock.
+    Saved::End end;
+  };
   struct Pod {
     PodSpec spec;
     PodState state;
-    std::map<std::string, Executor::TimerId> timers;  // By container.
+    std::map<std::string, Timer> timers;  // By container.
   };
   // Outlives this object in timers that have fired but not run.
   struct Shared {
@@ -69,6 +93,8 @@ class FakeRuntime final : public Runtime {
     bool ignores_sigterm ABSL_GUARDED_BY(mutex) = false;
   };
 
+  Timer StartTimer(const std::string& pod_uid, const std::string& container, int attempt,
+                   const Saved::End& end);
   static void Notify(const std::shared_ptr<Shared>& shared, const std::string& pod_uid);
   static absl::Status End(const std::shared_ptr<Shared>& shared, Executor* executor,
                           const std::string& pod_uid, const std::string& container, int exit_code,

@@ -1,0 +1,103 @@
+// What can be broken on purpose in a cluster, to see what becomes of it.
+//
+//   cluster->InjectFault(skiff::Fault::KillNode("node-1"));
+//   cluster->InjectFault(skiff::Fault::FailWrites(3, "update", "deployments", "*", "web-*"));
+#pragma once
+
+#include <string>
+#include <utility>
+
+#include "skiff/types.h"
+
+namespace skiff {
+
+struct Fault {
+  enum class Kind {
+    kKillNode,        // The plug is pulled: the node and its pods are gone without a word.
+    kRestartNode,     // A node, killed or not, starts again and begins what is bound to it anew.
+    kPartitionNode,   // Nothing gets from the node to the API and back; heartbeats stop.
+    kFillNode,        // All that the node has for pods is taken: allocatable is 0.
+    kPressNode,       // `condition` holds: MemoryPressure, DiskPressure or PIDPressure.
+    kCrashContainer,  // A running container ends with `exit_code`.
+    kFailWrites,      // The next `count` writes that match fail.
+    kHealWrites,      // Writes fail no more.
+  };
+  Kind kind = Kind::kKillNode;
+  std::string node;
+  std::string condition;
+  bool on = true;  // False ends a partition, a filling, a pressure.
+  // kCrashContainer: the pod, and its container; empty: its first. kFailWrites: what is written; *
+  // stands for any characters, empty for all.
+  std::string name_space;
+  std::string name;
+  std::string container;
+  int exit_code = 1;
+  // kFailWrites. A deletion that must wait (for a grace period, a finalizer) is an update.
+  int count = 1;
+  std::string verb;  // "create", "update", "delete"; empty: any.
+  std::string object_kind;
+  // The reason of the answer: Conflict, Forbidden, InternalError, ServiceUnavailable, Timeout,
+  // TooManyRequests; and its message.
+  std::string error = "InternalError";
+  std::string message = "a fault was injected";
+
+  static Fault KillNode(std::string node) { return OfNode(Kind::kKillNode, std::move(node)); }
+  static Fault RestartNode(std::string node) { return OfNode(Kind::kRestartNode, std::move(node)); }
+  static Fault PartitionNode(std::string node, bool on = true) {
+    return OfNode(Kind::kPartitionNode, std::move(node), on);
+  }
+  static Fault FillNode(std::string node, bool on = true) {
+    return OfNode(Kind::kFillNode, std::move(node), on);
+  }
+  static Fault PressNode(std::string node, std::string condition, bool on = true) {
+    Fault fault = OfNode(Kind::kPressNode, std::move(node), on);
+    fault.condition = std::move(condition);
+    return fault;
+  }
+  static Fault CrashContainer(std::string name_space, std::string pod, int exit_code = 1,
+                              std::string container = "") {
+    Fault fault;
+    fault.kind = Kind::kCrashContainer;
+    fault.name_space = std::move(name_space);
+    fault.name = std::move(pod);
+    fault.exit_code = exit_code;
+    fault.container = std::move(container);
+    return fault;
+  }
+  static Fault FailWrites(int count, std::string verb = "", std::string object_kind = "",
+                          std::string name_space = "", std::string name = "",
+                          std::string error = "InternalError") {
+    Fault fault;
+    fault.kind = Kind::kFailWrites;
+    fault.count = count;
+    fault.verb = std::move(verb);
+    fault.object_kind = std::move(object_kind);
+    fault.name_space = std::move(name_space);
+    fault.name = std::move(name);
+    fault.error = std::move(error);
+    return fault;
+  }
+  static Fault HealWrites() {
+    Fault fault;
+    fault.kind = Kind::kHealWrites;
+    return fault;
+  }
+
+ private:
+  static Fault OfNode(Kind kind, std::string node, bool on = true) {
+    Fault fault;
+    fault.kind = kind;
+    fault.node = std::move(node);
+    fault.on = on;
+    return fault;
+  }
+};
+
+// All of a cluster at one moment; shares its objects with it. Any number may be kept, and outlive
+// it.
+class SKIFF_EXPORT SavedCluster {
+ public:
+  virtual ~SavedCluster() = default;
+};
+
+}  // namespace skiff

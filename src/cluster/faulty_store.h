@@ -1,0 +1,81 @@
+// A store some of whose writes fail, on purpose: the next so many that a rule matches.
+//
+// Threads: any.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "base/mutex.h"
+#include "store/store.h"
+
+namespace skiff::cluster {
+
+// Empty means any. In names, * stands for any number of characters.
+struct WriteRule {
+  int left = 1;      // How many writes it still fails.
+  std::string verb;  // "create", "update" or "delete", as the store sees it.
+  const api::ResourceInfo* resource = nullptr;
+  std::string name_space;
+  std::string name;
+  absl::Status error;
+};
+
+class FaultyStore final : public store::Store {
+ public:
+  // `loop` is the store's and outlives it.
+  FaultyStore(std::unique_ptr<store::Store> inner, Executor* loop)
+      : inner_(std::move(inner)), loop_(loop) {}
+
+  std::vector<WriteRule> rules() const;
+  void SetRules(std::vector<WriteRule> rules);
+  void AddRule(WriteRule rule);
+
+  void Close() override { inner_->Close(); }
+  void Commit(store::Txn txn,
+              absl::AnyInvocable<void(absl::StatusOr<store::TxnResult>) &&> done) override;
+  std::shared_ptr<const store::Snapshot> snapshot() const override { return inner_->snapshot(); }
+  void Barrier(absl::AnyInvocable<void(absl::Status) &&> done) override {
+    inner_->Barrier(std::move(done));
+  }
+  bool alone() const override { return inner_->alone(); }
+  void OnLeadership(std::function<void(bool leads)> listener) override {
+    inner_->OnLeadership(std::move(listener));
+  }
+  void Status(absl::AnyInvocable<void(store::StoreStatus) &&> done) override {
+    inner_->Status(std::move(done));
+  }
+  void ChangeMembers(raft::Config target, absl::AnyInvocable<void(absl::Status) &&> done) override {
+    inner_->ChangeMembers(std::move(target), std::move(done));
+  }
+  void TransferLeadership(raft::MemberId to,
+                          absl::AnyInvocable<void(absl::Status) &&> done) override {
+    inner_->TransferLeadership(to, std::move(done));
+  }
+  absl::StatusOr<std::shared_ptr<const store::Snapshot>> SnapshotAt(
+      uint64_t revision) const override {
+    return inner_->SnapshotAt(revision);
+  }
+  absl::StatusOr<std::unique_ptr<store::Watch>> StartWatch(std::string prefix, uint64_t after,
+                                                           store::WatchSink sink) override {
+    return inner_->StartWatch(std::move(prefix), after, std::move(sink));
+  }
+
+ private:
+  absl::Status Fail(const store::Txn& txn);
+
+  const std::unique_ptr<store::Store> inner_;
+  Executor* const loop_;
+  std::atomic<bool> armed_ = false;  // There are rules.
+  mutable Mutex mutex_;
+  std::vector<WriteRule> rules_ ABSL_GUARDED_BY(mutex_);
+};
+
+// Whether `name` is what `pattern` says.
+bool MatchesPattern(absl::string_view pattern, absl::string_view name);
+
+}  // namespace skiff::cluster

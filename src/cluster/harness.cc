@@ -1,0 +1,379 @@
+#include "cluster/harness.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "api/errors.h"
+#include "base/notification.h"
+#include "base/status.h"
+#include "cluster/kind_name.h"
+
+namespace skiff::cluster {
+namespace {
+
+constexpr absl::Duration kHeartbeat = absl::Seconds(10);
+constexpr absl::Duration kLongestWait = absl::Milliseconds(10);
+constexpr absl::Duration kLookAgain = absl::Milliseconds(1);
+constexpr size_t kMostTold = 10;
+// Whose looks at nodes follow the nodes' heartbeats.
+constexpr char kNodeController[] = "node-controller";
+constexpr char kHeartbeats[] = "coordination.k8s.io/leases/kube-node-lease/";
+
+// Nothing if the reason is none of these.
+std::optional<absl::Status> ErrorFor(const Fault& fault, const api::ResourceInfo& resource) {
+  const std::string& reason = fault.error;
+  if (reason == "Conflict") return api::Conflict(resource, fault.name, fault.message);
+  if (reason == "Forbidden") return api::Forbidden(resource, fault.name, fault.message);
+  if (reason == "InternalError") return api::InternalError(fault.message);
+  if (reason == "ServiceUnavailable") return api::ServiceUnavailable(fault.message);
+  if (reason == "Timeout") return api::ServerTimeout(fault.message);
+  if (reason == "TooManyRequests") return api::TooManyRequests(fault.message, 1);
+  return std::nullopt;
+}
+
+std::string Some(const std::vector<std::string>& all) {
+  std::vector<std::string> some(all.begin(), all.begin() + std::min(all.size(), kMostTold));
+  if (some.size() < all.size()) some.push_back(absl::StrCat(all.size() - some.size(), " more"));
+  return absl::StrJoin(some, ", ");
+}
+
+}  // namespace
+
+class Harness::Saved final : public SavedCluster {
+ public:
+  std::shared_ptr<const store::TreeSnapshot> store;
+  std::vector<LocalNodes::State> nodes;
+  std::vector<WriteRule> rules;
+  absl::Duration elapsed;  // On the virtual clock.
+  uint64_t seed = 0;       // Of all that comes after.
+};
+
+Harness::Harness(Parts parts) : parts_(std::move(parts)) {
+  if (parts_.virtual_time == nullptr) return;
+  VirtualTime::Heartbeats heartbeats;
+  heartbeats.period = kHeartbeat;
+  heartbeats.timers = [this] {
+    std::set<Executor::TimerId> out;
+    std::set<std::string> names;
+    for (const auto& [name, timer] : HealthyNodes()) {
+      out.insert(timer);
+      names.insert(name);
+    }
+    out.merge(parts_.control_plane->controllers().SilenceTimers(names));
+    return out;
+  };
+  heartbeats.skipped = [this](absl::Duration time) { PassBy(time); };
+  parts_.virtual_time->SetHeartbeats(std::move(heartbeats));
+}
+
+// Those of whom nobody has anything to say but that they live.
+std::map<std::string, Executor::TimerId> Harness::HealthyNodes() {
+  std::map<std::string, Executor::TimerId> out = parts_.nodes->Heartbeats();
+  const auto snapshot = parts_.control_plane->store().snapshot();
+  std::erase_if(out, [&](const auto& entry) {
+    const api::ObjectPtr found =
+        snapshot->Get(store::Key(api::ResourceOf<corev1::Node>(), "", entry.first));
+    if (found == nullptr) return true;
+    const auto& node = found->As<corev1::Node>();
+    const auto& conditions = node.status().conditions();
+    const bool ready = std::any_of(conditions.begin(), conditions.end(), [](const auto& each) {
+      return each.type() == "Ready" && each.status() == "True";
+    });
+    return !ready || !node.spec().taints().empty();
+  });
+  return out;
+}
+
+void Harness::PassBy(absl::Duration time) {
+  std::set<std::string> names;
+  for (const auto& [name, timer] : HealthyNodes()) names.insert(name);
+  parts_.control_plane->controllers().SkipSilence(names, time);
+  parts_.nodes->SkipHeartbeats(time);
+}
+
+absl::Status Harness::Seeded(absl::Status status) const {
+  if (status.ok() || parts_.virtual_time == nullptr) return status;
+  absl::Status out(status.code(), absl::StrCat(status.message(), " (virtual time ",
+                                               absl::FormatTime(absl::RFC3339_full,
+                                                                parts_.virtual_time->clock().Now(),
+                                                                absl::UTCTimeZone()),
+                                               ", seed ", parts_.seed, ")"));
+  status.ForEachPayload(
+      [&](absl::string_view url, const absl::Cord& payload) { out.SetPayload(url, payload); });
+  return out;
+}
+
+absl::Status Harness::Advance(absl::Duration duration) {
+  if (parts_.virtual_time == nullptr) {
+    return absl::FailedPreconditionError(
+        "the cluster's clock is the real one; open it with a virtual clock to advance it");
+  }
+  if (duration < absl::ZeroDuration() || duration > absl::Hours(24 * 36525)) {
+    return absl::InvalidArgumentError("time advances by 0 to 100 years");
+  }
+  MutexLock lock(&mutex_);
+  return Wait(duration);
+}
+
+// ---- settling -----------------------------------------------------------------------------------
+
+// Every loop after the store's, so that what the store had at the beginning has reached them.
+Harness::Busy Harness::Look() {
+  Busy busy;
+  ControlPlane& plane = *parts_.control_plane;
+  RunOn(plane.store_loop(), [&] { busy.revision = plane.server().revision(); });
+  RunOn(plane.control_loop(), [&] {
+    if (plane.controllers().Settled(absl::ZeroDuration())) return;
+    const size_t before = busy.who.size();
+    for (const auto& view : plane.controllers().Inspect()) {
+      if (view.queued.empty() && view.in_flight.empty() && view.waiting.empty()) continue;
+      busy.who.push_back(absl::StrCat(view.name, " on ",
+                                      Some(!view.queued.empty()      ? view.queued
+                                           : !view.in_flight.empty() ? view.in_flight
+                                                                     : view.waiting)));
+    }
+    if (busy.who.size() == before) busy.who.emplace_back("the controllers' views or wake-ups");
+  });
+  RunOn(plane.scheduler_loop(), [&] {
+    if (plane.scheduler().Settled(absl::ZeroDuration())) return;
+    busy.who.push_back(absl::StrCat("scheduler on ", Some(plane.scheduler().Inspect().queued)));
+  });
+  RunOn(parts_.nodes->loop(), [&] {
+    for (const auto& view : parts_.nodes->Inspect()) {
+      if (view.alive && view.reachable && !view.settled) busy.who.push_back(view.name);
+    }
+  });
+  const HostedControllers* hosted = parts_.hosted->get();
+  if (hosted != nullptr && hosted->loop() != nullptr) {
+    RunOn(hosted->loop(), [&] {
+      for (const auto& controller : hosted->all()) {
+        if (!controller->Settled(absl::ZeroDuration())) busy.who.push_back(controller->name());
+      }
+    });
+  }
+  return busy;
+}
+
+void Harness::EndWaits() {
+  ended_ = true;
+  if (parts_.virtual_time != nullptr) parts_.virtual_time->Interrupt();
+}
+
+absl::Status Harness::Wait(absl::Duration time) {
+  if (parts_.virtual_time != nullptr) parts_.virtual_time->Advance(time);
+  // In pieces: the cluster may be closed meanwhile.
+  for (absl::Duration left = parts_.virtual_time == nullptr ? time : absl::ZeroDuration();
+       left > absl::ZeroDuration() && !ended_; left -= kLongestWait) {
+    Notification passed;
+    parts_.front->PostAfter(std::min(left, kLongestWait), [&] { passed.Notify(); });
+    passed.WaitForNotification();
+  }
+  return ended_ ? absl::UnavailableError("the cluster is closed") : absl::OkStatus();
+}
+
+absl::Status Harness::Settle(absl::Duration timeout) {
+  MutexLock lock(&mutex_);
+  const Clock& clock = parts_.front->clock();
+  const absl::Duration end = clock.Monotonic() + timeout;
+  uint64_t settled_at = 0;
+  while (true) {
+    const Busy busy = Look();
+    if (busy.who.empty()) {
+      // Once more in real time: one loop may have given another something to do behind our back.
+      if (parts_.virtual_time != nullptr || settled_at == busy.revision) return absl::OkStatus();
+      settled_at = busy.revision;
+      continue;
+    }
+    settled_at = 0;
+    const absl::Duration left = end - clock.Monotonic();
+    if (left <= absl::ZeroDuration()) {
+      return Seeded(absl::DeadlineExceededError(
+          absl::StrCat("timed out waiting for the cluster to settle: busy are ", Some(busy.who))));
+    }
+    absl::Duration step = kLookAgain;
+    if (parts_.virtual_time != nullptr) {
+      parts_.virtual_time->Run([&] { step = parts_.virtual_time->sim().UntilNext(); });
+    }
+    SKIFF_RETURN_IF_ERROR(Wait(std::min(left, std::max(step, absl::Nanoseconds(1)))));
+  }
+}
+
+std::map<std::string, uint64_t> Harness::Reconciles() {
+  std::map<std::string, uint64_t> out;
+  RunOn(parts_.control_plane->control_loop(), [&] {
+    for (const auto& view : parts_.control_plane->controllers().Inspect()) {
+      if (view.name != kNodeController) out[view.name] = view.reconciles;
+    }
+  });
+  return out;
+}
+
+absl::Status Harness::AssertIdle(absl::Duration span) {
+  MutexLock lock(&mutex_);
+  const Busy busy = Look();
+  if (!busy.who.empty()) {
+    return Seeded(absl::FailedPreconditionError(
+        absl::StrCat("the cluster has not settled: busy are ", Some(busy.who))));
+  }
+  const std::map<std::string, uint64_t> before = Reconciles();
+  std::vector<std::string> moved;
+  store::WatchSink sink;
+  sink.on_events = [&](const std::shared_ptr<const std::vector<store::Event>>& events) {
+    for (const store::Event& event : *events) {
+      if (absl::StartsWith(event.key, kHeartbeats)) continue;
+      const char* what = event.type == store::Event::Type::kDelete ? "deleted "
+                         : event.previous == nullptr               ? "created "
+                                                                   : "updated ";
+      moved.push_back(absl::StrCat(what, event.key));
+    }
+  };
+  sink.on_end = [](const absl::Status&) {};
+  FaultyStore& store = parts_.control_plane->store();
+  SKIFF_ASSIGN_OR_RETURN(auto watch, store.StartWatch("", busy.revision, std::move(sink)));
+  const absl::Status waited = Wait(span);
+  // The sink runs on the store's loop, and so ends there.
+  RunOn(parts_.control_plane->store_loop(), [&] { watch.reset(); });
+  SKIFF_RETURN_IF_ERROR(waited);
+  for (const auto& [name, count] : Reconciles()) {
+    const auto it = before.find(name);
+    const uint64_t known = it == before.end() ? 0 : it->second;
+    if (count > known) moved.push_back(absl::StrCat(count - known, " reconciles of ", name));
+  }
+  if (moved.empty()) return absl::OkStatus();
+  return Seeded(absl::FailedPreconditionError(absl::StrCat(
+      "the cluster did not stay idle for ", absl::FormatDuration(span), ": ", Some(moved))));
+}
+
+// ---- faults -------------------------------------------------------------------------------------
+
+absl::Status Harness::FailWrites(const Fault& fault) {
+  if (fault.count < 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("fault count: ", fault.count, " is less than 1"));
+  }
+  if (!fault.verb.empty() && fault.verb != "create" && fault.verb != "update" &&
+      fault.verb != "delete") {
+    return absl::InvalidArgumentError(
+        absl::StrCat("fault verb: \"", fault.verb, "\" is not one of create, update, delete"));
+  }
+  WriteRule rule;
+  rule.left = fault.count;
+  rule.verb = fault.verb;
+  if (!fault.object_kind.empty()) {
+    SKIFF_ASSIGN_OR_RETURN(rule.resource, ResolveKind(fault.object_kind));
+  }
+  rule.name_space = fault.name_space;
+  rule.name = fault.name;
+  const std::optional<absl::Status> error =
+      ErrorFor(fault, rule.resource != nullptr ? *rule.resource : api::ResourceOf<corev1::Pod>());
+  if (!error.has_value()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "fault error: \"", fault.error,
+        "\" is not one of Conflict, Forbidden, InternalError, ServiceUnavailable, Timeout, "
+        "TooManyRequests"));
+  }
+  rule.error = *error;
+  parts_.control_plane->store().AddRule(std::move(rule));
+  return absl::OkStatus();
+}
+
+absl::Status Harness::Crash(const Fault& fault) {
+  const std::string name_space = fault.name_space.empty() ? "default" : fault.name_space;
+  SKIFF_ASSIGN_OR_RETURN(const api::ObjectPtr pod,
+                         parts_.control_plane->server().GetNow(api::ResourceOf<corev1::Pod>(),
+                                                               name_space, fault.name));
+  const std::string& node = pod->As<corev1::Pod>().spec().node_name();
+  if (node.empty()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("pod \"", fault.name, "\" is on no node yet: nothing of it can crash"));
+  }
+  return Annotate(parts_.nodes->Crash(node, pod->meta().uid(), fault.container, fault.exit_code),
+                  absl::StrCat("pod \"", fault.name, "\""));
+}
+
+absl::Status Harness::InjectFault(const Fault& fault) {
+  MutexLock lock(&mutex_);
+  switch (fault.kind) {
+    case Fault::Kind::kKillNode:
+      return parts_.nodes->Kill(fault.node);
+    case Fault::Kind::kRestartNode:
+      return parts_.nodes->Restart(fault.node);
+    case Fault::Kind::kPartitionNode:
+      return parts_.nodes->Cut(fault.node, fault.on);
+    case Fault::Kind::kFillNode:
+      return parts_.nodes->SetFull(fault.node, fault.on);
+    case Fault::Kind::kPressNode:
+      return parts_.nodes->SetPressure(fault.node, fault.condition, fault.on);
+    case Fault::Kind::kCrashContainer:
+      return Crash(fault);
+    case Fault::Kind::kFailWrites:
+      return FailWrites(fault);
+    case Fault::Kind::kHealWrites:
+      parts_.control_plane->store().SetRules({});
+      return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError("the fault is of no known kind");
+}
+
+// ---- saving and restoring -----------------------------------------------------------------------
+
+std::shared_ptr<Harness::Saved> Harness::Pause() {
+  auto saved = std::make_shared<Saved>();
+  parts_.stop_hosted();
+  saved->nodes = parts_.nodes->Pause();
+  parts_.control_plane->Pause();
+  saved->store = parts_.control_plane->Save();
+  saved->rules = parts_.control_plane->store().rules();
+  if (parts_.virtual_time != nullptr) {
+    parts_.virtual_time->Run([&] {
+      saved->elapsed = parts_.virtual_time->clock().Monotonic();
+      saved->seed = parts_.virtual_time->sim().rng().Next();
+    });
+  } else {
+    saved->seed = Rng::FromSystem().Next();
+  }
+  return saved;
+}
+
+// The saved cluster goes on in the same way as those that are restored from it.
+absl::Status Harness::Resume(const Saved& saved) {
+  if (parts_.virtual_time != nullptr) {
+    parts_.virtual_time->Run([&] { parts_.virtual_time->sim().Rewind(saved.elapsed, saved.seed); });
+  }
+  parts_.control_plane->Reseed(saved.seed + 1);
+  parts_.control_plane->Resume();
+  parts_.nodes->Resume(saved.nodes);
+  return parts_.host_again();
+}
+
+absl::StatusOr<std::shared_ptr<const SavedCluster>> Harness::Save() {
+  if (!parts_.restorable) {
+    return absl::FailedPreconditionError(
+        "only a cluster in memory whose pods are all simulated can be saved: open it without a "
+        "data "
+        "directory, with runtime fake and without runtimes of your own");
+  }
+  MutexLock lock(&mutex_);
+  const std::shared_ptr<Saved> saved = Pause();
+  SKIFF_RETURN_IF_ERROR(Resume(*saved));
+  return saved;
+}
+
+absl::Status Harness::Restore(const std::shared_ptr<const SavedCluster>& saved) {
+  const auto* state = dynamic_cast<const Saved*>(saved.get());
+  if (state == nullptr) return absl::InvalidArgumentError("no saved cluster was given");
+  if (!parts_.restorable) {
+    return absl::FailedPreconditionError(
+        "only a cluster in memory whose pods are all simulated can be restored");
+  }
+  MutexLock lock(&mutex_);
+  Pause();
+  parts_.control_plane->Restore(state->store);
+  parts_.control_plane->store().SetRules(state->rules);
+  return Resume(*state);
+}
+
+}  // namespace skiff::cluster

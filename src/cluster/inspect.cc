@@ -1,0 +1,114 @@
+// What every loop of a cluster is at, as JSON.
+#include "absl/strings/str_cat.h"
+#include "api/json_value.h"
+#include "cluster/harness.h"
+
+namespace skiff::cluster {
+namespace {
+
+using api::JsonValue;
+
+JsonValue Strings(const std::vector<std::string>& all) {
+  JsonValue out = JsonValue::Array();
+  for (const std::string& each : all) out.items().push_back(JsonValue::String(each));
+  return out;
+}
+
+JsonValue Number(uint64_t value) { return JsonValue::Number(static_cast<int64_t>(value)); }
+
+JsonValue Time(absl::Time time) {
+  if (time == absl::InfiniteFuture()) return JsonValue();
+  return JsonValue::String(absl::FormatTime(absl::RFC3339_full, time, absl::UTCTimeZone()));
+}
+
+JsonValue OfController(const controllers::Runner::View& view) {
+  JsonValue out = JsonValue::Object();
+  out.Member("name") = JsonValue::String(view.name);
+  out.Member("queueDepth") = Number(view.queued.size());
+  out.Member("queued") = Strings(view.queued);
+  out.Member("inFlight") = Strings(view.in_flight);
+  out.Member("waitingForView") = Strings(view.waiting);
+  JsonValue& failures = out.Member("failures") = JsonValue::Object();
+  for (const auto& [key, count] : view.failures) failures.Member(key) = JsonValue::Number(count);
+  out.Member("nextWake") = Time(view.next_wake);
+  out.Member("reconciles") = Number(view.reconciles);
+  JsonValue& plan = out.Member("lastPlan");
+  if (view.last_key.empty()) return out;
+  plan = JsonValue::Object();
+  plan.Member("key") = JsonValue::String(view.last_key);
+  plan.Member("writes") = Strings(view.last_writes);
+  return out;
+}
+
+JsonValue OfScheduler(const scheduler::Scheduler::View& view, uint64_t revision) {
+  JsonValue out = JsonValue::Object();
+  out.Member("name") = JsonValue::String("scheduler");
+  out.Member("queueDepth") = Number(view.queued.size());
+  out.Member("queued") = Strings(view.queued);
+  out.Member("inFlight") = JsonValue::Number(view.in_flight);
+  out.Member("viewRevision") = Number(revision);
+  out.Member("nodes") = Number(view.nodes);
+  JsonValue& pending = out.Member("pending") = JsonValue::Array();
+  for (const auto& [pod, why] : view.pending) {
+    JsonValue& one = pending.items().emplace_back(JsonValue::Object());
+    one.Member("pod") = JsonValue::String(pod);
+    one.Member("why") = JsonValue::String(why);
+  }
+  return out;
+}
+
+JsonValue OfNode(const LocalNodes::View& view) {
+  JsonValue out = JsonValue::Object();
+  out.Member("name") = JsonValue::String(view.name);
+  out.Member("alive") = JsonValue::Bool(view.alive);
+  out.Member("reachable") = JsonValue::Bool(view.reachable);
+  out.Member("settled") = JsonValue::Bool(view.settled);
+  out.Member("running") = Strings(view.running);
+  return out;
+}
+
+}  // namespace
+
+std::string Harness::Inspect() {
+  MutexLock lock(&mutex_);
+  ControlPlane& plane = *parts_.control_plane;
+  JsonValue out = JsonValue::Object();
+  out.Member("time") = Time(parts_.front->clock().Now());
+  out.Member("clock") = JsonValue::String(parts_.virtual_time != nullptr ? "virtual" : "real");
+  out.Member("seed") = JsonValue::String(absl::StrCat(parts_.seed));
+  out.Member("revision") = Number(plane.server().revision());
+  JsonValue controllers = JsonValue::Array();
+  JsonValue views = JsonValue::Object();
+  RunOn(plane.control_loop(), [&] {
+    for (const auto& view : plane.controllers().Inspect()) {
+      controllers.items().push_back(OfController(view));
+    }
+    for (const auto& [resource, revision] : plane.controllers().ViewRevisions()) {
+      if (revision > 0) views.Member(resource) = Number(revision);
+    }
+  });
+  const HostedControllers* hosted = parts_.hosted->get();
+  if (hosted != nullptr && hosted->loop() != nullptr) {
+    RunOn(hosted->loop(), [&] {
+      for (const auto& each : hosted->all()) {
+        JsonValue& one = controllers.items().emplace_back(JsonValue::Object());
+        one.Member("name") = JsonValue::String(each->name());
+        one.Member("queueDepth") = Number(each->depth());
+        one.Member("nextWake") = Time(each->NextWake());
+      }
+    });
+  }
+  out.Member("controllers") = std::move(controllers);
+  out.Member("views") = std::move(views);
+  RunOn(plane.scheduler_loop(), [&] {
+    out.Member("scheduler") =
+        OfScheduler(plane.scheduler().Inspect(), plane.scheduler().view_revision());
+  });
+  JsonValue& nodes = out.Member("nodes") = JsonValue::Array();
+  RunOn(parts_.nodes->loop(), [&] {
+    for (const auto& view : parts_.nodes->Inspect()) nodes.items().push_back(OfNode(view));
+  });
+  return out.ToString();
+}
+
+}  // namespace skiff::cluster

@@ -1,0 +1,152 @@
+#include "cluster/virtual_time.h"
+
+#include <algorithm>
+
+#include "base/mutex.h"
+#include "base/notification.h"
+
+namespace skiff::cluster {
+namespace {
+
+// At most so many tasks at one instant before others get their turn.
+constexpr int64_t kTasksAtOnce = 1'000'000;
+// Time passes in strides between which calls from outside get their turn.
+constexpr absl::Duration kStride = absl::Seconds(10);
+
+thread_local Simulation* driven_here = nullptr;
+
+}  // namespace
+
+class VirtualTime::VirtualLoop final : public Loop {
+ public:
+  VirtualLoop(VirtualTime* time, std::unique_ptr<Executor> inner)
+      : time_(time), state_(std::make_shared<State>()), clock_(time->clock()) {
+    state_->inner = std::move(inner);
+  }
+  ~VirtualLoop() override { Stop(); }
+
+  void Post(Task task) override { PostAfter(absl::ZeroDuration(), std::move(task)); }
+  TimerId PostAfter(absl::Duration delay, Task task) override {
+    if (InLoop()) {
+      return state_->inner == nullptr ? 0 : state_->inner->PostAfter(delay, std::move(task));
+    }
+    time_->driver_.Post([time = time_, state = state_, delay, task = std::move(task)]() mutable {
+      if (state->inner == nullptr) return;
+      state->inner->PostAfter(delay, std::move(task));
+      time->Drain();
+    });
+    return 0;
+  }
+  void Cancel(TimerId timer) override {
+    if (timer == 0) return;
+    if (InLoop()) {
+      if (state_->inner != nullptr) state_->inner->Cancel(timer);
+      return;
+    }
+    time_->driver_.Post([state = state_, timer] {
+      if (state->inner != nullptr) state->inner->Cancel(timer);
+    });
+  }
+  bool InLoop() const override { return time_->driver_.InLoop(); }
+  const Clock& clock() const override { return clock_; }
+  Rng& rng() override { return state_->inner->rng(); }
+  void Stop() override {
+    if (InLoop()) {
+      // Out of the state first: what the tasks that go with it hold may come back here.
+      const std::unique_ptr<Executor> gone = std::move(state_->inner);
+      return;
+    }
+    if (std::exchange(stopped_, true)) return;
+    time_->Run([this] { const std::unique_ptr<Executor> gone = std::move(state_->inner); });
+  }
+
+ private:
+  struct State {
+    std::unique_ptr<Executor> inner;  // The driver's. Null once stopped.
+  };
+
+  VirtualTime* const time_;
+  const std::shared_ptr<State> state_;
+  const Clock& clock_;
+  bool stopped_ = false;
+};
+
+VirtualTime::VirtualTime(uint64_t seed, bool permute) : sim_(seed), driver_("skiff-virtual") {
+  sim_.PermuteTies(permute);
+  driver_.Post([this] { driven_here = &sim_; });
+}
+
+VirtualTime::~VirtualTime() { driver_.Stop(); }
+
+std::unique_ptr<Loop> VirtualTime::New(const std::string&) {
+  std::unique_ptr<Executor> inner;
+  Run([&] { inner = sim_.NewLoop(); });
+  return std::make_unique<VirtualLoop>(this, std::move(inner));
+}
+
+Rng VirtualTime::NewRng() {
+  uint64_t seed = 0;
+  Run([&] { seed = sim_.rng().Next(); });
+  return Rng(seed);
+}
+
+void VirtualTime::Run(absl::FunctionRef<void()> task) {
+  if (driver_.InLoop()) return task();
+  Notification done;
+  driver_.Post([&] {
+    task();
+    Drain();
+    done.Notify();
+  });
+  done.WaitForNotification();
+}
+
+void VirtualTime::Drain() {
+  if (sim_.RunDue(kTasksAtOnce) || drain_posted_.exchange(true)) return;
+  driver_.Post([this] {
+    drain_posted_ = false;
+    Drain();
+  });
+}
+
+void VirtualTime::SetHeartbeats(Heartbeats heartbeats) {
+  Run([&] { heartbeats_ = std::move(heartbeats); });
+}
+
+void VirtualTime::Advance(absl::Duration duration) {
+  absl::Duration end;
+  Run([&] { end = sim_.clock().Monotonic() + duration; });
+  bool more = true;
+  while (more && !interrupted_) {
+    Run([&] { more = Stride(end); });
+  }
+}
+
+// Some of the way to `end`; false once there.
+bool VirtualTime::Stride(absl::Duration end) {
+  const absl::Duration left = end - sim_.clock().Monotonic();
+  if (left <= absl::ZeroDuration()) return false;
+  if (heartbeats_.timers != nullptr && left > heartbeats_.period) {
+    const std::set<Executor::TimerId> timers = heartbeats_.timers();
+    const absl::Duration idle = std::min(left, sim_.UntilNext(timers));
+    // Whole periods, so that every timer stays as far from what comes after as it was.
+    const absl::Duration skip = absl::Floor(idle - absl::Nanoseconds(1), heartbeats_.period);
+    if (skip > absl::ZeroDuration()) {
+      sim_.Skip(skip, timers);
+      heartbeats_.skipped(skip);
+      return true;
+    }
+  }
+  sim_.RunFor(std::min(left, kStride));
+  return left > kStride;
+}
+
+bool VirtualTime::OnDriver() { return driven_here != nullptr; }
+
+bool VirtualTime::Pump() {
+  if (driven_here == nullptr) return false;
+  if (driven_here->UntilNext() > absl::ZeroDuration()) return false;
+  return driven_here->Step();
+}
+
+}  // namespace skiff::cluster

@@ -1,0 +1,72 @@
+// Virtual time: every loop of a cluster on one Simulation, which a thread of its own drives. What
+// comes from other threads is posted in, one piece after the other, and with each everything runs
+// that is due then; so the same calls, made one after the other, give the same history. Time stands
+// still but in Advance.
+//
+// Threads: any but the driver's, where it does not say otherwise.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <set>
+#include <string>
+
+#include "absl/functional/function_ref.h"
+#include "base/sim_executor.h"
+#include "cluster/loops.h"
+
+namespace skiff::cluster {
+
+class VirtualTime final : public Loops {
+ public:
+  // `permute`: what is due at one instant runs in an order of the seed's.
+  VirtualTime(uint64_t seed, bool permute);
+  ~VirtualTime() override;
+
+  // The loops may be used from any thread; PostAfter from others than the driver's returns no
+  // timer that could be cancelled.
+  std::unique_ptr<Loop> New(const std::string& name) override;
+  WorkPool* pool() override { return &sim_.pool(); }
+  const Clock& clock() const override { return sim_.clock(); }
+  Rng NewRng() override;
+
+  // Runs `task` on the driver, and then everything that is due. Blocks until that is done.
+  void Run(absl::FunctionRef<void()> task);
+
+  // What an idle cluster does only to show that it is alive, and may be passed over.
+  struct Heartbeats {
+    absl::Duration period;
+    // Of healthy members, at this moment. On the driver.
+    std::function<std::set<Executor::TimerId>()> timers;
+    // Time was passed over. On the driver.
+    std::function<void(absl::Duration)> skipped;
+  };
+  void SetHeartbeats(Heartbeats heartbeats);
+  // Lets time pass. Stretches in which nothing would happen but heartbeats are passed over.
+  void Advance(absl::Duration duration);
+  // Ends what Advance is at, and every later one.
+  void Interrupt() { interrupted_ = true; }
+
+  // Whether this thread is the driver of one.
+  static bool OnDriver();
+  // In a task of a loop, which waits for what other tasks have to do first: runs the next one that
+  // is due. False if there is none, or this thread is no driver.
+  static bool Pump();
+
+  // For tasks of Run only.
+  Simulation& sim() { return sim_; }
+
+ private:
+  class VirtualLoop;
+  void Drain();
+  bool Stride(absl::Duration end);
+
+  Simulation sim_;
+  Heartbeats heartbeats_;
+  std::atomic<bool> drain_posted_ = false;
+  std::atomic<bool> interrupted_ = false;
+  UvExecutor driver_;  // Stopped before the simulation goes.
+};
+
+}  // namespace skiff::cluster
