@@ -477,7 +477,7 @@ typedef skiff_code (*skiff_container_start_fn)(void* context, skiff_container* c
 
 /* The container of that start (skiff_container_id) shall end: soon, while its grace period runs;
  * with `force` not 0, at once, and it counts as killed whatever is reported. Not called once it was
- * reported to have ended. Threads as above. */
+ * reported to have ended; only by force while it was not reported to run. Threads as above. */
 typedef void (*skiff_container_stop_fn)(void* context, const char* id, int force);
 
 /* Adds what runs the pods whose runtimeClassName is `name`, a DNS label: the RuntimeClass is made

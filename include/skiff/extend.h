@@ -165,7 +165,8 @@ struct CustomRuntime {
   // other error is tried again with a back-off.
   std::function<absl::Status(const ContainerStart& start, std::shared_ptr<ContainerRun> run)> start;
   // The container shall end: soon, while its grace period runs; with `force`, at once, and whatever
-  // is reported, it counts as killed. Not called once it was reported to have ended.
+  // is reported, it counts as killed. Not called once it was reported to have ended; only by force
+  // while it was not reported to run.
   std::function<void(const std::string& id, bool force)> stop;
 };
 
