@@ -1,0 +1,132 @@
+// Controllers and admission of the host's own on a virtual clock.
+#include <catch2/catch.hpp>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "api/json_value.h"
+#include "skiff/cluster.h"
+
+namespace skiff {
+namespace {
+
+using api::JsonValue;
+
+std::unique_ptr<Cluster> OpenVirtual(Extensions extensions, uint64_t seed = 7) {
+  ClusterOptions options;
+  options.runtime = RuntimeKind::kFake;
+  options.clock = ClockKind::kVirtual;
+  options.seed = seed;
+  options.extensions = std::move(extensions);
+  auto cluster = Cluster::Open(options);
+  INFO(cluster.status());
+  REQUIRE(cluster.ok());
+  return *std::move(cluster);
+}
+
+Extensions With(Controller controller) {
+  Extensions out;
+  out.controllers.push_back(std::move(controller));
+  return out;
+}
+
+std::string Config(const std::string& name, int size) {
+  return absl::StrCat("{apiVersion: v1, kind: ConfigMap, metadata: {name: ", name,
+                      ", labels: {app: z}}, data: {size: \"", size, "\"}}");
+}
+
+// For each ConfigMap with a label a Job, whose end it writes back.
+Controller JobKeeper() {
+  Controller out;
+  out.name = "keeper";
+  out.kind = "configmaps";
+  out.label_selector = "app";
+  out.owns = {"jobs"};
+  out.reconcile = [](ControllerClient& client,
+                     const ReconcileRequest& request) -> absl::StatusOr<ReconcileResult> {
+    const auto found = client.Get({"configmaps", request.name_space, request.name});
+    if (absl::IsNotFound(found.status())) return ReconcileResult{};
+    if (!found.ok()) return found.status();
+    JsonValue config = *JsonValue::Parse(*found);
+    JsonValue& data = *config.Find("data");
+    if (data.Find("done") != nullptr) return ReconcileResult{};
+    const auto job = client.Get({"jobs", request.name_space, request.name});
+    if (absl::IsNotFound(job.status())) {
+      const auto created = client.Create(absl::StrCat(
+          R"({"apiVersion":"batch/v1","kind":"Job","metadata":{"name":")", request.name,
+          R"(","ownerReferences":[{"apiVersion":"v1","kind":"ConfigMap","controller":true,"name":")",
+          request.name, R"(","uid":")", config.Find("metadata")->Find("uid")->text(),
+          R"("}]},"spec":{"template":{"metadata":{"annotations":{"fake.skiff.dev/run-seconds":")",
+          data.Find("size")->text(),
+          R"("}},"spec":{"restartPolicy":"Never","containers":[{"name":"c","image":"x:v1"}]}}}})"));
+      return created.ok() ? absl::StatusOr<ReconcileResult>(ReconcileResult{}) : created.status();
+    }
+    if (!job.ok()) return job.status();
+    if (!absl::StrContains(*job, "\"type\":\"Complete\"")) return ReconcileResult{};
+    data.Member("done") = JsonValue::String(absl::FormatTime(client.Now(), absl::UTCTimeZone()));
+    const auto updated = client.Update(config.ToString());
+    return updated.ok() ? absl::StatusOr<ReconcileResult>(ReconcileResult{}) : updated.status();
+  };
+  return out;
+}
+
+TEST_CASE("AControllerWorksInVirtualTimeAndIsWaitedForBySettle") {
+  const auto cluster = OpenVirtual(With(JobKeeper()));
+  const absl::Time begun = cluster->Now();
+  REQUIRE(cluster->Apply(Config("long", 7200)).ok());
+  REQUIRE(cluster->Settle(absl::Seconds(30)).ok());
+  const ObjectRef config{"configmaps", "default", "long"};
+  CHECK(cluster->Get({"jobs", "default", "long"}).ok());
+  CHECK(cluster->AssertIdle(absl::Minutes(1)).ok());
+  CHECK(!absl::StrContains(*cluster->Get(config), "\"done\""));
+  REQUIRE(cluster->Advance(absl::Hours(3)).ok());
+  CHECK(absl::StrContains(*cluster->Get(config), "\"done\""));
+  CHECK(cluster->Now() - begun >= absl::Hours(3));
+}
+
+TEST_CASE("AVirtualHistoryWithAControllerIsTheSameForTheSameSeed") {
+  std::string histories[2];
+  for (std::string& history : histories) {
+    const auto cluster = OpenVirtual(With(JobKeeper()), 11);
+    for (int i = 0; i < 5; ++i) REQUIRE(cluster->Apply(Config(absl::StrCat("c", i), i * 60)).ok());
+    REQUIRE(cluster->Advance(absl::Hours(1)).ok());
+    history = *cluster->List({"jobs", "default", "", ""}) +
+              *cluster->List({"configmaps", "default", "", ""});
+  }
+  CHECK(histories[0] == histories[1]);
+}
+
+TEST_CASE("ACallThatAsksForAnotherGetsItInVirtualTime") {
+  std::vector<absl::Time> calls;
+  int failures = 0;
+  Controller controller = JobKeeper();
+  controller.owns.clear();
+  controller.reconcile = [&](ControllerClient& client,
+                             const ReconcileRequest&) -> absl::StatusOr<ReconcileResult> {
+    if (++failures <= 3) return absl::UnavailableError("not now");
+    calls.push_back(client.Now());
+    return ReconcileResult{.requeue_after = absl::Hours(24)};
+  };
+  const auto cluster = OpenVirtual(With(controller));
+  REQUIRE(cluster->Apply(Config("one", 1)).ok());
+  REQUIRE(cluster->Advance(absl::Hours(24 * 7)).ok());
+  REQUIRE(calls.size() == 7);
+  for (size_t i = 1; i < calls.size(); ++i) CHECK(calls[i] - calls[i - 1] == absl::Hours(24));
+}
+
+TEST_CASE("AdmissionWorksOnAVirtualClock") {
+  AdmissionHook hook;
+  hook.name = "small";
+  hook.kinds = {"configmaps"};
+  hook.review = [](const AdmissionReview& review) {
+    return AdmissionVerdict{!absl::StrContains(review.object_json, "\"size\":\"9\""), "too large"};
+  };
+  Extensions extensions = With(JobKeeper());
+  extensions.admission.push_back(hook);
+  const auto cluster = OpenVirtual(std::move(extensions));
+  CHECK(cluster->Apply(Config("fine", 1)).ok());
+  CHECK(absl::StrContains(cluster->Apply(Config("large", 9)).status().message(),
+                          "admission webhook \"small\" denied the request: too large"));
+}
+
+}  // namespace
+}  // namespace skiff
