@@ -39,7 +39,7 @@ enum class RuntimeKind {
 };
 
 // A virtual clock stands still but in Cluster::Advance, Settle and AssertIdle; whatever is due at
-// one instant happens at once. Needs the fake runtime.
+// one instant happens at once. Needs the fake runtime, or one of the host's own.
 enum class ClockKind { kReal, kVirtual };
 
 enum class LogVerbosity { kSilent, kError, kWarning, kInfo, kDebug };

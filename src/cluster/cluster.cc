@@ -68,9 +68,10 @@ absl::Status CheckOptions(const ClusterOptions& options) {
     return absl::InvalidArgumentError(
         "option runtime: it is to be a custom one, but extensions.runtimes is empty");
   }
-  if (options.clock == ClockKind::kVirtual && options.runtime != RuntimeKind::kFake) {
+  if (options.clock == ClockKind::kVirtual && real) {
     return absl::InvalidArgumentError(
-        "option clock: a virtual clock needs simulated pods; take the runtime fake");
+        "option clock: a virtual clock needs simulated pods; take the runtime fake, or one of your "
+        "own");
   }
   if (options.clock == ClockKind::kReal && options.permute_order) {
     return absl::InvalidArgumentError("option permute_order: it needs a virtual clock");

@@ -11,9 +11,10 @@ namespace {
 
 using api::JsonValue;
 
-std::unique_ptr<Cluster> OpenVirtual(Extensions extensions, uint64_t seed = 7) {
+std::unique_ptr<Cluster> OpenVirtual(Extensions extensions, uint64_t seed = 7,
+                                     RuntimeKind runtime = RuntimeKind::kFake) {
   ClusterOptions options;
-  options.runtime = RuntimeKind::kFake;
+  options.runtime = runtime;
   options.clock = ClockKind::kVirtual;
   options.seed = seed;
   options.extensions = std::move(extensions);
@@ -111,6 +112,37 @@ TEST_CASE("ACallThatAsksForAnotherGetsItInVirtualTime") {
   REQUIRE(cluster->Advance(absl::Hours(24 * 7)).ok());
   REQUIRE(calls.size() == 7);
   for (size_t i = 1; i < calls.size(); ++i) CHECK(calls[i] - calls[i - 1] == absl::Hours(24));
+}
+
+TEST_CASE("ARuntimeOfTheHostsOwnWorksOnAVirtualClock") {
+  std::vector<std::shared_ptr<ContainerRun>> runs;
+  Extensions extensions;
+  extensions.runtimes.push_back({.name = "vm",
+                                 .start =
+                                     [&](const ContainerStart&, std::shared_ptr<ContainerRun> run) {
+                                       run->Running();
+                                       runs.push_back(std::move(run));
+                                       return absl::OkStatus();
+                                     },
+                                 .stop = [](const std::string&, bool) {}});
+  const auto cluster = OpenVirtual(std::move(extensions), 7, RuntimeKind::kCustom);
+  REQUIRE(cluster
+              ->Apply("{apiVersion: v1, kind: Pod, metadata: {name: one}, spec: {containers: "
+                      "[{name: c, image: 'x:v1'}]}}")
+              .ok());
+  REQUIRE(cluster->Settle(absl::Seconds(30)).ok());
+  const ObjectRef pod{"pods", "default", "one"};
+  CHECK(cluster->Wait(pod, "condition=Ready", absl::ZeroDuration()).ok());
+  REQUIRE(runs.size() == 1);
+  runs[0]->Exited(1);  // From a thread of the host's.
+  REQUIRE(cluster->Advance(absl::Hours(1)).ok());
+  CHECK(runs.size() == 2);
+  CHECK(cluster->Wait(pod, "condition=Ready", absl::ZeroDuration()).ok());
+  CHECK(cluster->Delete(pod).ok());
+  REQUIRE(cluster->Settle(absl::Minutes(2)).ok());
+  // It did not end by itself: past its grace it counts as killed.
+  REQUIRE(cluster->Advance(absl::Minutes(1)).ok());
+  CHECK(absl::IsNotFound(cluster->Get(pod).status()));
 }
 
 TEST_CASE("AdmissionWorksOnAVirtualClock") {
