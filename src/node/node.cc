@@ -285,14 +285,13 @@ void Node::RunAction(const std::string& uid, std::function<absl::Status()> work,
       const PodPtr done = Find(uid);
       if (done == nullptr) return;
       done->busy = false;
-      if (state.ok()) {
-        done->state = *state;
-      } else {
-        done->state.reset();
-      }
+      const std::optional<runtime::PodState> before = std::move(done->state);
+      done->state.reset();
+      if (state.ok()) done->state = *state;
       CountEnds(*done);
       EndFollowers(uid, *done);
       then(status);
+      NoteStarts(uid, before);
       if (!done->busy) Look(uid);
     });
   });

@@ -146,6 +146,9 @@ class Node final : public client::NodeApi {
   void Release(const std::string& uid);
   void Remove(const std::string& uid);
   void OnStartResult(const std::string& uid, const PodPlan& plan, const absl::Status& status);
+  // Containers that were on their way in `before` and have started since.
+  void NoteStarts(const std::string& uid, const std::optional<runtime::PodState>& before);
+  void OnStarted(const std::string& uid, const corev1::Container& container);
   void OnStartFailure(const std::string& uid, const PodPlan& plan, const absl::Status& status);
   void PostStart(const std::string& uid, const corev1::Container& container);
   void OnPostStart(const std::string& uid, const std::string& name, const absl::Status& status);

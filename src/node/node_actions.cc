@@ -327,12 +327,31 @@ void Node::OnStartResult(const std::string& uid, const PodPlan& plan, const absl
   }
   Say(*pod, "Normal", "Created", absl::StrCat("Created container: ", plan.container),
       plan.container);
-  Say(*pod, "Normal", "Started", absl::StrCat("Started container ", plan.container),
-      plan.container);
   const runtime::ContainerState* state = FindContainer(pod->state, plan.container);
-  if (container->lifecycle().has_post_start() && state != nullptr &&
-      state->phase == runtime::ContainerPhase::kRunning) {
-    PostStart(uid, *container);
+  if (state != nullptr && state->phase != runtime::ContainerPhase::kCreated) {
+    OnStarted(uid, *container);
+  }
+}
+
+void Node::NoteStarts(const std::string& uid, const std::optional<runtime::PodState>& before) {
+  const PodPtr pod = Find(uid);
+  if (!before || pod == nullptr || pod->object == nullptr) return;
+  for (const runtime::ContainerState& then : before->containers) {
+    if (then.phase != runtime::ContainerPhase::kCreated) continue;
+    const runtime::ContainerState* now = FindContainer(pod->state, then.name);
+    const corev1::Container* container = FindSpec(pod->object->As<corev1::Pod>(), then.name);
+    if (container == nullptr || now == nullptr || now->attempt != then.attempt) continue;
+    if (now->phase != runtime::ContainerPhase::kCreated) OnStarted(uid, *container);
+  }
+}
+
+void Node::OnStarted(const std::string& uid, const corev1::Container& container) {
+  const PodPtr pod = Find(uid);
+  Say(*pod, "Normal", "Started", absl::StrCat("Started container ", container.name()),
+      container.name());
+  const runtime::ContainerState* state = FindContainer(pod->state, container.name());
+  if (container.lifecycle().has_post_start() && state->phase == runtime::ContainerPhase::kRunning) {
+    PostStart(uid, container);
   }
 }
 

@@ -393,8 +393,18 @@ TEST_CASE("ACustomRuntimeRunsAPodAndReportsOnIt") {
   CHECK(container.Find("args")->items().at(1).text() == "me");
   CHECK(container.Find("image")->text() == "x:v1");
   CHECK(absl::IsDeadlineExceeded(cluster->Wait(pod, "condition=Ready", absl::ZeroDuration())));
+  const auto starts = [&] {
+    const auto events = cluster->List({"events", "default", "", "reason=Started"});
+    return JsonValue::Parse(*events)->Find("items")->items().size();
+  };
+  CHECK(starts() == 0);
+  Seen<std::string> told;
+  const auto watch = cluster->Watch(
+      {"events", "default", "", "reason=Started"},
+      [&](WatchEvent event) { told.Add(event.object_json); }, nullptr);
   first.run->Running();
   REQUIRE(cluster->Wait(pod, "condition=Ready", kSoon).ok());
+  CHECK(told.Await([](const auto& all) { return !all.empty(); }));
   first.run->WriteLog("hel");
   first.run->WriteLog("lo\nyou\n");
   CHECK(*cluster->Logs({.pod = "one"}) == "hello\nyou\n");

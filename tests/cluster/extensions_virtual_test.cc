@@ -52,11 +52,13 @@ Controller JobKeeper() {
     if (data.Find("done") != nullptr) return ReconcileResult{};
     const auto job = client.Get({"jobs", request.name_space, request.name});
     if (absl::IsNotFound(job.status())) {
+      const std::string owner = absl::StrCat(
+          R"({"apiVersion":"v1","kind":"ConfigMap","controller":true,"name":")", request.name,
+          R"(","uid":")", config.Find("metadata")->Find("uid")->text(), R"("})");
       const auto created = client.Create(absl::StrCat(
           R"({"apiVersion":"batch/v1","kind":"Job","metadata":{"name":")", request.name,
-          R"(","ownerReferences":[{"apiVersion":"v1","kind":"ConfigMap","controller":true,"name":")",
-          request.name, R"(","uid":")", config.Find("metadata")->Find("uid")->text(),
-          R"("}]},"spec":{"template":{"metadata":{"annotations":{"fake.skiff.dev/run-seconds":")",
+          R"(","ownerReferences":[)", owner,
+          R"(]},"spec":{"template":{"metadata":{"annotations":{"fake.skiff.dev/run-seconds":")",
           data.Find("size")->text(),
           R"("}},"spec":{"restartPolicy":"Never","containers":[{"name":"c","image":"x:v1"}]}}}})"));
       return created.ok() ? absl::StatusOr<ReconcileResult>(ReconcileResult{}) : created.status();
