@@ -9,6 +9,7 @@ using skiff::api::JsonValue;
 using skiff::capi::Check;
 using skiff::capi::Guard;
 using skiff::capi::Pointer;
+using skiff::capi::Set;
 using skiff::capi::Text;
 
 namespace {
@@ -42,17 +43,16 @@ absl::Status CheckNames(const skiff::Extensions& extensions) {
   return absl::OkStatus();
 }
 
-// A setter returns nothing: skiff_cluster_open says that one could not keep its value.
-void Set(skiff_options* options, std::string* field, const char* value,
-         const char* default_value) noexcept {
+}  // namespace
+
+void skiff::capi::Set(skiff_options* options, std::string* field, const char* value,
+                      const char* default_value) noexcept {
   try {
     *field = value == nullptr ? default_value : value;
   } catch (const std::bad_alloc&) {
     options->out_of_memory = true;
   }
 }
-
-}  // namespace
 
 extern "C" {
 
@@ -99,6 +99,7 @@ skiff_code skiff_cluster_open(const skiff_options* options, skiff_cluster** clus
     const skiff_options& given = options == nullptr ? defaults : *options;
     if (given.out_of_memory) return absl::ResourceExhaustedError("out of memory for the options");
     skiff::ClusterOptions copy = given.options;
+    SKIFF_RETURN_IF_ERROR(skiff::capi::ReadHarness(given, &copy));
     if (!given.wrong.empty()) return absl::InvalidArgumentError(given.wrong);
     SKIFF_RETURN_IF_ERROR(CheckNames(copy.extensions));
     SKIFF_ASSIGN_OR_RETURN(copy.runtime, ChooseRuntime(given.runtime, &copy.extensions.runtimes));

@@ -28,7 +28,9 @@ struct skiff_error {
 struct skiff_options {
   skiff::ClusterOptions options;
   std::string runtime = "linux";
-  std::string wrong;           // What no setter could say of its value.
+  std::string wrong;  // What no setter could say of its value.
+  std::string clock = "real";
+  std::string controllers_off;
   bool out_of_memory = false;  // A setter could not keep its value.
 };
 
@@ -50,6 +52,13 @@ std::string AppliedJson(const std::vector<skiff::Applied>& applied);
 
 // Fills `error` (which may be null) and returns the code. Without memory for it, `*error` stays.
 skiff_code Fail(const absl::Status& status, skiff_error** error) noexcept;
+
+// What the options say of clocks and controllers, into those of the cluster. kInvalidArgument.
+absl::Status ReadHarness(const skiff_options& options, skiff::ClusterOptions* out);
+
+// A setter returns nothing: skiff_cluster_open says that one could not keep its value.
+void Set(skiff_options* options, std::string* field, const char* value,
+         const char* default_value) noexcept;
 
 // A malloc'ed copy; throws std::bad_alloc.
 char* CopyOut(absl::string_view text);

@@ -89,6 +89,7 @@ typedef struct skiff_options skiff_options;
 typedef struct skiff_cluster skiff_cluster;
 typedef struct skiff_watch skiff_watch;
 typedef struct skiff_log_stream skiff_log_stream;
+typedef struct skiff_saved skiff_saved;
 
 /* ---- version, strings, errors ---------------------------------------------------------------- */
 
@@ -341,6 +342,93 @@ SKIFF_API skiff_code skiff_log_stream_next(skiff_log_stream* stream, int64_t tim
 
 /* Ends the stream, frees it and sets *stream to NULL, as skiff_watch_free does. */
 SKIFF_API void skiff_log_stream_free(skiff_log_stream** stream);
+
+/* ---- test harnesses ---------------------------------------------------------------------------
+ * Clusters whose time, order and mishaps are the test's to choose. On a virtual clock time stands
+ * still but in skiff_advance, skiff_settle and skiff_assert_idle; whatever is due at one instant
+ * happens at once; and the same calls, one after the other, with the same seed give the same
+ * history. Time-outs of skiff_wait and skiff_wait_job are of real time all the same, for what they
+ * wait for may be done by other threads of the program. */
+
+/* "real" or "virtual"; NULL: real. A virtual clock needs the runtime fake. Its nodes have 4 CPUs
+ * and 8 GiB each, whatever the machine has. */
+SKIFF_API void skiff_options_set_clock(skiff_options* options, const char* clock);
+
+/* What everything that is drawn on a virtual clock comes from. Without it a seed is drawn;
+ * skiff_cluster_seed tells it, and so does the message of every time-out. */
+SKIFF_API void skiff_options_set_seed(skiff_options* options, uint64_t seed);
+
+/* Not 0: on a virtual clock, what is due at the same instant in several loops, events among it,
+ * happens in an order of the seed's. */
+SKIFF_API void skiff_options_set_permute_order(skiff_options* options, int permute);
+
+/* Controllers that are not to run, with commas between: deployment-controller, event-ttl,
+ * garbage-collector, job-controller, namespace-controller, node-controller, pod-garbage-collector,
+ * replicaset-controller. NULL or "": all run. */
+SKIFF_API void skiff_options_set_controllers_off(skiff_options* options, const char* names);
+
+/* The seed of a virtual clock; 0 for a real one, or NULL. Does not block. */
+SKIFF_API uint64_t skiff_cluster_seed(const skiff_cluster* cluster);
+
+/* What the cluster's clock shows, in milliseconds since 1970 UTC; 0 for NULL. Does not block. */
+SKIFF_API int64_t skiff_cluster_now_ms(const skiff_cluster* cluster);
+
+/* Lets virtual time pass, and happen what is due in it; stretches in which nodes would only say
+ * that they live are passed over. INVALID: `ms` is negative or above 100 years. CONFLICT: the clock
+ * is real. */
+SKIFF_API skiff_code skiff_advance(skiff_cluster* cluster, int64_t ms, skiff_error** error);
+
+/* Waits until nothing is left to do: every queue of controllers, scheduler and nodes is empty,
+ * nothing is in flight, and every loop has seen what the store had. What is to happen later (a
+ * back-off, a deadline, the end of a simulated container) does not count; nodes that are killed or
+ * cut off neither. On a virtual clock time passes only as far as it must, at most `timeout_ms`.
+ * TIMEOUT: the message says who is busy. */
+SKIFF_API skiff_code skiff_settle(skiff_cluster* cluster, int64_t timeout_ms, skiff_error** error);
+
+/* Whether a settled cluster does nothing for `ms` of its own time: no write, no reconcile, the
+ * heartbeats of nodes aside. CONFLICT: the message says what moved, or that it has not settled. */
+SKIFF_API skiff_code skiff_assert_idle(skiff_cluster* cluster, int64_t ms, skiff_error** error);
+
+/* Breaks something. `fault` is an object in JSON with "kind" and what that takes:
+ *   "killNode", "restartNode"  "node": the plug is pulled, its pods are gone without a word; it
+ *                              starts again and begins anew what is bound to it
+ *   "partitionNode", "fillNode"  "node", "on" (true; false ends it): nothing gets from it to the
+ *                              API and back; all that it has for pods is taken
+ *   "pressNode"                the same, "condition": MemoryPressure, DiskPressure or PIDPressure
+ *   "crashContainer"           "namespace", "name" of the pod, "container" (its first), "exitCode"
+ *                              (1): it ends
+ *   "failWrites"               "count" (1), "verb" (create, update, delete), "objectKind",
+ *                              "namespace" and "name" (* stands for any characters), "error"
+ *                              (InternalError, Conflict, Forbidden, ServiceUnavailable, Timeout,
+ *                              TooManyRequests), "message": the next so many that match fail; what
+ *                              is left out matches all. A deletion that must wait is an update
+ *   "healWrites"               they fail no more
+ * Faults of nodes need simulated pods. NOT_FOUND: no such node or pod. CONFLICT: it is dead
+ * already, or nothing of it runs. INVALID: `fault`. */
+SKIFF_API skiff_code skiff_inject_fault(skiff_cluster* cluster, const char* fault,
+                                        skiff_error** error);
+
+/* The whole cluster as it is now, to come back to as often as wanted: objects, nodes and their
+ * simulated pods, faults, a virtual clock. From it the cluster goes on in the same way each time,
+ * and as it does after this call. Files (logs of simulated pods) stay. `*saved` is the caller's,
+ * until skiff_saved_free; it may outlive the cluster. CONFLICT: only a cluster in memory with the
+ * runtime fake, without runtimes of the program's own, can be saved. */
+SKIFF_API skiff_code skiff_save(skiff_cluster* cluster, skiff_saved** saved, skiff_error** error);
+
+/* Back to it. What was begun since ends; open watches list again by themselves and report the
+ * differences. CONFLICT as skiff_save. */
+SKIFF_API skiff_code skiff_restore(skiff_cluster* cluster, const skiff_saved* saved,
+                                   skiff_error** error);
+
+/* Frees *saved and sets it to NULL. NULL and *NULL are ignored. */
+SKIFF_API void skiff_saved_free(skiff_saved** saved);
+
+/* `*json` gets what every loop is at: {"time","clock","seed","revision","controllers":[{"name",
+ * "queueDepth","queued","inFlight","waitingForView","failures","nextWake","reconciles","lastPlan":
+ * {"key","writes"}}],"views":{RESOURCE:REVISION},"scheduler":{"queueDepth","queued","inFlight",
+ * "viewRevision","nodes","pending":[{"pod","why"}]},"nodes":[{"name","alive","reachable","settled",
+ * "running"}]}. The seed is a string. */
+SKIFF_API skiff_code skiff_inspect(skiff_cluster* cluster, char** json, skiff_error** error);
 
 /* ---- extending --------------------------------------------------------------------------------
  * Controllers, admission and runtimes of the program's own, as callbacks. They are added to options

@@ -74,7 +74,8 @@ bool Simulation::Step() {
       });
       if (!known) first.push_back(it);
     }
-    next = first[rng_.Below(first.size())];
+    // Drawn only where there is a choice, so that a look from outside changes nothing after it.
+    next = first.size() == 1 ? first[0] : first[rng_.Below(first.size())];
   }
   auto node = queue_.extract(next);
   keys_.erase(std::get<2>(node.key()));

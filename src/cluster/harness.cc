@@ -16,6 +16,7 @@ namespace {
 
 constexpr absl::Duration kHeartbeat = absl::Seconds(10);
 constexpr absl::Duration kLongestWait = absl::Milliseconds(10);
+constexpr absl::Duration kLongest = absl::Hours(24 * 36525);
 constexpr absl::Duration kLookAgain = absl::Milliseconds(1);
 constexpr size_t kMostTold = 10;
 // Whose looks at nodes follow the nodes' heartbeats.
@@ -111,7 +112,7 @@ absl::Status Harness::Advance(absl::Duration duration) {
     return absl::FailedPreconditionError(
         "the cluster's clock is the real one; open it with a virtual clock to advance it");
   }
-  if (duration < absl::ZeroDuration() || duration > absl::Hours(24 * 36525)) {
+  if (duration < absl::ZeroDuration() || duration > kLongest) {
     return absl::InvalidArgumentError("time advances by 0 to 100 years");
   }
   MutexLock lock(&mutex_);
@@ -189,7 +190,7 @@ absl::Status Harness::Settle(absl::Duration timeout) {
     }
     settled_at = 0;
     const absl::Duration left = end - clock.Monotonic();
-    if (left <= absl::ZeroDuration()) {
+    if (left <= absl::ZeroDuration() || ended_) {
       return Seeded(absl::DeadlineExceededError(
           absl::StrCat("timed out waiting for the cluster to settle: busy are ", Some(busy.who))));
     }
@@ -212,6 +213,9 @@ std::map<std::string, uint64_t> Harness::Reconciles() {
 }
 
 absl::Status Harness::AssertIdle(absl::Duration span) {
+  if (span < absl::ZeroDuration() || span > kLongest) {
+    return absl::InvalidArgumentError("a cluster is idle for 0 to 100 years");
+  }
   MutexLock lock(&mutex_);
   const Busy busy = Look();
   if (!busy.who.empty()) {

@@ -12,9 +12,10 @@ from .cluster import Cluster, ContainerResult, JobResult, check_host
 from .errors import *  # noqa: F401,F403: one class a code.
 from .extend import (AdmissionHook, CannotStart, Container, Controller, ControllerClient, Denied,
                      Review, Runtime, admission, controller)
+from .harness import SavedCluster
 from .streams import Event, LogStream, Watch
 
 __version__ = _lib.skiff_version().decode()
 __all__ = ["AdmissionHook", "CannotStart", "Cluster", "Container", "ContainerResult", "Controller",
            "ControllerClient", "Denied", "Event", "JobResult", "LogStream", "Review", "Runtime",
-           "Watch", "admission", "check_host", "controller", *errors.__all__]
+           "SavedCluster", "Watch", "admission", "check_host", "controller", *errors.__all__]

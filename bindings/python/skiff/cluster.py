@@ -16,6 +16,7 @@ from ._arguments import manifest as _manifest
 from ._arguments import number as _number
 from ._arguments import text as _text
 from ._library import Deadline, Handle, lib, take
+from .harness import Harness, set_options
 from .streams import LogStream, Watch
 
 T = TypeVar("T")
@@ -82,13 +83,15 @@ def _abandon(handle: Handle, callbacks: List[Any]) -> None:
     callbacks.clear()
 
 
-class Cluster:
+class Cluster(Harness):
     """Opens a cluster; use it in a with statement, or close() it.
 
     data_dir: where everything is kept; None: in memory.  nodes: how many.  runtime: "linux",
     "process", "fake", or a Runtime.  listen: "HOST:PORT" to serve the API at, or None.  verbosity:
     log lines on standard error, 0 (none) to 4.  controllers, admission, runtimes: the program's own
-    (see extend).
+    (see extend).  For tests (see Harness): clock: "real" or "virtual".  seed: of what is drawn on a
+    virtual clock; None: one is drawn.  permute_order: what is due at one instant happens in an
+    order of the seed's.  controllers_off: names of controllers that are not to run.
 
     Any thread may call, any number at once; the interpreter's lock is not held meanwhile, and waits
     heed Ctrl-C. A timeout is in seconds, None being for ever; when it has passed, TimeoutError says
@@ -99,7 +102,9 @@ class Cluster:
                  runtime: str | extend.Runtime = "linux", listen: str | None = None,
                  verbosity: int = 0, controllers: Iterable[extend.Controller] = (),
                  admission: Iterable[extend.AdmissionHook] = (),
-                 runtimes: Iterable[extend.Runtime] = ()):
+                 runtimes: Iterable[extend.Runtime] = (), clock: str = "real",
+                 seed: int | None = None, permute_order: bool = False,
+                 controllers_off: Iterable[str] = ()):
         runtimes = list(runtimes)
         if isinstance(runtime, extend.Runtime):
             if runtime not in runtimes:
@@ -118,6 +123,7 @@ class Cluster:
         lib.skiff_options_set_nodes(options, numbers[0])
         lib.skiff_options_set_verbosity(options, numbers[1])
         try:
+            set_options(options, clock, seed, permute_order, controllers_off)
             callbacks = extend.add(options, controllers, admission, runtimes)
             code = lib.skiff_cluster_open(options, ctypes.byref(pointer), ctypes.byref(error))
         finally:
@@ -128,6 +134,7 @@ class Cluster:
         self._handle = Handle(pointer, lambda: errors.UnavailableError("the cluster is closed"))
         self._abandoned = weakref.finalize(self, _abandon, self._handle, callbacks)
         self._callbacks = callbacks
+        self._clock = clock
 
     def __enter__(self) -> "Cluster":
         return self

@@ -1,0 +1,121 @@
+/* Clusters as test harnesses. */
+#include "check.h"
+
+static int holds(const char* text, const char* words) { return strstr(text, words) != NULL; }
+
+static skiff_cluster* open_virtual(uint64_t seed) {
+  skiff_options* options = skiff_options_new();
+  skiff_options_set_runtime(options, "fake");
+  skiff_options_set_clock(options, "virtual");
+  skiff_options_set_seed(options, seed);
+  skiff_options_set_permute_order(options, 1);
+  skiff_cluster* cluster = NULL;
+  OK(skiff_cluster_open(options, &cluster, &error));
+  skiff_options_free(&options);
+  CHECK(skiff_cluster_seed(cluster) == seed);
+  return cluster;
+}
+
+static const char kDeployment[] =
+    "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  replicas: 1\n"
+    "  selector: {matchLabels: {app: web}}\n  template:\n    metadata: {labels: {app: web}}\n"
+    "    spec: {containers: [{name: web, image: web}]}\n";
+
+TEST(TimeIsTheTestsToAdvance) {
+  skiff_cluster* cluster = open_virtual(18446744073709551615u);
+  const int64_t begin = skiff_cluster_now_ms(cluster);
+  OK(skiff_apply(cluster, kDeployment, NULL, NULL, &error));
+  OK(skiff_settle(cluster, SOON_MS, &error));
+  OK(skiff_wait(cluster, "deployment", NULL, "web", "condition=Available", 0, &error));
+  CHECK(skiff_cluster_now_ms(cluster) == begin);
+  OK(skiff_assert_idle(cluster, 60 * 1000, &error));
+  CHECK(skiff_cluster_now_ms(cluster) == begin + 60 * 1000);
+  OK(skiff_advance(cluster, 3600 * 1000, &error));
+  CHECK(skiff_cluster_now_ms(cluster) == begin + 3660 * 1000);
+  FAILS(SKIFF_INVALID, "100 years", skiff_advance(cluster, -1, &error));
+  FAILS(SKIFF_TIMEOUT, "seed 18446744073709551615",
+        skiff_wait(cluster, "deployment", NULL, "web", "condition=Ready", 0, &error));
+  OK(skiff_cluster_close(&cluster, 1, &error));
+}
+
+TEST(FaultsAreTextsThatAreChecked) {
+  skiff_cluster* cluster = open_virtual(1);
+  OK(skiff_inject_fault(cluster, "{\"kind\":\"fillNode\",\"node\":\"node-0\"}", &error));
+  OK(skiff_apply(cluster, kDeployment, NULL, NULL, &error));
+  OK(skiff_settle(cluster, SOON_MS, &error));
+  char* json = NULL;
+  OK(skiff_inspect(cluster, &json, &error));
+  CHECK(holds(json, "\"why\":\"0/1 nodes are available"));
+  CHECK(holds(json, "\"clock\":\"virtual\",\"seed\":\"1\""));
+  skiff_string_free(json);
+  OK(skiff_inject_fault(cluster, "{\"kind\":\"fillNode\",\"node\":\"node-0\",\"on\":false}",
+                        &error));
+  OK(skiff_settle(cluster, SOON_MS, &error));
+  OK(skiff_wait(cluster, "deployment", NULL, "web", "condition=Available", 0, &error));
+  OK(skiff_inject_fault(cluster,
+                        "{\"kind\":\"failWrites\",\"count\":2,\"verb\":\"create\","
+                        "\"objectKind\":\"configmap\",\"error\":\"Conflict\"}",
+                        &error));
+  const char* map = "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"m\"}}";
+  FAILS(SKIFF_CONFLICT, "a fault was injected", skiff_create(cluster, map, NULL, NULL, &error));
+  OK(skiff_inject_fault(cluster, "{\"kind\":\"healWrites\"}", &error));
+  OK(skiff_create(cluster, map, NULL, NULL, &error));
+  FAILS(SKIFF_INVALID, "killNode", skiff_inject_fault(cluster, "{\"kind\":\"smite\"}", &error));
+  FAILS(SKIFF_INVALID, "kind", skiff_inject_fault(cluster, "[]", &error));
+  FAILS(SKIFF_INVALID, "exitCode",
+        skiff_inject_fault(cluster, "{\"kind\":\"crashContainer\",\"exitCode\":\"1\"}", &error));
+  FAILS(SKIFF_INVALID, "colour",
+        skiff_inject_fault(cluster, "{\"kind\":\"killNode\",\"colour\":1}", &error));
+  FAILS(SKIFF_NOT_FOUND, "node-7",
+        skiff_inject_fault(cluster, "{\"kind\":\"killNode\",\"node\":\"node-7\"}", &error));
+  FAILS(SKIFF_INVALID, "fault", skiff_inject_fault(cluster, NULL, &error));
+  OK(skiff_cluster_close(&cluster, 1, &error));
+}
+
+TEST(AClusterIsSavedAndRestored) {
+  skiff_cluster* cluster = open_virtual(2);
+  skiff_saved* saved = NULL;
+  OK(skiff_save(cluster, &saved, &error));
+  char* first = NULL;
+  for (int i = 0; i < 3; ++i) {
+    OK(skiff_apply(cluster, kDeployment, NULL, NULL, &error));
+    OK(skiff_settle(cluster, SOON_MS, &error));
+    char* pods = NULL;
+    OK(skiff_list(cluster, "pods", NULL, NULL, NULL, &pods, &error));
+    CHECK(holds(pods, "\"phase\":\"Running\""));
+    CHECK(first == NULL || strcmp(first, pods) == 0);
+    if (first == NULL) {
+      first = pods;
+    } else {
+      skiff_string_free(pods);
+    }
+    OK(skiff_restore(cluster, saved, &error));
+    FAILS(SKIFF_NOT_FOUND, "web", skiff_get(cluster, "deployment", NULL, "web", &pods, &error));
+  }
+  skiff_string_free(first);
+  FAILS(SKIFF_INVALID, "saved", skiff_restore(cluster, NULL, &error));
+  OK(skiff_cluster_close(&cluster, 1, &error));
+  skiff_saved_free(&saved);
+  skiff_saved_free(&saved);
+  skiff_saved_free(NULL);
+}
+
+TEST(WhatNeedsAVirtualClockSaysSo) {
+  skiff_cluster* cluster = open_fake(1);
+  CHECK(skiff_cluster_seed(cluster) == 0);
+  CHECK(skiff_cluster_seed(NULL) == 0 && skiff_cluster_now_ms(NULL) == 0);
+  CHECK(skiff_cluster_now_ms(cluster) > 1500000000000);
+  FAILS(SKIFF_CONFLICT, "virtual clock", skiff_advance(cluster, 1, &error));
+  OK(skiff_settle(cluster, SOON_MS, &error));
+  OK(skiff_cluster_close(&cluster, 1, &error));
+  skiff_options* options = skiff_options_new();
+  skiff_options_set_clock(options, "virtual");
+  skiff_options_set_nodes(options, 0);
+  FAILS(SKIFF_INVALID, "option clock", skiff_cluster_open(options, &cluster, &error));
+  skiff_options_set_clock(options, "sundial");
+  FAILS(SKIFF_INVALID, "sundial", skiff_cluster_open(options, &cluster, &error));
+  skiff_options_set_clock(options, NULL);
+  skiff_options_set_controllers_off(options, "job-controller, butler");
+  FAILS(SKIFF_INVALID, "butler", skiff_cluster_open(options, &cluster, &error));
+  skiff_options_free(&options);
+}

@@ -1,0 +1,187 @@
+"""Clusters as test harnesses."""
+import datetime
+import os
+import subprocess
+import sys
+import tempfile
+import textwrap
+import time
+import unittest
+
+import skiff
+from support import SOON, config_map, job, pod
+
+
+def deployment(name, replicas):
+    labels = {"app": name}
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name},
+            "spec": {"replicas": replicas, "selector": {"matchLabels": labels},
+                     "template": {"metadata": {"labels": labels}, "spec": {"containers": [
+                         {"name": "main", "image": "x"}]}}}}
+
+
+def names(cluster, kind):
+    return [one["metadata"]["name"] for one in cluster.list(kind)]
+
+
+class VirtualTime(unittest.TestCase):
+    def setUp(self):
+        self.cluster = skiff.Cluster(runtime="fake", clock="virtual", seed=5, nodes=2)
+        self.addCleanup(self.cluster.close)
+
+    def test_a_week_passes_at_once(self):
+        begin = self.cluster.now
+        week = job("old", run_seconds=60)
+        week["spec"]["ttlSecondsAfterFinished"] = 7 * 86400
+        self.cluster.create(week)
+        self.cluster.advance(7 * 86400)
+        self.assertEqual(names(self.cluster, "jobs"), ["old"])
+        self.cluster.advance(120)
+        self.assertEqual(names(self.cluster, "jobs"), [])
+        self.assertEqual(self.cluster.now - begin, datetime.timedelta(days=7, seconds=120))
+
+    def test_the_seed_is_told(self):
+        self.assertEqual(self.cluster.seed, 5)
+        self.cluster.create(job("slow", run_seconds=10))
+        self.cluster.settle()
+        with self.assertRaisesRegex(skiff.ConflictError, "slow-.*seed 5"):
+            self.cluster.assert_idle(60)
+        with skiff.Cluster(runtime="fake", clock="virtual") as drawn:
+            self.assertGreater(drawn.seed, 0)
+
+    def test_a_settled_cluster_does_nothing(self):
+        self.cluster.apply(deployment("web", 3))
+        self.cluster.settle()
+        self.cluster.wait("deployment", "web", "condition=Available", timeout=0)
+        self.cluster.assert_idle(600)
+
+    def test_nodes_fail_and_come_back(self):
+        self.cluster.apply(deployment("web", 2))
+        self.cluster.settle()
+        for fail, heal in ((self.cluster.kill_node, self.cluster.restart_node),
+                           (self.cluster.partition_node,
+                            lambda node: self.cluster.partition_node(node, on=False))):
+            fail("node-1")
+            self.cluster.advance(600)
+            self.cluster.wait("node", "node-1", "condition=Ready=Unknown", timeout=0)
+            heal("node-1")
+            self.cluster.advance(60)
+            self.cluster.wait("node", "node-1", "condition=Ready", timeout=0)
+        with self.assertRaises(skiff.NotFoundError):
+            self.cluster.kill_node("node-5")
+
+    def test_what_is_full_says_why(self):
+        for node in ("node-0", "node-1"):
+            self.cluster.fill_node(node)
+        self.cluster.create(pod("big"))
+        self.cluster.settle()
+        self.assertIn("0/2 nodes are available", self.cluster.why_pending("big"))
+        self.cluster.fill_node("node-0", on=False)
+        self.cluster.settle()
+        self.assertIsNone(self.cluster.why_pending("big"))
+        self.cluster.crash("big", exit_code=9)
+        self.cluster.settle()
+        state = self.cluster.get("pod", "big")["status"]["containerStatuses"][0]["state"]
+        self.assertEqual(state["terminated"]["exitCode"], 9)
+        self.cluster.press_node("node-0", "MemoryPressure")
+        self.cluster.settle()
+        self.cluster.wait("node", "node-0", "condition=MemoryPressure", timeout=0)
+
+    def test_writes_fail_as_told(self):
+        self.cluster.fail_writes(2, verb="create", kind="configmaps", name="a*", error="Forbidden")
+        self.cluster.create(config_map("b"))
+        for _ in range(2):
+            with self.assertRaisesRegex(skiff.ForbiddenError, "a fault was injected"):
+                self.cluster.create(config_map("a"))
+        self.cluster.create(config_map("a"))
+        self.cluster.fail_writes(100)
+        self.cluster.heal_writes()
+        self.cluster.create(config_map("c"))
+
+    def test_saved_clusters_go_on_the_same(self):
+        self.cluster.apply(deployment("web", 2))
+        self.cluster.settle()
+        saved = self.cluster.save()
+        seen = []
+        with self.cluster.watch("deployments") as watch:
+            self.assertEqual(watch.next(SOON).type, "ADDED")
+            for _ in range(2):
+                self.cluster.apply(deployment("more", 2))
+                self.cluster.advance(30)
+                seen.append(self.cluster.list("pods"))
+                self.cluster.restore(saved)
+            event = None
+            while event is None or event.type != "DELETED":
+                event = watch.next(SOON)
+            self.assertEqual(event.object["metadata"]["name"], "more")
+        self.assertEqual(seen[0], seen[1])
+        with self.assertRaises(TypeError):
+            self.cluster.restore(None)
+
+
+class RealTime(unittest.TestCase):
+    def test_settling_and_restoring_need_no_virtual_clock(self):
+        with skiff.Cluster(runtime="fake", controllers_off=["job-controller"]) as cluster:
+            saved = cluster.save()
+            cluster.apply(deployment("web", 2))
+            cluster.create(job("idle"))
+            cluster.settle(SOON)
+            self.assertEqual(len(names(cluster, "pods")), 2)
+            cluster.assert_idle(0.1)
+            cluster.restore(saved)
+            self.assertEqual(names(cluster, "pods"), [])
+            with self.assertRaisesRegex(skiff.ConflictError, "virtual clock"):
+                cluster.advance(1)
+            self.assertLess(abs(cluster.now.timestamp() - time.time()), 3600)
+
+    def test_options_are_checked(self):
+        for options, error in (({"clock": "sundial"}, skiff.InvalidError),
+                               ({"clock": "virtual", "runtime": "process"}, skiff.InvalidError),
+                               ({"seed": -1}, ValueError), ({"controllers_off": "x"}, TypeError),
+                               ({"controllers_off": ["x"]}, skiff.InvalidError)):
+            with self.assertRaises(error):
+                skiff.Cluster(**{"runtime": "fake", "nodes": 0, **options})
+
+
+@unittest.skipIf(subprocess.run([sys.executable, "-c", "import pytest"],
+                                capture_output=True).returncode, "pytest is not installed")
+class Pytest(unittest.TestCase):
+    TESTS = """
+        import pytest
+
+        @pytest.fixture(scope="module")
+        def skiff_options():
+            return {"nodes": 2}
+
+        @pytest.fixture(scope="module")
+        def skiff_prepare():
+            return lambda cluster: cluster.create(MAP)
+
+        MAP = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "shared"}}
+
+        @pytest.mark.parametrize("round", range(3))
+        def test_each_begins_anew(skiff_cluster, round):
+            assert len(skiff_cluster.list("nodes")) == 2
+            skiff_cluster.delete("configmap", "shared")
+            skiff_cluster.advance(60)
+
+        def test_that_fails(skiff_cluster):
+            assert not skiff_cluster.list("nodes")
+    """
+
+    def test_the_fixture_restores_and_a_failure_tells_its_seed(self):
+        with tempfile.TemporaryDirectory() as directory:
+            path = os.path.join(directory, "test_it.py")
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(textwrap.dedent(self.TESTS))
+            ran = subprocess.run(
+                [sys.executable, "-B", "-m", "pytest", "-q", "-p", "skiff.pytest_plugin",
+                 "-p", "no:cacheprovider", path],
+                capture_output=True, text=True, cwd=directory, check=False,
+                env={**os.environ, "SKIFF_SEED": "77"})
+        self.assertIn("1 failed, 3 passed", ran.stdout)
+        self.assertIn("SKIFF_SEED=77", ran.stdout)
+
+
+if __name__ == "__main__":
+    unittest.main()
