@@ -86,6 +86,27 @@ TEST_CASE("AControllerWorksInVirtualTimeAndIsWaitedForBySettle") {
   CHECK(cluster->Now() - begun >= absl::Hours(3));
 }
 
+TEST_CASE("ARestoredClusterHasItsControllers") {
+  const auto cluster = OpenVirtual(With(JobKeeper()));
+  REQUIRE(cluster->Apply(Config("first", 3600)).ok());
+  REQUIRE(cluster->Settle(absl::Seconds(30)).ok());
+  const auto saved = cluster->Save();
+  INFO(saved.status());
+  REQUIRE(saved.ok());
+  std::string ends[2];
+  for (std::string& end : ends) {
+    REQUIRE(cluster->Restore(*saved).ok());
+    CHECK(absl::IsNotFound(cluster->Get({"jobs", "default", "second"}).status()));
+    REQUIRE(cluster->Apply(Config("second", 60)).ok());
+    REQUIRE(cluster->Settle(absl::Seconds(30)).ok());
+    CHECK(cluster->Get({"jobs", "default", "second"}).ok());
+    REQUIRE(cluster->Advance(absl::Hours(2)).ok());
+    end = *cluster->List({"configmaps", "default", "app", ""});
+    CHECK(absl::StrContains(end, "\"done\""));
+  }
+  CHECK(ends[0] == ends[1]);
+}
+
 TEST_CASE("AVirtualHistoryWithAControllerIsTheSameForTheSameSeed") {
   std::string histories[2];
   for (std::string& history : histories) {
