@@ -110,6 +110,23 @@ class ControllerTest(unittest.TestCase):
         cluster.create(labelled("a"))
         self.assertEqual(results.get(timeout=SOON), 1)
 
+    def test_on_a_virtual_clock_it_is_called_in_virtual_time(self):
+        calls = []
+
+        @skiff.controller("daily", "configmaps", labels="copy=yes", owns=["configmaps"])
+        def daily(cluster, namespace, name):
+            cluster.apply(copy_of(cluster.get("configmaps", name, namespace)), namespace)
+            calls.append(cluster.now())
+            return 86400
+
+        cluster = self.open(controllers=[daily], clock="virtual", seed=7)
+        cluster.create(labelled("a", text="one"))
+        cluster.settle()
+        self.assertEqual(cluster.get("configmaps", "a-copy")["data"], {"text": "one"})
+        seen = len(calls)
+        cluster.advance(7 * 86400)
+        self.assertEqual(len(calls), seen + 7)
+
     def test_an_unclosed_cluster_with_callbacks_is_closed_when_collected(self):
         called = threading.Event()
         cluster = Cluster(runtime="fake", nodes=0, controllers=[
