@@ -13,6 +13,19 @@ add_test(NAME examples/embed_c COMMAND ${says} "\"kind\":\"PodList\""
 add_test(NAME examples/embed_cc COMMAND ${says} "OK, CompletionsReached"
   $<TARGET_FILE:example_embed_cc>)
 set_tests_properties(examples/embed_c examples/embed_cc PROPERTIES TIMEOUT 120)
+add_executable(example_greeter_test ${CMAKE_SOURCE_DIR}/examples/greeter_test.cc)
+target_include_directories(example_greeter_test PRIVATE ${CMAKE_SOURCE_DIR}/include)
+target_compile_options(example_greeter_test PRIVATE -Wall -Wextra -Werror)
+target_link_libraries(example_greeter_test PRIVATE libskiff absl::status absl::statusor absl::time
+  Threads::Threads)
+add_test(NAME examples/greeter_test COMMAND example_greeter_test)
+set_tests_properties(examples/greeter_test PROPERTIES TIMEOUT 120)
+if(NOT SKIFF_SANITIZE)
+  add_test(NAME examples/test_greeter COMMAND ${says} "4 passed" /usr/bin/python3 -B -m pytest -q
+    -p skiff.pytest_plugin -p no:cacheprovider ${CMAKE_SOURCE_DIR}/examples/test_greeter.py)
+  set_tests_properties(examples/test_greeter PROPERTIES TIMEOUT 120 ENVIRONMENT
+    "SKIFF_LIBRARY=$<TARGET_FILE:libskiff>;PYTHONPATH=${CMAKE_SOURCE_DIR}/bindings/python")
+endif()
 if(NOT SKIFF_SANITIZE)
   add_test(NAME examples/operator COMMAND ${says} "its Deployment went with it"
     /usr/bin/python3 -B ${CMAKE_SOURCE_DIR}/examples/operator.py)
