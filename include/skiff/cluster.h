@@ -196,7 +196,7 @@ class SKIFF_EXPORT Cluster {
   // Time-outs of Wait and WaitJob are of real time, also on a virtual clock: what they wait for may
   // be done by other threads of the host.
 
-  // What the cluster's clock shows.
+  // What the cluster's clock shows; once it is closed, the machine's.
   virtual absl::Time Now() const = 0;
   // Of a virtual clock; else 0.
   virtual uint64_t seed() const = 0;

@@ -233,7 +233,9 @@ class LocalCluster final : public Cluster {
   absl::StatusOr<JobResult> WaitJob(const ObjectRef& job, absl::Duration timeout) override;
 
   absl::Time Now() const override {
-    return virtual_time_ != nullptr ? virtual_time_->clock().Now() : SystemClock().Now();
+    const Gate::Pass pass(&gate_);
+    const bool is_virtual = virtual_time_ != nullptr && pass.entered();
+    return is_virtual ? virtual_time_->clock().Now() : SystemClock().Now();
   }
   uint64_t seed() const override { return seed_; }
   absl::Status Advance(absl::Duration duration) override {
@@ -384,7 +386,7 @@ class LocalCluster final : public Cluster {
   std::unique_ptr<apiserver::http::HttpServer> http_;
   std::string url_;
   OpenStreams streams_;
-  Gate gate_;
+  mutable Gate gate_;
 };
 
 absl::StatusOr<std::unique_ptr<Subscription>> LocalCluster::FollowLogs(

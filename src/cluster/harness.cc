@@ -83,7 +83,10 @@ std::map<std::string, Executor::TimerId> Harness::HealthyNodes() {
     const bool ready = std::any_of(conditions.begin(), conditions.end(), [](const auto& each) {
       return each.type() == "Ready" && each.status() == "True";
     });
-    return !ready || !node.spec().taints().empty();
+    // Pods that tolerate it for a while are driven away when that is over.
+    const auto& taints = node.spec().taints();
+    return !ready || std::any_of(taints.begin(), taints.end(),
+                                 [](const auto& each) { return each.effect() == "NoExecute"; });
   });
   return out;
 }

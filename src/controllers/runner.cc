@@ -165,12 +165,12 @@ Runner::View Runner::Inspect() const {
 
 Executor::TimerId Runner::WakeOf(const std::string& key) const {
   const auto it = wakes_.find(key);
-  return it == wakes_.end() ? 0 : it->second.timer;
+  return it == wakes_.end() || failures_.contains(key) ? 0 : it->second.timer;
 }
 
 void Runner::Skipped(const std::string& key, absl::Duration time) {
   const auto it = wakes_.find(key);
-  if (it != wakes_.end()) it->second.at += time;
+  if (it != wakes_.end() && !failures_.contains(key)) it->second.at += time;
 }
 
 void Runner::OnCommitted(const std::string& key, std::vector<EventNote> events,

@@ -81,7 +81,7 @@ class Runner {
   };
   View Inspect() const;
 
-  // Timers that wake `key`, if any; and that time was passed over without them.
+  // The timer that wakes `key`, if there is one and it is no back-off; and that it was put off.
   Executor::TimerId WakeOf(const std::string& key) const;
   void Skipped(const std::string& key, absl::Duration time);
 

@@ -1,6 +1,8 @@
 // Clusters as test harnesses: virtual time, settling, faults, saving and restoring.
 #include <catch2/catch.hpp>
 #include <chrono>
+#include <filesystem>
+#include <fstream>
 #include <thread>
 
 #include "absl/strings/match.h"
@@ -79,6 +81,13 @@ absl::Duration Took(const std::function<void()>& call) {
   const auto begin = std::chrono::steady_clock::now();
   call();
   return absl::FromChrono(std::chrono::steady_clock::now() - begin);
+}
+
+int64_t ResidentMegabytes() {
+  std::ifstream file("/proc/self/statm");
+  int64_t pages = 0;
+  file >> pages >> pages;
+  return pages * 4096 >> 20;
 }
 
 TEST_CASE("VirtualTimeStandsStillUntilItIsAdvanced") {
@@ -316,6 +325,20 @@ TEST_CASE("AWatchGoesOnOverARestore") {
   CHECK(seen == std::vector<std::string>{"0 one", "2 one", "0 one"});
 }
 
+TEST_CASE("RestoringAgainAndAgainKeepsNothing") {
+  const auto cluster = Open();
+  REQUIRE(cluster->Apply(DeploymentJson("web", 3)).ok());
+  Good(cluster->Settle(kSoon));
+  const auto saved = cluster->Save();
+  REQUIRE(saved.ok());
+  int64_t before = 0;
+  for (int i = 0; i < 300; ++i) {
+    if (i == 100) before = ResidentMegabytes();
+    Good(cluster->Restore(*saved));
+  }
+  CHECK(ResidentMegabytes() - before < 20);
+}
+
 TEST_CASE("OptionsThatCannotBeAreRefused") {
   ClusterOptions options;
   options.clock = ClockKind::kVirtual;
@@ -391,6 +414,10 @@ TEST_CASE("AHundredClustersRunAJobEachAtTheSameTime") {
       });
     }
     for (std::thread& thread : threads) thread.join();
+    const std::filesystem::directory_iterator tasks("/proc/self/task");
+    const auto count = std::distance(begin(tasks), end(tasks));
+    WARN("threads: " << count << ", resident: " << ResidentMegabytes() << " MiB");
+    CHECK(count < 110);  // One each.
     for (const auto& cluster : clusters) {
       REQUIRE(cluster != nullptr);
       Good(cluster->Advance(absl::Hours(2)));
