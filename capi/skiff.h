@@ -350,8 +350,8 @@ SKIFF_API void skiff_log_stream_free(skiff_log_stream** stream);
  * history. Time-outs of skiff_wait and skiff_wait_job are of real time all the same, for what they
  * wait for may be done by other threads of the program. */
 
-/* "real" or "virtual"; NULL: real. A virtual clock needs the runtime fake. Its nodes have 4 CPUs
- * and 8 GiB each, whatever the machine has. */
+/* "real" or "virtual"; NULL: real. A virtual clock needs the runtime fake, or one of your own. Its
+ * nodes have 4 CPUs and 8 GiB each, whatever the machine has. */
 SKIFF_API void skiff_options_set_clock(skiff_options* options, const char* clock);
 
 /* What everything that is drawn on a virtual clock comes from. Without it a seed is drawn;
@@ -460,7 +460,8 @@ typedef struct skiff_controller skiff_controller;
  * there; calls may be merged, and repeated. `*requeue_after_ms` comes as -1; set to 0 or more, it
  * asks for another call after that long. Any code but OK is logged and the call made again, after
  * 5 ms, 10 ms, 20 ms … up to a minute. On a thread of the controller's own, one call at a time; it
- * may block. */
+ * may block. On a virtual clock calls come on the cluster's one thread, so that everything waits
+ * for them. */
 typedef skiff_code (*skiff_reconcile_fn)(void* context, skiff_controller* controller,
                                          const char* name_space, const char* name,
                                          int64_t* requeue_after_ms, skiff_error** error);

@@ -75,8 +75,9 @@ struct ReconcileResult {
 // out itself what is to be done; calls may be merged, and repeated.
 //
 // Threads: its own, one call at a time; it may block. A failed call is logged and made again, after
-// 5 ms, 10 ms, 20 ms … up to a minute. On a virtual clock calls come on the thread that lets time
-// pass, and the cluster is settled only when none is due.
+// 5 ms, 10 ms, 20 ms … up to a minute. On a virtual clock calls come on the cluster's one thread,
+// so that everything waits for them; back-offs are of virtual time, and the cluster is settled only
+// when no call is due.
 struct Controller {
   std::string name;               // "shop-controller": in logs, metrics and events. Unique.
   std::string kind;               // As ObjectRef has it.
