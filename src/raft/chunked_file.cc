@@ -36,6 +36,10 @@ class ChunkedFile final : public rocksdb::WritableFile {
       const Status status = Grow(size_ + data.size() + kBlock);
       if (!status.ok()) return status;
     }
+    if (has_holes_) {
+      const Status status = FillHoles();  // A full disk takes no part of a record.
+      if (!status.ok()) return status;
+    }
     const Status status = WriteAt(size_, {data.data(), data.size()});
     if (!status.ok()) return status;
     NoteZeros({data.data(), data.size()});
@@ -68,7 +72,13 @@ class ChunkedFile final : public rocksdb::WritableFile {
     uint64_t size = allocated_ + std::clamp(allocated_, chunk_, kMaxGrowth);
     if (size < at_least) size = (at_least + chunk_ - 1) / chunk_ * chunk_;
     const Status status = zeros ? GrowWithZeros(size) : Reserve(size);
-    if (!status.ok()) return status;
+    if (status.IsNoSpace() && allocated_ == 0) {
+      // RocksDB does not get over a log that it could not create. It may have one with holes.
+      if (ftruncate(fd_.get(), static_cast<off_t>(size)) != 0) return Failed("cannot extend");
+      has_holes_ = true;
+    } else if (!status.ok()) {
+      return status;
+    }
     // Records may follow only when the new length is on disk: else one that power failed on could
     // seem cut off by the file's end.
     if (fdatasync(fd_.get()) != 0) return Failed("cannot sync");
@@ -104,6 +114,14 @@ class ChunkedFile final : public rocksdb::WritableFile {
       at += static_cast<uint64_t>(n);
       data.remove_prefix(static_cast<size_t>(n));
     }
+    return Status::OK();
+  }
+
+  Status FillHoles() {
+    if (fallocate(fd_.get(), 0, 0, static_cast<off_t>(allocated_)) != 0 && errno != EOPNOTSUPP) {
+      return Failed("cannot fill");
+    }
+    has_holes_ = false;
     return Status::OK();
   }
 
@@ -166,6 +184,7 @@ class ChunkedFile final : public rocksdb::WritableFile {
   uint64_t sealed_ = 0;     // What the seal says; 0: there is none.
   uint64_t size_at_growth_ = 0;
   uint64_t syncs_ = 0;  // Since then.
+  bool has_holes_ = false;
   bool part_open_ = false;
   bool part_has_data_ = false;
   bool zero_sector_ = false;

@@ -117,12 +117,15 @@ absl::StatusOr<bool> CheckDataDir(const std::string& dir) {
   }
   SKIFF_ASSIGN_OR_RETURN(const std::string manifest, CurrentManifest(dir));
   if (!files.format) return false;
-  SKIFF_RETURN_IF_ERROR(CheckRecords(manifest, kManifestChunk, /*may_be_torn=*/true));
+  SKIFF_RETURN_IF_ERROR(CheckRecords(manifest, kManifestChunk, /*may_be_torn=*/true).status());
   if (files.logs.empty()) return DamagedFile(dir, 0, "its write-ahead log (a .log file) is gone");
   for (const std::string& name : files.logs) {
     // The next log begins when everything before it was synced.
-    const bool may_be_torn = name == files.logs.back();
-    SKIFF_RETURN_IF_ERROR(CheckRecords(absl::StrCat(dir, "/", name), kWalChunk, may_be_torn));
+    const bool newest = name == files.logs.back();
+    const std::string path = absl::StrCat(dir, "/", name);
+    SKIFF_ASSIGN_OR_RETURN(const uint64_t end, CheckRecords(path, kWalChunk, newest));
+    // RocksDB keeps what it had no need to flush, and each start adds one.
+    if (end == 0 && !newest) unlink(path.c_str());
   }
   return true;
 }

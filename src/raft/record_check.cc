@@ -156,7 +156,7 @@ absl::Status DamagedFile(absl::string_view file, uint64_t offset, absl::string_v
       absl::StrCat(file, " is damaged at byte ", offset, ": ", why, "; ", kRemedy));
 }
 
-absl::Status CheckRecords(const std::string& path, uint64_t chunk, bool may_be_torn) {
+absl::StatusOr<uint64_t> CheckRecords(const std::string& path, uint64_t chunk, bool may_be_torn) {
   const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd.valid()) return ErrnoStatus(errno, path);
   SKIFF_ASSIGN_OR_RETURN(const std::string bytes, ReadAll(fd.get(), path));
@@ -174,12 +174,13 @@ absl::Status CheckRecords(const std::string& path, uint64_t chunk, bool may_be_t
   const Extent extent = Parse(file);
   const uint64_t end = file.find_last_not_of('\0') + 1;
   const bool clean = extent.why == nullptr && extent.part == extent.record && end <= extent.part;
-  if (clean && seal.value_or(0) <= extent.record) return absl::OkStatus();
+  if (clean && seal.value_or(0) <= extent.record) return end;
   if (!seal || *seal > extent.record || !may_be_torn || !Torn(file, extent, end)) {
     return DamagedFile(path, extent.part,
                        extent.why != nullptr ? extent.why : "a record is missing");
   }
-  return Erase(path, extent.record, end);
+  SKIFF_RETURN_IF_ERROR(Erase(path, extent.record, end));
+  return extent.record;
 }
 
 }  // namespace skiff::raft

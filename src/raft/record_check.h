@@ -7,15 +7,17 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
 namespace skiff::raft {
 
-// Reads all of `path` and verifies the framing and checksum of every record. If `may_be_torn`, a
+// Reads all of `path`, verifies the framing and checksum of every record, and answers up to where
+// there are any. If `may_be_torn`, a
 // last write that power failed on, which was not acknowledged, is replaced by zeros: RocksDB then
 // finds a whole file. kDataLoss: it is damaged; the message names the file, the offset and the
 // remedy. Others: it cannot be read.
-absl::Status CheckRecords(const std::string& path, uint64_t chunk, bool may_be_torn);
+absl::StatusOr<uint64_t> CheckRecords(const std::string& path, uint64_t chunk, bool may_be_torn);
 
 // "FILE at byte OFFSET: WHY; " and what to do then.
 absl::Status DamagedFile(absl::string_view file, uint64_t offset, absl::string_view why);

@@ -1,7 +1,6 @@
 // Every file of a data directory, damaged everywhere: what was acknowledged is there, or the
 // directory is refused by a message that names the file.
-#include <stdlib.h>
-#include <unistd.h>
+#include <string.h>
 
 #include <catch2/catch.hpp>
 #include <filesystem>
@@ -16,35 +15,12 @@
 #include "raft/chunked_file.h"
 #include "raft/record_check.h"
 #include "raft/rocksdb_storage.h"
+#include "tests/raft/fast_dir.h"
 
 namespace skiff::raft {
 namespace {
 
 namespace fs = std::filesystem;
-
-// Hundreds of databases are opened: in memory, where a sync costs nothing, if there is such a
-// place.
-class FastDir {
- public:
-  FastDir() {
-    char shm[] = "/dev/shm/skiff-test-dir-XXXXXX";
-    char tmp[] = "/tmp/skiff-test-dir-XXXXXX";
-    const char* made = mkdtemp(shm);
-    if (made == nullptr) made = mkdtemp(tmp);
-    REQUIRE(made != nullptr);
-    path_ = made;
-  }
-  FastDir(const FastDir&) = delete;
-  FastDir& operator=(const FastDir&) = delete;
-  ~FastDir() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 std::string ReadFile(const fs::path& path) {
   std::ifstream stream(path, std::ios::binary);
@@ -253,7 +229,7 @@ TEST_CASE("AFlippedBitOfAnyRecordIsFound") {
       stream.seekp(static_cast<std::streamoff>(at));
       stream.put(damaged[at]);
       stream.flush();
-      const absl::Status status = CheckRecords(path, ChunkOf(name), true);
+      const absl::Status status = CheckRecords(path, ChunkOf(name), true).status();
       // What is at the end of a block, where no record's header fits, has no meaning.
       if (kBlock - at % kBlock >= 7 || bytes[at] != '\0') {
         INFO(name << " byte " << at << ": " << status);
@@ -301,7 +277,7 @@ TEST_CASE("AWriteThatPowerFailedOnIsThereOrNot") {
         }
       }
       WriteFile(copy, mixed);
-      const absl::Status status = CheckRecords(copy, kWalChunk, /*may_be_torn=*/true);
+      const absl::Status status = CheckRecords(copy, kWalChunk, /*may_be_torn=*/true).status();
       INFO("entry " << index << " of " << size << " bytes: " << status);
       REQUIRE(status.ok());
       const bool as_expected = ReadFile(copy) == (lost ? before : after);

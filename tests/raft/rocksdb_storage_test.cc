@@ -1,5 +1,11 @@
 #include "raft/rocksdb_storage.h"
 
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
@@ -7,6 +13,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "tests/raft/fast_dir.h"
 #include "tests/temp_dir.h"
 
 namespace skiff::raft {
@@ -73,6 +80,43 @@ Rows RowsOf(Storage* storage) {
   INFO(status);
   REQUIRE(status.ok());
   return out;
+}
+
+// 0, or the line that went wrong.
+#define OR_LINE(condition) \
+  if (!(condition)) return __LINE__ % 251 + 1
+int RunOnFullDisk(const std::string& dir) {
+  OR_LINE(unshare(CLONE_NEWNS) == 0);
+  OR_LINE(mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0);
+  OR_LINE(mount("tmpfs", dir.c_str(), "tmpfs", 0, "size=12m") == 0);
+  const std::string data(64 << 10, 'x');
+  Index last = 0;
+  for (int round = 0; round < 3; ++round) {
+    auto storage = RocksdbStorage::Open(dir + "/data");
+    OR_LINE(storage.ok());
+    const auto loaded = (*storage)->Load();
+    OR_LINE(loaded.ok() && loaded->log.size() == last);
+    const int ballast = open((dir + "/ballast").c_str(), O_CREAT | O_WRONLY, 0600);
+    const std::string block(4096, 'b');
+    while (write(ballast, block.data(), block.size()) > 0) {
+    }
+    close(ballast);
+    absl::Status full;
+    for (int i = 0; i < 100 && full.ok(); ++i) {
+      full = (*storage)->Write(Append({Data(1, last + 1, data)}));
+      if (full.ok()) ++last;
+    }
+    for (int i = 0; i < 3; ++i) {
+      OR_LINE(absl::IsResourceExhausted(full));
+      OR_LINE(absl::StrContains(full.message(), "disk is full"));
+      full = (*storage)->Write(Append({Data(1, last + 1, data)}));
+    }
+    OR_LINE(absl::IsOutOfRange((*storage)->Read(0, 0, [](Entry) { return absl::OkStatus(); })));
+    OR_LINE(unlink((dir + "/ballast").c_str()) == 0);
+    OR_LINE((*storage)->Write(Append({Data(1, last + 1, "after")})).ok());
+    ++last;
+  }
+  return 0;
 }
 
 }  // namespace
@@ -216,7 +260,7 @@ TEST_CASE("InstallingLeavesNothingOfALongerLog") {
 }
 
 TEST_CASE("ManyCompactionsAndInstallsLeaveASmallDisk") {
-  TempDir dir;
+  FastDir dir;
   const std::string data(2000, 'x');
   {
     const auto storage = Open(dir.path());
@@ -237,6 +281,14 @@ TEST_CASE("ManyCompactionsAndInstallsLeaveASmallDisk") {
   const auto storage = Open(dir.path());
   CHECK(Load(storage.get()).log.empty());
   CHECK(storage->DiskBytes() < 6 << 20);
+}
+
+TEST_CASE("StartsThatWriteNothingLeaveNothing") {
+  TempDir dir;
+  for (int start = 0; start < 3; ++start) Open(dir.path());
+  const int64_t bytes = Open(dir.path())->DiskBytes();
+  for (int start = 0; start < 3; ++start) Open(dir.path());
+  CHECK(Open(dir.path())->DiskBytes() < bytes + (100 << 10));
 }
 
 TEST_CASE("ADirectoryOfFormat1IsReadWhole") {
@@ -302,6 +354,22 @@ TEST_CASE("ANewerFormatIsRefusedByName") {
         "data directory " + dir.path() +
             " has the format 3; this version of Skiff reads formats 1 and 2: start it with the "
             "version that wrote it, or a newer one");
+}
+
+TEST_CASE("AFullDiskRefusesWritesUntilThereIsSpace") {
+  if (geteuid() != 0) {
+    WARN("needs root to mount");
+    return;
+  }
+  TempDir dir;
+  // The mount is in a namespace that ends with the child.
+  const pid_t child = fork();
+  REQUIRE(child >= 0);
+  if (child == 0) _exit(RunOnFullDisk(dir.path()));
+  int status = 0;
+  REQUIRE(waitpid(child, &status, 0) == child);
+  CHECK(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 0);
 }
 
 TEST_CASE("NoThreadOutlivesADisk") {
