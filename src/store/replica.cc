@@ -1,10 +1,10 @@
 #include "store/replica.h"
 
 #include "absl/cleanup/cleanup.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "raft/rocksdb_storage.h"
+#include "store/recover.h"
 #include "store/txn_codec.h"
 
 namespace skiff::store {
@@ -77,28 +77,10 @@ absl::Status Replica::Recover() {
     format1.convert = [](std::string data) { return EncodeOrigin({}) + data; };
     SKIFF_ASSIGN_OR_RETURN(storage_, raft::RocksdbStorage::Open(options_.data_dir, format1));
   }
-  if (storage_ != nullptr) SKIFF_RETURN_IF_ERROR(LoadState(&persistent));
-  return Begin(std::move(persistent));
-}
-
-absl::Status Replica::LoadState(raft::Persistent* persistent) {
-  SKIFF_ASSIGN_OR_RETURN(*persistent, storage_->Load());
-  uint64_t revision = machine_.revision();
-  if (!persistent->checkpoint.note.empty() &&
-      !absl::SimpleAtoi(persistent->checkpoint.note, &revision)) {
-    return absl::DataLossError(absl::StrCat("the checkpoint on disk has no revision but \"",
-                                            persistent->checkpoint.note,
-                                            "\"; restore a snapshot or replace this member"));
+  if (storage_ != nullptr) {
+    SKIFF_ASSIGN_OR_RETURN(persistent, LoadCheckpoint(storage_.get(), &machine_));
   }
-  std::vector<std::pair<std::string, api::ObjectPtr>> objects;
-  SKIFF_RETURN_IF_ERROR(
-      storage_->ReadRows([&](absl::string_view key, absl::string_view value) -> absl::Status {
-        SKIFF_ASSIGN_OR_RETURN(api::ObjectPtr object, DecodeRow(key, value));
-        objects.emplace_back(std::string(key), std::move(object));
-        return absl::OkStatus();
-      }));
-  machine_.Restore(ObjectTree::FromSorted(std::move(objects)), revision);
-  return absl::OkStatus();
+  return Begin(std::move(persistent));
 }
 
 absl::Status Replica::Begin(raft::Persistent persistent) {

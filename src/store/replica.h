@@ -79,7 +79,6 @@ class Replica final : public Store {
   using Answers = std::vector<std::pair<CommitDone, TxnResult>>;
 
   // Start.
-  absl::Status LoadState(raft::Persistent* persistent);
   absl::Status Begin(raft::Persistent persistent);
 
   // The turn of the loop: from what came in to what goes out.

@@ -12,6 +12,7 @@
 #include "base/varint.h"
 #include "raft/crc32c.h"
 #include "raft/rocksdb_storage.h"
+#include "store/recover.h"
 #include "store/txn_codec.h"
 
 namespace skiff::store {
@@ -157,6 +158,18 @@ absl::StatusOr<SnapshotSummary> SaveSnapshot(const Snapshot& snapshot, const std
     return written;
   }
   return out;
+}
+
+absl::StatusOr<SnapshotSummary> SaveOffline(const std::string& dir, const std::string& path) {
+  if (!std::filesystem::exists(dir)) {
+    return absl::NotFoundError(absl::StrCat(dir, ": there is no store"));
+  }
+  SKIFF_ASSIGN_OR_RETURN(const auto storage, raft::RocksdbStorage::Open(dir));
+  StateMachine machine;
+  SKIFF_ASSIGN_OR_RETURN(const raft::Persistent persistent,
+                         LoadCheckpoint(storage.get(), &machine));
+  SKIFF_RETURN_IF_ERROR(ReplayLog(persistent, *storage, &machine));
+  return SaveSnapshot(*machine.snapshot(), path);
 }
 
 absl::StatusOr<SnapshotSummary> VerifySnapshot(const std::string& path) {

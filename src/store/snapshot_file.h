@@ -32,6 +32,10 @@ SnapshotSummary WriteSnapshot(const Snapshot& snapshot,
 // To `path`, which is there whole and synced or not at all. kResourceExhausted, kPermissionDenied.
 absl::StatusOr<SnapshotSummary> SaveSnapshot(const Snapshot& snapshot, const std::string& path);
 
+// What the store in `dir` holds, which nobody has open: all that its member knows, acknowledged or
+// not. For when a majority is lost. kFailedPrecondition: it is in use.
+absl::StatusOr<SnapshotSummary> SaveOffline(const std::string& dir, const std::string& path);
+
 // Reads all of it, and every object in it. kDataLoss names the file, the offset and what to do;
 // kNotFound.
 absl::StatusOr<SnapshotSummary> VerifySnapshot(const std::string& path);
