@@ -124,7 +124,16 @@ void ApiHandler::Handle(std::shared_ptr<Exchange> exchange) {
   if (HandleMeta(exchange) || HandleDiscovery(exchange)) return;
   const auto target = Route(exchange->request());
   if (!target.ok()) return SendError(*exchange, target.status());
-  HandleResource(exchange, *target);
+  const Request& request = exchange->request();
+  // Who asks for revision 0 takes what is there.
+  if (!IsRead(request) || request.Query("resourceVersion") == "0") {
+    return HandleResource(exchange, *target);
+  }
+  server_->Fresh(loop_, [this, alive = alive_, exchange, target = *target](absl::Status fresh) {
+    if (!*alive) return;
+    if (!fresh.ok()) return SendError(*exchange, fresh);
+    HandleResource(exchange, target);
+  });
 }
 
 // Health, version, metrics, schema: what is not about objects.
@@ -134,6 +143,16 @@ bool ApiHandler::HandleMeta(const ExchangePtr& exchange) {
   if (IsApi(path)) return false;
   if (!IsRead(request)) {
     SendText(*exchange, 405, "405 method not allowed\n");
+  } else if (absl::StartsWith(path, "/readyz") || absl::StartsWith(path, "/healthz")) {
+    server_->Fresh(loop_, [exchange](const absl::Status& fresh) {
+      if (!fresh.ok()) {
+        SendText(*exchange, 500,
+                 absl::StrCat("[+]ping ok\n[-]store failed: ", fresh.message(),
+                              "\nreadyz check failed\n"));
+      } else if (!HandleHealth(*exchange, exchange->request().path)) {
+        SendText(*exchange, 404, "404 page not found\n");
+      }
+    });
   } else if (HandleHealth(*exchange, path)) {
     return true;
   } else if (path == "/version" || path == "/version/") {

@@ -153,9 +153,13 @@ absl::StatusOr<client::ListResult> Server::ListNow(const api::ResourceInfo& reso
 
 void Server::List(const api::ResourceInfo& resource, client::ListOptions options,
                   Executor* reply_on, client::Callback<client::ListResult> done) {
-  auto result = ListNow(resource, options, /*exact=*/false);
-  reply_on->Post([done = std::move(done), result = std::move(result)]() mutable {
-    std::move(done)(std::move(result));
+  Fresh(reply_on, [this, &resource, options = std::move(options), reply_on,
+                   done = std::move(done)](const absl::Status& fresh) mutable {
+    absl::StatusOr<client::ListResult> result =
+        fresh.ok() ? ListNow(resource, options, /*exact=*/false) : fresh;
+    reply_on->Post([done = std::move(done), result = std::move(result)]() mutable {
+      std::move(done)(std::move(result));
+    });
   });
 }
 

@@ -104,6 +104,15 @@ Env Server::MakeEnv() {
   return env;
 }
 
+void Server::Fresh(Executor* reply_on, absl::AnyInvocable<void(absl::Status) &&> then) {
+  if (store_->alone()) return std::move(then)(absl::OkStatus());
+  store_->Barrier([reply_on, then = std::move(then)](absl::Status status) mutable {
+    reply_on->Post([then = std::move(then), status = std::move(status)]() mutable {
+      std::move(then)(std::move(status));
+    });
+  });
+}
+
 void Server::Write(std::vector<client::Write> writes, WriteOptions options, Executor* reply_on,
                    client::Callback<Written> done) {
   auto attempt = std::make_shared<Attempt>();
@@ -112,7 +121,10 @@ void Server::Write(std::vector<client::Write> writes, WriteOptions options, Exec
   attempt->reply_on = reply_on;
   attempt->done = std::move(done);
   attempt->ConsumeLoneCreate();
-  Try(std::move(attempt));
+  Fresh(reply_on, [this, attempt = std::move(attempt)](const absl::Status& fresh) {
+    if (fresh.ok()) return Try(attempt);
+    Reply<Written>(attempt->reply_on, std::move(attempt->done), fresh);
+  });
 }
 
 void Server::Try(std::shared_ptr<Attempt> attempt) {
@@ -197,7 +209,10 @@ absl::StatusOr<api::ObjectPtr> Server::GetNow(const api::ResourceInfo& resource,
 
 void Server::Get(const api::ResourceInfo& resource, std::string name_space, std::string name,
                  Executor* reply_on, client::Callback<api::ObjectPtr> done) {
-  Reply(reply_on, std::move(done), GetNow(resource, name_space, name));
+  Fresh(reply_on, [this, &resource, name_space = std::move(name_space), name = std::move(name),
+                   reply_on, done = std::move(done)](const absl::Status& fresh) mutable {
+    Reply(reply_on, std::move(done), fresh.ok() ? GetNow(resource, name_space, name) : fresh);
+  });
 }
 
 absl::StatusOr<api::MessagePtr> ApplyPatch(const google::protobuf::Message& current,
@@ -239,7 +254,11 @@ absl::StatusOr<api::MessagePtr> ApplyPatch(const google::protobuf::Message& curr
 }
 
 void Server::Patch(PatchRequest request, Executor* reply_on, client::Callback<Patched> done) {
-  PatchAgain(std::move(request), 0, reply_on, std::move(done));
+  Fresh(reply_on, [this, request = std::move(request), reply_on,
+                   done = std::move(done)](const absl::Status& fresh) mutable {
+    if (fresh.ok()) return PatchAgain(std::move(request), 0, reply_on, std::move(done));
+    Reply<Patched>(reply_on, std::move(done), fresh);
+  });
 }
 
 void Server::PatchAgain(PatchRequest request, int tries, Executor* reply_on,
@@ -326,7 +345,10 @@ void Server::DeleteCollection(DeleteCollectionRequest request, Executor* reply_o
   sweep->reply_on = reply_on;
   sweep->done = std::move(done);
   sweep->written.revision = found->revision;
-  SweepOn(std::move(sweep));
+  Fresh(reply_on, [this, sweep = std::move(sweep)](const absl::Status& fresh) {
+    if (fresh.ok()) return SweepOn(sweep);
+    Reply<Written>(sweep->reply_on, std::move(sweep->done), fresh);
+  });
 }
 
 void Server::SweepOn(std::shared_ptr<Sweep> sweep) {

@@ -113,6 +113,11 @@ class Server final : public client::Client {
 
   uint64_t revision() const { return store_->snapshot()->revision(); }
 
+  // Calls `then` when GetNow, ListNow and StartWatch show all that any member has acknowledged; at
+  // once, from within the call, where there are no others. What answers on an executor waits for
+  // this by itself. kUnavailable: no majority of the members answers.
+  void Fresh(Executor* reply_on, absl::AnyInvocable<void(absl::Status) &&> then);
+
   // The store was put back to an earlier state: what was remembered beside it is forgotten, and
   // names and uids come from `rng`.
   void StartOver(Rng rng);
