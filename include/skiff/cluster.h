@@ -27,6 +27,7 @@
 #include "absl/time/time.h"
 #include "skiff/extend.h"
 #include "skiff/faults.h"
+#include "skiff/members.h"
 #include "skiff/types.h"
 
 namespace skiff {
@@ -52,6 +53,8 @@ struct ClusterOptions {
   int nodes = 1;
   // What runs pods that name no runtimeClassName.
   RuntimeKind runtime = RuntimeKind::kLinux;
+  // One member of a control plane that several processes share; needs a data directory.
+  std::optional<MemberOptions> member;
   // Where the API is served over HTTP, "HOST:PORT"; port 0 takes a free one. Empty: nowhere.
   std::string listen;
   // Where log lines go: standard error, or nowhere.
@@ -235,6 +238,32 @@ class SKIFF_EXPORT Cluster {
   // "inFlight","viewRevision","nodes","pending":[{"pod","why"}]},"nodes":[{"name","alive",
   // "reachable","settled","running"}]}.
   virtual absl::StatusOr<std::string> Inspect() = 0;
+
+  // The members of the control plane, where there are several (kFailedPrecondition otherwise);
+  // changes go through the one that leads (kFailedPrecondition says which).
+  virtual absl::StatusOr<std::vector<MemberInfo>> Members() = 0;
+  // Takes in a member, as a learner; returns the token with which it joins: a secret, for it holds
+  // the key of the cluster's authority. kAlreadyExists: the name or address is taken.
+  virtual absl::StatusOr<std::string> AddMember(const std::string& name,
+                                                const std::string& address) = 0;
+  // Makes a learner that has caught up (kFailedPrecondition) a voter.
+  virtual absl::Status PromoteMember(const std::string& name) = 0;
+  virtual absl::Status RemoveMember(const std::string& name) = 0;
+  // Hands leadership to it, as far as it can.
+  virtual absl::Status LeadMember(const std::string& name) = 0;
+
+  // Saves every object, as of one revision that shows all that was acknowledged, into a file that
+  // is there whole or not at all. Not what nodes keep (images, volumes). Any cluster.
+  virtual absl::StatusOr<SnapshotInfo> SaveSnapshot(const std::string& path) = 0;
+  // What a data directory holds that no process has open: of a member whose majority is lost, all
+  // that it knows, acknowledged or not.
+  static absl::StatusOr<SnapshotInfo> SaveOffline(const std::string& data_dir,
+                                                  const std::string& path);
+  // Makes `data_dir`, which is new, that of a cluster with what a snapshot holds. With `member`, it
+  // is the first of a control plane of several. kDataLoss: the file is damaged, and where.
+  static absl::StatusOr<SnapshotInfo> RestoreSnapshot(
+      const std::string& path, const std::string& data_dir,
+      const std::optional<MemberOptions>& member = std::nullopt);
 };
 
 }  // namespace skiff

@@ -93,6 +93,10 @@ absl::StatusOr<ApiClient> ApiClient::FromKubeconfig(const std::string& kubeconfi
   return ApiClient(server);
 }
 
+ApiClient ApiClient::OfMember(const std::string& data_dir) {
+  return ApiClient("http://member", data_dir + "/admin.sock");
+}
+
 absl::StatusOr<ApiClient::Reply> ApiClient::Call(const std::string& method, const std::string& path,
                                                  const std::string& body,
                                                  const std::string& content_type,
@@ -107,6 +111,9 @@ absl::StatusOr<ApiClient::Reply> ApiClient::Call(const std::string& method, cons
   curl_easy_setopt(curl.get(), CURLOPT_CUSTOMREQUEST, method.c_str());
   curl_easy_setopt(curl.get(), CURLOPT_HTTPHEADER, headers);
   curl_easy_setopt(curl.get(), CURLOPT_NOSIGNAL, 1L);
+  if (!socket_.empty()) {
+    curl_easy_setopt(curl.get(), CURLOPT_UNIX_SOCKET_PATH, socket_.c_str());
+  }
   if (!body.empty()) {
     curl_easy_setopt(curl.get(), CURLOPT_POSTFIELDS, body.data());
     curl_easy_setopt(curl.get(), CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
@@ -116,8 +123,11 @@ absl::StatusOr<ApiClient::Reply> ApiClient::Call(const std::string& method, cons
   const CURLcode code = curl_easy_perform(curl.get());
   curl_slist_free_all(headers);
   if (code != CURLE_OK) {
-    return absl::UnavailableError(
-        absl::StrCat("the server ", server_, " cannot be reached: ", curl_easy_strerror(code)));
+    return absl::UnavailableError(absl::StrCat(
+        socket_.empty() ? absl::StrCat("the server ", server_, " cannot be reached: ")
+                        : absl::StrCat("no member answers at ", socket_,
+                                       ": is `skiff server` running with this --data-dir? "),
+        curl_easy_strerror(code)));
   }
   long status = 0;
   curl_easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &status);

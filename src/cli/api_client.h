@@ -16,6 +16,9 @@ class ApiClient {
   // context. kNotFound, kInvalidArgument: naming the file.
   static absl::StatusOr<ApiClient> FromKubeconfig(const std::string& kubeconfig);
 
+  // The socket of the member over that data directory.
+  static ApiClient OfMember(const std::string& data_dir);
+
   struct Reply {
     int status = 0;
     std::string body;
@@ -29,8 +32,10 @@ class ApiClient {
   absl::Status Stream(const std::string& path, std::function<bool(absl::string_view)> take);
 
  private:
-  explicit ApiClient(std::string server) : server_(std::move(server)) {}
+  explicit ApiClient(std::string server, std::string socket = "")
+      : server_(std::move(server)), socket_(std::move(socket)) {}
   std::string server_;
+  std::string socket_;  // In the file system, instead of the server's address.
 };
 
 // For a URL's path or query (RFC 3986).

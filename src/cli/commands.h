@@ -24,6 +24,29 @@ struct DevOptions {
 // Runs a cluster until SIGTERM or SIGINT.
 absl::Status Dev(const DevOptions& options);
 
+struct ServerOptions {
+  DevOptions cluster;
+  std::string name;  // Empty: the host's.
+  std::string peer_listen = "127.0.0.1:2380";
+  std::string peer_advertise;
+  std::string join;  // A token, or @FILE that holds one.
+};
+// Runs one member of a control plane until SIGTERM or SIGINT. Pods stay.
+absl::Status Server(const ServerOptions& options);
+
+absl::Status MemberList(const std::string& data_dir);
+// Prints the token with which it joins.
+absl::Status MemberAdd(const std::string& data_dir, const std::string& name,
+                       const std::string& address);
+absl::Status MemberRemove(const std::string& data_dir, const std::string& name);
+absl::Status MemberPromote(const std::string& data_dir, const std::string& name);
+absl::Status MemberLead(const std::string& data_dir, const std::string& name);
+// `offline`: of a data directory that no process has open.
+absl::Status SnapshotSave(const std::string& data_dir, const std::string& file, bool offline);
+// `options`: who the first member is, if it has a name.
+absl::Status SnapshotRestore(const std::string& file, const std::string& data_dir,
+                             const ServerOptions& options);
+
 struct GetOptions {
   std::vector<std::string> what;  // KIND [NAME…], or KIND/NAME…
   std::string output;             // "", wide, json, yaml, name

@@ -19,6 +19,7 @@ int Report(const absl::Status& status) {
 struct Arguments {
   Common common;
   skiff::cli::DevOptions dev;
+  skiff::cli::ServerOptions server;
   skiff::cli::GetOptions get;
   skiff::cli::LogsOptions logs;
   skiff::cli::RunOptions run;
@@ -28,6 +29,9 @@ struct Arguments {
   std::string timeout = "30s";
   std::string data_dir;
   std::string file;
+  std::string name;
+  std::string address;
+  bool offline = false;
   int result = 0;
 };
 
@@ -39,15 +43,89 @@ CLI::App* AddClient(CLI::App& app, Arguments& args, const char* name, const char
   return command;
 }
 
+void AddClusterOptions(CLI::App* command, skiff::cli::DevOptions* options) {
+  command->add_option("--nodes", options->nodes, "Nodes here; 0: the control plane only");
+  command->add_option("--listen", options->listen, "HOST:PORT of the API; port 0 takes a free one");
+  command->add_option("--kubeconfig", options->kubeconfig, "Where to write the kubeconfig");
+  command->add_option("--runtime", options->runtime,
+                      "linux, process or fake: for pods that name none");
+  command->add_flag("-v,--verbose", options->verbose, "Say more on standard error");
+}
+
 void AddDev(CLI::App& app, Arguments& args) {
   CLI::App* dev = app.add_subcommand("dev", "Run a cluster in the foreground");
-  dev->add_option("--nodes", args.dev.nodes, "Nodes; 0: the control plane only");
+  AddClusterOptions(dev, &args.dev);
   dev->add_option("--data-dir", args.dev.data_dir, "Where everything is kept; none: in memory");
-  dev->add_option("--listen", args.dev.listen, "HOST:PORT of the API; port 0 takes a free one");
-  dev->add_option("--kubeconfig", args.dev.kubeconfig, "Where to write the kubeconfig");
-  dev->add_option("--runtime", args.dev.runtime, "linux, process or fake: for pods that name none");
-  dev->add_flag("-v,--verbose", args.dev.verbose, "Say more on standard error");
   dev->callback([&args] { args.result = Report(skiff::cli::Dev(args.dev)); });
+}
+
+void AddMemberOptions(CLI::App* command, skiff::cli::ServerOptions* options) {
+  command->add_option("--name", options->name, "The member's name among the others");
+  command->add_option("--peer-listen", options->peer_listen,
+                      "IP:PORT where it listens for the other members");
+  command->add_option("--peer-advertise", options->peer_advertise,
+                      "HOST:PORT where they reach it, if not there");
+}
+
+void AddServer(CLI::App& app, Arguments& args) {
+  CLI::App* server = app.add_subcommand("server", "Run one member of a control plane of several");
+  args.server.cluster.nodes = 0;
+  AddClusterOptions(server, &args.server.cluster);
+  AddMemberOptions(server, &args.server);
+  server->add_option("--data-dir", args.server.cluster.data_dir, "Where everything is kept")
+      ->required();
+  server->add_option("--join", args.server.join,
+                     "At its first start: what `skiff member add` printed, or @FILE");
+  server->callback([&args] { args.result = Report(skiff::cli::Server(args.server)); });
+}
+
+using MemberCommand = absl::Status (*)(const std::string& data_dir, const std::string& name);
+
+void AddMemberCommand(CLI::App* member, Arguments& args, const char* name, const char* help,
+                      MemberCommand run) {
+  CLI::App* command = member->add_subcommand(name, help);
+  command->add_option("--data-dir", args.data_dir, "Of the member that is asked")->required();
+  command->add_option("name", args.name, "The member's name")->required();
+  command->callback([&args, run] { args.result = Report(run(args.data_dir, args.name)); });
+}
+
+void AddMembers(CLI::App& app, Arguments& args) {
+  const char* const help = "Of the member that is asked";
+  CLI::App* member = app.add_subcommand("member", "Who takes part in a control plane of several");
+  member->require_subcommand(1);
+  CLI::App* list = member->add_subcommand("list", "Who there is");
+  list->add_option("--data-dir", args.data_dir, help)->required();
+  list->callback([&args] { args.result = Report(skiff::cli::MemberList(args.data_dir)); });
+  CLI::App* add = member->add_subcommand("add", "Take in one, as a learner; prints its token");
+  add->add_option("--data-dir", args.data_dir, help)->required();
+  add->add_option("name", args.name, "Its name")->required();
+  add->add_option("address", args.address, "HOST:PORT where the others will reach it")->required();
+  add->callback([&args] {
+    args.result = Report(skiff::cli::MemberAdd(args.data_dir, args.name, args.address));
+  });
+  AddMemberCommand(member, args, "promote", "Make a learner that has caught up a voter",
+                   skiff::cli::MemberPromote);
+  AddMemberCommand(member, args, "remove", "Let one go", skiff::cli::MemberRemove);
+  AddMemberCommand(member, args, "lead", "Hand leadership to one", skiff::cli::MemberLead);
+}
+
+void AddSnapshots(CLI::App& app, Arguments& args) {
+  CLI::App* snapshot = app.add_subcommand("snapshot", "All objects in one file");
+  snapshot->require_subcommand(1);
+  CLI::App* save = snapshot->add_subcommand("save", "Save what a member has");
+  save->add_option("--data-dir", args.data_dir, "Of the member that is asked")->required();
+  save->add_option("file", args.file, "Where to; replaced if it is there")->required();
+  save->add_flag("--offline", args.offline, "No process has the directory open");
+  save->callback([&args] {
+    args.result = Report(skiff::cli::SnapshotSave(args.data_dir, args.file, args.offline));
+  });
+  CLI::App* restore = snapshot->add_subcommand("restore", "Begin a new cluster with one");
+  restore->add_option("--data-dir", args.data_dir, "Of the new cluster: made")->required();
+  AddMemberOptions(restore, &args.server);
+  restore->add_option("file", args.file, "What `skiff snapshot save` made")->required();
+  restore->callback([&args] {
+    args.result = Report(skiff::cli::SnapshotRestore(args.file, args.data_dir, args.server));
+  });
 }
 
 void AddObjects(CLI::App& app, Arguments& args) {
@@ -129,6 +207,9 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   Arguments args;
   AddDev(app, args);
+  AddServer(app, args);
+  AddMembers(app, args);
+  AddSnapshots(app, args);
   AddObjects(app, args);
   AddPods(app, args);
   AddImages(app, args);

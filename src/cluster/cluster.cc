@@ -13,6 +13,7 @@
 #include "base/notification.h"
 #include "base/status.h"
 #include "base/uv_executor.h"
+#include "cluster/admin.h"
 #include "cluster/callback.h"
 #include "cluster/control_plane.h"
 #include "cluster/custom_admission.h"
@@ -25,11 +26,14 @@
 #include "cluster/kind_name.h"
 #include "cluster/local_nodes.h"
 #include "cluster/log_stream.h"
+#include "cluster/members.h"
 #include "cluster/objects.h"
 #include "cluster/open_streams.h"
 #include "cluster/subscription.h"
 #include "cluster/virtual_time.h"
 #include "runtime/host_check.h"
+#include "store/member_note.h"
+#include "store/snapshot_file.h"
 
 namespace skiff {
 namespace cluster {
@@ -68,6 +72,9 @@ absl::Status CheckOptions(const ClusterOptions& options) {
     return absl::InvalidArgumentError(
         "option runtime: it is to be a custom one, but extensions.runtimes is empty");
   }
+  if (options.member && (options.data_dir.empty() || options.clock == ClockKind::kVirtual)) {
+    return absl::InvalidArgumentError("option member: it needs a data directory, and a real clock");
+  }
   if (options.clock == ClockKind::kVirtual && real) {
     return absl::InvalidArgumentError(
         "option clock: a virtual clock needs simulated pods; take the runtime fake, or one of your "
@@ -105,10 +112,12 @@ class LocalCluster final : public Cluster {
     ControlPlaneOptions plane;
     if (!options_.data_dir.empty()) plane.store_dir = home_->path() + "/store";
     plane.restorable = Restorable();
+    SKIFF_RETURN_IF_ERROR(Meet(&plane));
     plane.controllers_off = options_.controllers_off;
     plane.plugins = std::move(plugins);
     SKIFF_ASSIGN_OR_RETURN(control_plane_,
                            ControlPlane::Open(std::move(plane), loops_.get(), sink_, &metrics_));
+    SKIFF_RETURN_IF_ERROR(Administer());
     driven_ = std::make_unique<DrivenClient>(&control_plane_->server(), front_.get());
     objects_ = std::make_unique<Objects>(client(), front_.get());
     SKIFF_RETURN_IF_ERROR(MakeRuntimeClasses(options_.extensions.runtimes, objects_.get()));
@@ -143,6 +152,7 @@ class LocalCluster final : public Cluster {
     if (harness_ != nullptr) harness_->EndWaits();
     gate_.AwaitEmpty();
     streams_.EndAll(closed);
+    admin_.reset();
     if (http_ != nullptr) http_->Close();
     StopControllers();
     absl::Status result;
@@ -155,6 +165,8 @@ class LocalCluster final : public Cluster {
     nodes_.reset();
     if (hosted_loop_ != nullptr) hosted_loop_->Stop();
     if (front_ != nullptr) front_->Stop();
+    if (admin_loop_ != nullptr) admin_loop_->Stop();
+    members_.reset();
     control_plane_.reset();
     controllers_.reset();
     hosted_loop_.reset();
@@ -256,6 +268,25 @@ class LocalCluster final : public Cluster {
   absl::Status Restore(const std::shared_ptr<const SavedCluster>& saved) override {
     return Inside([&] { return harness_->Restore(saved); });
   }
+  absl::StatusOr<std::vector<MemberInfo>> Members() override {
+    return Inside([&] { return members_->List(); });
+  }
+  absl::StatusOr<std::string> AddMember(const std::string& name,
+                                        const std::string& address) override {
+    return Inside([&] { return members_->Add(name, address); });
+  }
+  absl::Status PromoteMember(const std::string& name) override {
+    return Inside([&] { return members_->Promote(name); });
+  }
+  absl::Status RemoveMember(const std::string& name) override {
+    return Inside([&] { return members_->Remove(name); });
+  }
+  absl::Status LeadMember(const std::string& name) override {
+    return Inside([&] { return members_->Lead(name); });
+  }
+  absl::StatusOr<SnapshotInfo> SaveSnapshot(const std::string& path) override {
+    return Inside([&] { return members_->SaveSnapshot(path); });
+  }
   absl::StatusOr<std::string> Inspect() override {
     return Inside([&]() -> absl::StatusOr<std::string> { return harness_->Inspect(); });
   }
@@ -273,6 +304,26 @@ class LocalCluster final : public Cluster {
       return absl::InvalidArgumentError("a callback of the cluster must not call it");
     }
     return call();
+  }
+
+  // One member of several learns who it is, and listens for the others.
+  absl::Status Meet(ControlPlaneOptions* plane) {
+    if (!options_.member) return absl::OkStatus();
+    SKIFF_ASSIGN_OR_RETURN(identity_, IdentifyMember(*options_.member, home_->path() + "/member",
+                                                     SystemClock().Now()));
+    plane->meet = [this](Loop* loop) {
+      return MeetMembers(*identity_, options_.member->listen, loop->uv(), loops_->pool(),
+                         Logger(sink_, "members"), &metrics_);
+    };
+    return absl::OkStatus();
+  }
+  absl::Status Administer() {
+    members_ =
+        std::make_unique<cluster::Members>(identity_, &control_plane_->store(), &loops_->clock());
+    if (!identity_) return absl::OkStatus();
+    admin_loop_ = std::make_unique<UvExecutor>("skiff-admin");
+    admin_ = std::make_unique<Admin>(members_.get(), admin_loop_.get());
+    return admin_->Listen(home_->path());
   }
 
   bool Restorable() const {
@@ -373,8 +424,12 @@ class LocalCluster final : public Cluster {
   std::unique_ptr<Loops> loops_;
   VirtualTime* virtual_time_ = nullptr;  // The same; null in real time.
   uint64_t seed_ = 0;
-  std::unique_ptr<Loop> front_;  // Answers to the host's calls, its watches and streams.
+  std::unique_ptr<Loop> front_;             // Answers to the host's calls, its watches and streams.
+  std::optional<MemberIdentity> identity_;  // Of one member of several.
   std::unique_ptr<ControlPlane> control_plane_;
+  std::unique_ptr<cluster::Members> members_;
+  std::unique_ptr<UvExecutor> admin_loop_;
+  std::unique_ptr<Admin> admin_;
   std::unique_ptr<DrivenClient> driven_;
   std::unique_ptr<Objects> objects_;
   std::unique_ptr<Loop> hosted_loop_;  // In virtual time.
@@ -437,6 +492,33 @@ absl::StatusOr<std::unique_ptr<Cluster>> Cluster::Open(ClusterOptions options) {
   auto opened = std::make_unique<cluster::LocalCluster>(std::move(options));
   SKIFF_RETURN_IF_ERROR(opened->Start());
   return opened;
+}
+
+absl::StatusOr<SnapshotInfo> Cluster::SaveOffline(const std::string& data_dir,
+                                                  const std::string& path) {
+  SKIFF_ASSIGN_OR_RETURN(const store::SnapshotSummary saved,
+                         store::SaveOffline(data_dir + "/store", path));
+  return SnapshotInfo{saved.revision, saved.objects, saved.bytes};
+}
+
+absl::StatusOr<SnapshotInfo> Cluster::RestoreSnapshot(const std::string& path,
+                                                      const std::string& data_dir,
+                                                      const std::optional<MemberOptions>& member) {
+  if (data_dir.empty()) {
+    return absl::InvalidArgumentError("data_dir: name the new directory that is to hold it");
+  }
+  raft::MemberId id = 1;
+  std::string note;
+  if (member) {
+    SKIFF_ASSIGN_OR_RETURN(
+        const cluster::MemberIdentity identity,
+        cluster::IdentifyMember(*member, data_dir + "/member", SystemClock().Now()));
+    id = identity.id;
+    note = store::MemberNote(identity.name, identity.address);
+  }
+  SKIFF_ASSIGN_OR_RETURN(const store::SnapshotSummary restored,
+                         store::RestoreSnapshot(path, data_dir + "/store", id, note));
+  return SnapshotInfo{restored.revision, restored.objects, restored.bytes};
 }
 
 std::vector<HostCheck> CheckHost() {

@@ -5,6 +5,12 @@
 #include "cluster/await.h"
 
 namespace skiff::cluster {
+namespace {
+
+// Longer than any answer of a store takes.
+constexpr absl::Duration kPatience = absl::Seconds(30);
+
+}  // namespace
 
 void RunOn(Executor* loop, absl::FunctionRef<void()> task) {
   Notification done;
@@ -25,29 +31,75 @@ absl::StatusOr<std::unique_ptr<ControlPlane>> ControlPlane::Open(ControlPlaneOpt
   out->sink_ = std::move(sink);
   out->metrics_ = metrics;
   out->store_loop_ = loops->New("skiff-store");
-  std::unique_ptr<store::Store> store;
-  if (out->options_.restorable) {
-    auto memory = std::make_unique<MemoryStore>(out->store_loop_.get());
-    out->memory_ = memory.get();
-    store = std::move(memory);
-  } else {
-    store::StoreOptions store_options;
-    store_options.data_dir = out->options_.store_dir;
-    SKIFF_ASSIGN_OR_RETURN(
-        store, store::Store::Open(std::move(store_options), out->store_loop_.get(), loops->pool(),
-                                  Logger(out->sink_, "store"), metrics));
-  }
+  SKIFF_ASSIGN_OR_RETURN(std::unique_ptr<store::Store> store, out->OpenStore());
   out->store_ = std::make_unique<FaultyStore>(std::move(store), out->store_loop_.get());
   out->server_ = std::make_unique<apiserver::Server>(
       out->store_.get(), &loops->clock(), loops->NewRng(), std::move(out->options_.plugins));
-  const auto bootstrapped = Await<uint64_t>([&](client::Callback<uint64_t> done) {
-    out->store_loop_->Post([&out, done = std::move(done)]() mutable {
-      out->server_->Bootstrap(out->store_loop_.get(), std::move(done));
-    });
-  });
-  SKIFF_RETURN_IF_ERROR(bootstrapped.status());
+  if (out->options_.meet) {
+    out->FollowLeadership();
+    return out;
+  }
+  SKIFF_RETURN_IF_ERROR(out->Bootstrap());
   out->StartLoops();
   return out;
+}
+
+absl::StatusOr<std::unique_ptr<store::Store>> ControlPlane::OpenStore() {
+  if (options_.restorable) {
+    auto memory = std::make_unique<MemoryStore>(store_loop_.get());
+    memory_ = memory.get();
+    return memory;
+  }
+  store::StoreOptions options;
+  options.data_dir = options_.store_dir;
+  if (options_.meet) {
+    SKIFF_ASSIGN_OR_RETURN(options.membership, options_.meet(store_loop_.get()));
+  }
+  return store::Store::Open(std::move(options), store_loop_.get(), loops_->pool(),
+                            Logger(sink_, "store"), metrics_);
+}
+
+absl::Status ControlPlane::Bootstrap() {
+  return Await<uint64_t>([&](client::Callback<uint64_t> done) {
+           store_loop_->Post([this, done = std::move(done)]() mutable {
+             server_->Bootstrap(store_loop_.get(), std::move(done));
+           });
+         })
+      .status();
+}
+
+void ControlPlane::FollowLeadership() {
+  store_->OnLeadership([this](bool leads) {
+    {
+      MutexLock lock(&mutex_);
+      leads_ = leads;
+      if (stopping_ || std::exchange(switching_, true)) return;
+    }
+    loops_->pool()->Run([this] { SwitchLoops(); });
+  });
+}
+
+// Until loops run just where this member leads.
+void ControlPlane::SwitchLoops() {
+  for (;;) {
+    bool leads = false;
+    {
+      MutexLock lock(&mutex_);
+      leads = leads_;
+      if (stopping_ || leads == (controllers_ != nullptr)) {
+        switching_ = false;
+        switched_.NotifyAll();
+        return;
+      }
+    }
+    if (!leads) {
+      Pause();
+    } else if (const absl::Status made = Bootstrap(); made.ok()) {
+      StartLoops();
+    } else {
+      Logger(sink_, "control-plane").Warning("cannot begin to lead: %s", made.ToString());
+    }
+  }
 }
 
 void ControlPlane::StartLoops() {
@@ -82,9 +134,14 @@ void ControlPlane::Pause() {
   // Once for what they have committed, and once for what was committed again after losing a race.
   RunOn(store_loop_.get(), [] {});
   RunOn(store_loop_.get(), [] {});
-  { const Running gone = std::move(retired_); }  // In order: loops last.
-  retired_ = {std::move(control_loop_), std::move(scheduler_loop_), std::move(scheduler_events_),
-              std::move(scheduler_), std::move(controllers_)};
+  // What a majority has not answered yet may be answered as long as the store is patient.
+  const absl::Duration now = store_loop_->clock().Monotonic();
+  while (!retired_.empty() && (!options_.meet || retired_.front().since < now - kPatience)) {
+    retired_.pop_front();
+  }
+  retired_.push_back({now, std::move(control_loop_), std::move(scheduler_loop_),
+                      std::move(scheduler_events_), std::move(scheduler_),
+                      std::move(controllers_)});
 }
 
 void ControlPlane::Resume() { StartLoops(); }
@@ -94,6 +151,12 @@ ControlPlane::~ControlPlane() { Stop(); }
 void ControlPlane::Stop() {
   if (stopped_) return;
   stopped_ = true;
+  {
+    MutexLock lock(&mutex_);
+    stopping_ = true;
+    if (switching_) store_->Close();  // It may wait for a majority that is not there.
+    switched_.Await(&mutex_, [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return !switching_; });
+  }
   StopLoops();
   if (store_ != nullptr) store_->Close();
   if (store_loop_ != nullptr) store_loop_->Stop();
@@ -101,7 +164,7 @@ void ControlPlane::Stop() {
   scheduler_.reset();
   controllers_.reset();
   scheduler_events_.reset();
-  { const Running gone = std::move(retired_); }
+  retired_.clear();
   store_.reset();
 }
 

@@ -1,6 +1,8 @@
 // A control plane of one member: store, API server, controllers, scheduler, each on its loop.
 #pragma once
 
+#include <deque>
+#include <functional>
 #include <memory>
 #include <set>
 #include <string>
@@ -9,6 +11,7 @@
 #include "apiserver/rest/server.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/mutex.h"
 #include "client/event_recorder.h"
 #include "cluster/faulty_store.h"
 #include "cluster/loops.h"
@@ -22,6 +25,8 @@ namespace skiff::cluster {
 struct ControlPlaneOptions {
   std::string store_dir;    // Empty: in memory.
   bool restorable = false;  // In memory, so that it can be saved and restored.
+  // If this is one member of several: what its store needs to meet the others, on the given loop.
+  std::function<absl::StatusOr<std::unique_ptr<store::Membership>>(Loop* loop)> meet;
   std::set<std::string> controllers_off;
   // What writes pass.
   apiserver::AdmissionPlugins plugins = apiserver::DefaultAdmission();
@@ -29,8 +34,8 @@ struct ControlPlaneOptions {
 
 class ControlPlane {
  public:
-  // Opens the store, makes what every cluster has, starts the loops. What is given outlives it.
-  // Blocks.
+  // Opens the store, makes what every cluster has, starts the loops. One member of several does the
+  // latter two whenever it has become the leader. What is given outlives it. Blocks.
   static absl::StatusOr<std::unique_ptr<ControlPlane>> Open(ControlPlaneOptions options,
                                                             Loops* loops,
                                                             std::shared_ptr<LogSink> sink,
@@ -62,7 +67,8 @@ class ControlPlane {
 
  private:
   // What was stopped, kept until nothing can answer to it any more.
-  struct Running {
+  struct Running {  // Ends in reverse order.
+    absl::Duration since;
     std::unique_ptr<Loop> control_loop;
     std::unique_ptr<Loop> scheduler_loop;
     std::unique_ptr<client::EventRecorder> scheduler_events;
@@ -71,8 +77,12 @@ class ControlPlane {
   };
 
   ControlPlane() = default;
+  absl::StatusOr<std::unique_ptr<store::Store>> OpenStore();
+  absl::Status Bootstrap();
   void StartLoops();
   void StopLoops();
+  void FollowLeadership();
+  void SwitchLoops();
 
   ControlPlaneOptions options_;
   Loops* loops_ = nullptr;
@@ -83,12 +93,19 @@ class ControlPlane {
   std::unique_ptr<FaultyStore> store_;
   MemoryStore* memory_ = nullptr;  // In `store_`; null if it is another.
   std::unique_ptr<apiserver::Server> server_;
-  Running retired_;
+  std::deque<Running> retired_;
   std::unique_ptr<Loop> control_loop_;
   std::unique_ptr<Loop> scheduler_loop_;
   std::unique_ptr<client::EventRecorder> scheduler_events_;
   std::unique_ptr<scheduler::Scheduler> scheduler_;
   std::unique_ptr<controllers::ControllerManager> controllers_;
+
+  // Of one member of several: whether loops are to run, and whether that is being seen to.
+  Mutex mutex_;
+  CondVar switched_;
+  bool leads_ ABSL_GUARDED_BY(mutex_) = false;
+  bool switching_ ABSL_GUARDED_BY(mutex_) = false;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 // Runs `task` on the loop and waits until it has run.

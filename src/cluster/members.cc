@@ -1,0 +1,222 @@
+#include "cluster/members.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "base/status.h"
+#include "cluster/await.h"
+#include "raft/peer_transport.h"
+#include "store/member_note.h"
+#include "store/snapshot_file.h"
+
+namespace skiff::cluster {
+namespace {
+
+// A learner that lacks no more than this is as good as there.
+constexpr uint64_t kCaughtUp = 1000;
+
+raft::Config ConfigOf(const store::StoreStatus& status) {
+  raft::Config out;
+  for (const store::MemberStatus& member : status.members) {
+    (member.learner ? out.learners : out.voters).insert(member.id);
+    out.notes[member.id] = member.note;
+  }
+  return out;
+}
+
+absl::StatusOr<store::MemberStatus> Find(const store::StoreStatus& status,
+                                         const std::string& name) {
+  for (const store::MemberStatus& member : status.members) {
+    if (store::MemberName(member.note) == name) return member;
+  }
+  return absl::NotFoundError(
+      absl::StrCat("no member is called \"", name, "\": list the members to see who there is"));
+}
+
+template <typename T, typename Start>
+absl::StatusOr<T> Ask(Start start) {
+  return Await<T>([&](client::Callback<T> done) { start(std::move(done)); });
+}
+
+// Of a function that answers with a Status.
+template <typename Start>
+absl::Status AskStatus(Start start) {
+  const auto answer = Await<bool>([&](client::Callback<bool> done) {
+    start([done = std::move(done)](absl::Status status) mutable {
+      std::move(done)(status.ok() ? absl::StatusOr<bool>(true) : absl::StatusOr<bool>(status));
+    });
+  });
+  return answer.status();
+}
+
+}  // namespace
+
+absl::StatusOr<MemberIdentity> IdentifyMember(const MemberOptions& options, const std::string& dir,
+                                              absl::Time now) {
+  const std::string address = options.advertise.empty() ? options.listen : options.advertise;
+  SKIFF_RETURN_IF_ERROR(CheckMemberName(options.name));
+  SKIFF_RETURN_IF_ERROR(CheckMemberAddress("the member's listen address", options.listen));
+  SKIFF_RETURN_IF_ERROR(CheckMemberAddress("the member's advertised address", address));
+  auto known = LoadIdentity(dir);
+  if (known.ok()) {
+    if (known->name != options.name) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("data directory ", dir, " is of member \"", known->name, "\", not \"",
+                       options.name, "\": give that name, or another directory"));
+    }
+    return known;
+  }
+  if (!absl::IsNotFound(known.status())) return known;
+  Rng rng = Rng::FromSystem();
+  absl::StatusOr<MemberIdentity> made = options.token.empty()
+                                            ? NewCluster(options.name, address, now, &rng)
+                                            : DecodeToken(options.token);
+  SKIFF_RETURN_IF_ERROR(made.status());
+  if (made->name != options.name) {
+    return absl::InvalidArgumentError(absl::StrCat("the join token is for member \"", made->name,
+                                                   "\", not \"", options.name, "\""));
+  }
+  SKIFF_RETURN_IF_ERROR(SaveIdentity(*made, dir));
+  return made;
+}
+
+absl::StatusOr<std::unique_ptr<store::Membership>> MeetMembers(const MemberIdentity& identity,
+                                                               const std::string& listen,
+                                                               UvExecutor* loop, WorkPool* pool,
+                                                               Logger logger, Metrics* metrics) {
+  auto out = std::make_unique<store::Membership>();
+  out->id = identity.id;
+  if (identity.joined()) {
+    out->initial.notes = identity.known;
+  } else {
+    out->initial.voters = {identity.id};
+    out->initial.notes[identity.id] = store::MemberNote(identity.name, identity.address);
+  }
+  raft::PeerOptions options;
+  options.id = identity.id;
+  options.cluster_id = identity.cluster_id;
+  options.listen = listen;
+  options.identity = identity.identity;
+  options.authorities_pem = identity.authority.certificate_pem;
+  options.common_name = MemberCommonName;
+  SKIFF_ASSIGN_OR_RETURN(out->transport, raft::PeerTransport::Listen(loop, pool, std::move(options),
+                                                                     std::move(logger), metrics));
+  return out;
+}
+
+absl::StatusOr<store::StoreStatus> Members::Status() {
+  if (!self_) {
+    return absl::FailedPreconditionError(
+        "this cluster is of one member: open it as one of several (skiff server) for more");
+  }
+  return Ask<store::StoreStatus>([&](client::Callback<store::StoreStatus> done) {
+    store_->Status([done = std::move(done)](store::StoreStatus status) mutable {
+      std::move(done)(std::move(status));
+    });
+  });
+}
+
+absl::StatusOr<store::StoreStatus> Members::StatusOfLeader() {
+  SKIFF_ASSIGN_OR_RETURN(store::StoreStatus status, Status());
+  if (status.leader == status.id) return status;
+  for (const store::MemberStatus& member : status.members) {
+    if (member.id != status.leader) continue;
+    return absl::FailedPreconditionError(absl::StrCat(
+        "member \"", self_->name, "\" does not lead: ask \"", store::MemberName(member.note),
+        "\" (", store::MemberAddress(member.note), "), or make this one the leader there"));
+  }
+  return absl::UnavailableError("no member leads now: a majority must be up");
+}
+
+absl::StatusOr<std::vector<MemberInfo>> Members::List() {
+  SKIFF_ASSIGN_OR_RETURN(const store::StoreStatus status, Status());
+  std::vector<MemberInfo> out;
+  for (const store::MemberStatus& member : status.members) {
+    MemberInfo info;
+    info.id = absl::StrCat(member.id);
+    info.name = store::MemberName(member.note);
+    info.address = store::MemberAddress(member.note);
+    info.voter = member.voter;
+    info.leader = member.id == status.leader;
+    info.self = member.id == status.id;
+    info.active = member.active || info.self;
+    if (member.match && *member.match < status.commit) info.behind = status.commit - *member.match;
+    out.push_back(std::move(info));
+  }
+  std::sort(out.begin(), out.end(),
+            [](const MemberInfo& a, const MemberInfo& b) { return a.name < b.name; });
+  return out;
+}
+
+absl::Status Members::Change(raft::Config target) {
+  return AskStatus([&](absl::AnyInvocable<void(absl::Status) &&> done) {
+    store_->ChangeMembers(std::move(target), std::move(done));
+  });
+}
+
+absl::StatusOr<std::string> Members::Add(const std::string& name, const std::string& address) {
+  SKIFF_RETURN_IF_ERROR(CheckMemberName(name));
+  SKIFF_RETURN_IF_ERROR(CheckMemberAddress("the member's address", address));
+  SKIFF_ASSIGN_OR_RETURN(const store::StoreStatus status, StatusOfLeader());
+  raft::Config config = ConfigOf(status);
+  for (const auto& [id, note] : config.notes) {
+    if (store::MemberName(note) == name || store::MemberAddress(note) == address) {
+      return absl::AlreadyExistsError(absl::StrCat("member \"", store::MemberName(note),
+                                                   "\" is at ", store::MemberAddress(note),
+                                                   ": remove it first, or choose others"));
+    }
+  }
+  Rng rng = Rng::FromSystem();
+  SKIFF_ASSIGN_OR_RETURN(const MemberIdentity member,
+                         NewMember(*self_, name, address, config.notes, clock_->Now(), &rng));
+  config.learners.insert(member.id);
+  config.notes[member.id] = store::MemberNote(name, address);
+  SKIFF_RETURN_IF_ERROR(Change(std::move(config)));
+  return EncodeToken(member);
+}
+
+absl::Status Members::Promote(const std::string& name) {
+  SKIFF_ASSIGN_OR_RETURN(const store::StoreStatus status, StatusOfLeader());
+  SKIFF_ASSIGN_OR_RETURN(const store::MemberStatus member, Find(status, name));
+  if (member.voter) return absl::OkStatus();
+  const raft::Index match = member.match.value_or(0);
+  if (!member.active || match + kCaughtUp < status.commit) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "member \"", name, "\" ",
+        member.active ? absl::StrCat("lacks ", status.commit - match, " log entries yet")
+                      : std::string("has not been heard of"),
+        ": as a voter it would stand in the way of every write; try again when it is there"));
+  }
+  raft::Config config = ConfigOf(status);
+  config.learners.erase(member.id);
+  config.voters.insert(member.id);
+  return Change(std::move(config));
+}
+
+absl::Status Members::Remove(const std::string& name) {
+  SKIFF_ASSIGN_OR_RETURN(const store::StoreStatus status, StatusOfLeader());
+  SKIFF_ASSIGN_OR_RETURN(const store::MemberStatus member, Find(status, name));
+  raft::Config config = ConfigOf(status);
+  config.learners.erase(member.id);
+  config.voters.erase(member.id);
+  config.notes.erase(member.id);
+  return Change(std::move(config));
+}
+
+absl::Status Members::Lead(const std::string& name) {
+  SKIFF_ASSIGN_OR_RETURN(const store::StoreStatus status, StatusOfLeader());
+  SKIFF_ASSIGN_OR_RETURN(const store::MemberStatus member, Find(status, name));
+  return AskStatus([&](absl::AnyInvocable<void(absl::Status) &&> done) {
+    store_->TransferLeadership(member.id, std::move(done));
+  });
+}
+
+absl::StatusOr<SnapshotInfo> Members::SaveSnapshot(const std::string& path) {
+  SKIFF_RETURN_IF_ERROR(AskStatus(
+      [&](absl::AnyInvocable<void(absl::Status) &&> done) { store_->Barrier(std::move(done)); }));
+  SKIFF_ASSIGN_OR_RETURN(const store::SnapshotSummary saved,
+                         store::SaveSnapshot(*store_->snapshot(), path));
+  return SnapshotInfo{saved.revision, saved.objects, saved.bytes};
+}
+
+}  // namespace skiff::cluster

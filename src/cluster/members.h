@@ -1,0 +1,62 @@
+// The members of this control plane: who they are, how more come and how they go.
+//
+// Threads: any but the store's loop; every call blocks.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "base/uv_executor.h"
+#include "cluster/member_identity.h"
+#include "skiff/members.h"
+#include "store/store.h"
+
+namespace skiff::cluster {
+
+// Who this member is, by its data directory or, at its first start, by `options`.
+// kInvalidArgument: an option; kFailedPrecondition: the directory is another member's.
+absl::StatusOr<MemberIdentity> IdentifyMember(const MemberOptions& options, const std::string& dir,
+                                              absl::Time now);
+
+// What its store needs to meet the others. Listens.
+absl::StatusOr<std::unique_ptr<store::Membership>> MeetMembers(const MemberIdentity& identity,
+                                                               const std::string& listen,
+                                                               UvExecutor* loop, WorkPool* pool,
+                                                               Logger logger, Metrics* metrics);
+
+class Members {
+ public:
+  // Both outlive it. No `self`: it is the only one, and there can be no others
+  // (kFailedPrecondition).
+  Members(std::optional<MemberIdentity> self, store::Store* store, const Clock* clock)
+      : self_(std::move(self)), store_(store), clock_(clock) {}
+
+  absl::StatusOr<std::vector<MemberInfo>> List();
+  // A learner, and the token with which it joins. kAlreadyExists: the name or address is taken.
+  absl::StatusOr<std::string> Add(const std::string& name, const std::string& address);
+  // kFailedPrecondition: it has not caught up.
+  absl::Status Promote(const std::string& name);
+  absl::Status Remove(const std::string& name);
+  // Makes it the leader, as far as it can.
+  absl::Status Lead(const std::string& name);
+  // kUnavailable: no majority answers.
+  absl::StatusOr<SnapshotInfo> SaveSnapshot(const std::string& path);
+
+ private:
+  absl::StatusOr<store::StoreStatus> Status();
+  // As Status, but this member must lead.
+  absl::StatusOr<store::StoreStatus> StatusOfLeader();
+  absl::Status Change(raft::Config target);
+
+  const std::optional<MemberIdentity> self_;
+  store::Store* const store_;
+  const Clock* const clock_;
+};
+
+}  // namespace skiff::cluster
