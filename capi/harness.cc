@@ -31,6 +31,8 @@ constexpr std::pair<const char*, Fault::Kind> kKinds[] = {
     {"pressNode", Fault::Kind::kPressNode},
     {"crashContainer", Fault::Kind::kCrashContainer},
     {"failWrites", Fault::Kind::kFailWrites},
+    {"slowDisk", Fault::Kind::kSlowDisk},
+    {"failDisk", Fault::Kind::kFailDisk},
     {"healWrites", Fault::Kind::kHealWrites},
 };
 
@@ -63,6 +65,13 @@ absl::Status ReadMember(const std::string& name, const JsonValue& value, Fault* 
     if (name != member) continue;
     const bool number = value.type() == JsonValue::Type::kNumber;
     if (!number || !absl::SimpleAtoi(value.text(), place)) return Wrong(name, "a whole number");
+    return absl::OkStatus();
+  }
+  if (name == "delayMs") {
+    int64_t ms = 0;
+    const bool number = value.type() == JsonValue::Type::kNumber;
+    if (!number || !absl::SimpleAtoi(value.text(), &ms)) return Wrong(name, "a whole number");
+    fault->delay = absl::Milliseconds(ms);
     return absl::OkStatus();
   }
   if (name == "on") {

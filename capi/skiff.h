@@ -402,7 +402,9 @@ SKIFF_API skiff_code skiff_assert_idle(skiff_cluster* cluster, int64_t ms, skiff
  *                              (InternalError, Conflict, Forbidden, ServiceUnavailable, Timeout,
  *                              TooManyRequests), "message": the next so many that match fail; what
  *                              is left out matches all. A deletion that must wait is an update
- *   "healWrites"               they fail no more
+ *   "slowDisk", "failDisk"     "delayMs": every write takes that much longer; "on": every write
+ *                              fails as if the disk were full (EXHAUSTED), reads go on
+ *   "healWrites"               writes fail no more, and are as fast as they can be
  * Faults of nodes need simulated pods. NOT_FOUND: no such node or pod. CONFLICT: it is dead
  * already, or nothing of it runs. INVALID: `fault`. */
 SKIFF_API skiff_code skiff_inject_fault(skiff_cluster* cluster, const char* fault,

@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/time/time.h"
 #include "skiff/types.h"
 
 namespace skiff {
@@ -20,12 +21,15 @@ struct Fault {
     kPressNode,       // `condition` holds: MemoryPressure, DiskPressure or PIDPressure.
     kCrashContainer,  // A running container ends with `exit_code`.
     kFailWrites,      // The next `count` writes that match fail.
-    kHealWrites,      // Writes fail no more.
+    kSlowDisk,        // Every write takes `delay` longer; 0 ends it.
+    kFailDisk,        // Every write fails as if the disk were full; reads go on.
+    kHealWrites,      // Writes fail no more, and are as fast as they can be.
   };
   Kind kind = Kind::kKillNode;
   std::string node;
   std::string condition;
-  bool on = true;  // False ends a partition, a filling, a pressure.
+  bool on = true;  // False ends a partition, a filling, a pressure, a failing disk.
+  absl::Duration delay;
   // kCrashContainer: the pod, and its container; empty: its first. kFailWrites: what is written; *
   // stands for any characters, empty for all.
   std::string name_space;
@@ -77,6 +81,13 @@ struct Fault {
     fault.error = std::move(error);
     return fault;
   }
+  static Fault SlowDisk(absl::Duration delay) {
+    Fault fault;
+    fault.kind = Kind::kSlowDisk;
+    fault.delay = delay;
+    return fault;
+  }
+  static Fault FailDisk(bool on = true) { return OfNode(Kind::kFailDisk, "", on); }
   static Fault HealWrites() {
     Fault fault;
     fault.kind = Kind::kHealWrites;

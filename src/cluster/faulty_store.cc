@@ -1,6 +1,7 @@
 #include "cluster/faulty_store.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/str_split.h"
 #include "store/txn_codec.h"
@@ -46,47 +47,54 @@ bool MatchesPattern(absl::string_view pattern, absl::string_view name) {
   return p == pattern.size();
 }
 
-std::vector<WriteRule> FaultyStore::rules() const {
+StoreFaults FaultyStore::faults() const {
   MutexLock lock(&mutex_);
-  return rules_;
+  return faults_;
 }
 
-void FaultyStore::SetRules(std::vector<WriteRule> rules) {
+void FaultyStore::SetFaults(StoreFaults faults) {
   MutexLock lock(&mutex_);
-  rules_ = std::move(rules);
-  armed_ = !rules_.empty();
+  faults_ = std::move(faults);
+  armed_ = !faults_.rules.empty() || faults_.delay > absl::ZeroDuration() || faults_.full;
 }
 
-void FaultyStore::AddRule(WriteRule rule) {
+absl::Status FaultyStore::Fail(const store::Txn& txn, absl::Duration* delay) {
   MutexLock lock(&mutex_);
-  rules_.push_back(std::move(rule));
-  armed_ = true;
-}
-
-absl::Status FaultyStore::Fail(const store::Txn& txn) {
-  MutexLock lock(&mutex_);
-  for (auto rule = rules_.begin(); rule != rules_.end(); ++rule) {
+  *delay = faults_.delay;
+  if (faults_.full) {
+    return absl::ResourceExhaustedError("no space left on device (a fault was injected)");
+  }
+  for (auto rule = faults_.rules.begin(); rule != faults_.rules.end(); ++rule) {
     const bool hit = std::any_of(txn.ops.begin(), txn.ops.end(),
                                  [&](const store::Op& op) { return Matches(*rule, txn, op); });
     if (!hit) continue;
     const absl::Status error = rule->error;
-    if (--rule->left <= 0) rules_.erase(rule);
-    armed_ = !rules_.empty();
+    if (--rule->left <= 0) faults_.rules.erase(rule);
     return error;
   }
   return absl::OkStatus();
 }
 
-void FaultyStore::Commit(store::Txn txn,
-                         absl::AnyInvocable<void(absl::StatusOr<store::TxnResult>) &&> done) {
-  if (armed_) {
-    if (absl::Status error = Fail(txn); !error.ok()) {
-      return loop_->Post([done = std::move(done), error = std::move(error)]() mutable {
-        std::move(done)(std::move(error));
-      });
+void FaultyStore::Commit(store::Txn txn, Done done) {
+  if (!armed_) return inner_->Commit(std::move(txn), std::move(done));
+  absl::Duration delay;
+  absl::Status error = Fail(txn, &delay);
+  // Late writes that the loop drops when it stops are answered as late.
+  struct Late {
+    store::Txn txn;
+    Done done;
+    ~Late() {
+      if (done) std::move(done)(absl::UnavailableError("the store is closing"));
     }
-  }
-  inner_->Commit(std::move(txn), std::move(done));
+  };
+  auto late = std::make_unique<Late>();
+  late->txn = std::move(txn);
+  late->done = std::move(done);
+  loop_->PostAfter(delay, [this, late = std::move(late), error = std::move(error)]() mutable {
+    Done answer = std::exchange(late->done, nullptr);
+    if (!error.ok()) return std::move(answer)(std::move(error));
+    inner_->Commit(std::move(late->txn), std::move(answer));
+  });
 }
 
 }  // namespace skiff::cluster

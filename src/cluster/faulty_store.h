@@ -1,4 +1,4 @@
-// A store some of whose writes fail, on purpose: the next so many that a rule matches.
+// A store whose writes fail or take long, on purpose.
 //
 // Threads: any.
 #pragma once
@@ -25,15 +25,20 @@ struct WriteRule {
   absl::Status error;
 };
 
+struct StoreFaults {
+  std::vector<WriteRule> rules;
+  absl::Duration delay;  // Of each write.
+  bool full = false;     // There is no room for any.
+};
+
 class FaultyStore final : public store::Store {
  public:
   // `loop` is the store's and outlives it.
   FaultyStore(std::unique_ptr<store::Store> inner, Executor* loop)
       : inner_(std::move(inner)), loop_(loop) {}
 
-  std::vector<WriteRule> rules() const;
-  void SetRules(std::vector<WriteRule> rules);
-  void AddRule(WriteRule rule);
+  StoreFaults faults() const;
+  void SetFaults(StoreFaults faults);
 
   void Close() override { inner_->Close(); }
   void Commit(store::Txn txn,
@@ -66,13 +71,14 @@ class FaultyStore final : public store::Store {
   }
 
  private:
-  absl::Status Fail(const store::Txn& txn);
+  using Done = absl::AnyInvocable<void(absl::StatusOr<store::TxnResult>) &&>;
+  absl::Status Fail(const store::Txn& txn, absl::Duration* delay);
 
   const std::unique_ptr<store::Store> inner_;
   Executor* const loop_;
-  std::atomic<bool> armed_ = false;  // There are rules.
+  std::atomic<bool> armed_ = false;  // There are faults.
   mutable Mutex mutex_;
-  std::vector<WriteRule> rules_ ABSL_GUARDED_BY(mutex_);
+  StoreFaults faults_ ABSL_GUARDED_BY(mutex_);
 };
 
 // Whether `name` is what `pattern` says.

@@ -47,7 +47,7 @@ class Harness::Saved final : public SavedCluster {
  public:
   std::shared_ptr<const store::TreeSnapshot> store;
   std::vector<LocalNodes::State> nodes;
-  std::vector<WriteRule> rules;
+  StoreFaults faults;
   absl::Duration elapsed;  // On the virtual clock.
   uint64_t seed = 0;       // Of all that comes after.
 };
@@ -283,7 +283,10 @@ absl::Status Harness::FailWrites(const Fault& fault) {
         "TooManyRequests"));
   }
   rule.error = *error;
-  parts_.control_plane->store().AddRule(std::move(rule));
+  FaultyStore& store = parts_.control_plane->store();
+  StoreFaults faults = store.faults();
+  faults.rules.push_back(std::move(rule));
+  store.SetFaults(std::move(faults));
   return absl::OkStatus();
 }
 
@@ -303,6 +306,10 @@ absl::Status Harness::Crash(const Fault& fault) {
 
 absl::Status Harness::InjectFault(const Fault& fault) {
   MutexLock lock(&mutex_);
+  // What came before it has happened.
+  if (parts_.virtual_time != nullptr) parts_.virtual_time->Run([] {});
+  FaultyStore& store = parts_.control_plane->store();
+  StoreFaults faults = store.faults();
   switch (fault.kind) {
     case Fault::Kind::kKillNode:
       return parts_.nodes->Kill(fault.node);
@@ -318,8 +325,19 @@ absl::Status Harness::InjectFault(const Fault& fault) {
       return Crash(fault);
     case Fault::Kind::kFailWrites:
       return FailWrites(fault);
+    case Fault::Kind::kSlowDisk:
+      if (fault.delay < absl::ZeroDuration() || fault.delay > absl::Hours(1)) {
+        return absl::InvalidArgumentError("fault delay: a write takes 0 to 1 hour longer");
+      }
+      faults.delay = fault.delay;
+      store.SetFaults(std::move(faults));
+      return absl::OkStatus();
+    case Fault::Kind::kFailDisk:
+      faults.full = fault.on;
+      store.SetFaults(std::move(faults));
+      return absl::OkStatus();
     case Fault::Kind::kHealWrites:
-      parts_.control_plane->store().SetRules({});
+      store.SetFaults({});
       return absl::OkStatus();
   }
   return absl::InvalidArgumentError("the fault is of no known kind");
@@ -333,7 +351,7 @@ std::shared_ptr<Harness::Saved> Harness::Pause() {
   saved->nodes = parts_.nodes->Pause();
   parts_.control_plane->Pause();
   saved->store = parts_.control_plane->Save();
-  saved->rules = parts_.control_plane->store().rules();
+  saved->faults = parts_.control_plane->store().faults();
   if (parts_.virtual_time != nullptr) {
     parts_.virtual_time->Run([&] {
       saved->elapsed = parts_.virtual_time->clock().Monotonic();
@@ -379,7 +397,7 @@ absl::Status Harness::Restore(const std::shared_ptr<const SavedCluster>& saved) 
   MutexLock lock(&mutex_);
   Pause();
   parts_.control_plane->Restore(state->store);
-  parts_.control_plane->store().SetRules(state->rules);
+  parts_.control_plane->store().SetFaults(state->faults);
   return Resume(*state);
 }
 

@@ -254,6 +254,31 @@ TEST_CASE("WritesThatMatchFailAsOftenAsToldAndAreMadeUpFor") {
       cluster->InjectFault(Fault::FailWrites(1, "", "", "", "", "Tiredness"))));
 }
 
+TEST_CASE("AFullDiskRefusesWritesAndASlowOneTakesItsTime") {
+  const auto cluster = Open();
+  REQUIRE(cluster->Apply(DeploymentJson("web", 1)).ok());
+  Good(cluster->Settle(kSoon));
+  Good(cluster->InjectFault(Fault::FailDisk()));
+  CHECK(absl::IsResourceExhausted(cluster->Apply(DeploymentJson("web", 2)).status()));
+  CHECK(PodNames(*cluster).size() == 1);
+  Good(cluster->Advance(absl::Minutes(5)));  // No heartbeat arrives.
+  Good(cluster->InjectFault(Fault::FailDisk(false)));
+  Good(cluster->Advance(absl::Minutes(5)));
+  Good(cluster->Wait({"nodes", "", "node-0"}, "condition=Ready", absl::ZeroDuration()));
+  REQUIRE(cluster->Apply(DeploymentJson("web", 2)).ok());
+  Good(cluster->InjectFault(Fault::SlowDisk(absl::Seconds(2))));
+  const absl::Time begin = cluster->Now();
+  Good(cluster->Settle(absl::Minutes(5)));
+  Good(cluster->Wait({"deployments", "default", "web"}, "jsonpath={.status.availableReplicas}=2",
+                     absl::ZeroDuration()));
+  std::thread writer([&] { cluster->Create(JobJson("late", 1)).IgnoreError(); });
+  while (!cluster->Get({"jobs", "default", "late"}).ok()) Good(cluster->Advance(absl::Seconds(1)));
+  writer.join();
+  CHECK(cluster->Now() - begin >= absl::Seconds(2));
+  CHECK(absl::IsInvalidArgument(
+      cluster->InjectFault(Fault::SlowDisk(absl::ZeroDuration() - absl::Seconds(1)))));
+}
+
 TEST_CASE("ARestoredClusterGoesOnAsTheSavedOneDid") {
   const auto cluster = Open([](ClusterOptions* options) { options->nodes = 3; });
   REQUIRE(cluster->Apply(DeploymentJson("web", 5)).ok());

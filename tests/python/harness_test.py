@@ -98,6 +98,15 @@ class VirtualTime(unittest.TestCase):
         self.cluster.heal_writes()
         self.cluster.create(config_map("c"))
 
+    def test_disks_fail(self):
+        self.cluster.fail_disk()
+        with self.assertRaises(skiff.ExhaustedError):
+            self.cluster.create(config_map("a"))
+        self.cluster.fail_disk(on=False)
+        self.cluster.slow_disk(0.5)
+        self.cluster.heal_writes()
+        self.cluster.create(config_map("a"))
+
     def test_saved_clusters_go_on_the_same(self):
         self.cluster.apply(deployment("web", 2))
         self.cluster.settle()

@@ -148,8 +148,16 @@ class Harness:
         self._fault("failWrites", count=count, verb=verb, objectKind=kind, namespace=namespace,
                     name=name, error=error, message=message)
 
+    def slow_disk(self, seconds: float) -> None:
+        """Every write takes that much longer; 0 ends it."""
+        self._fault("slowDisk", delayMs=_ms(seconds))
+
+    def fail_disk(self, on: bool = True) -> None:
+        """Every write fails as if the disk were full (ExhaustedError); reads go on."""
+        self._fault("failDisk", on=on)
+
     def heal_writes(self) -> None:
-        """They fail no more."""
+        """They fail no more, and are as fast as they can be."""
         self._fault("healWrites")
 
     def save(self) -> SavedCluster:
