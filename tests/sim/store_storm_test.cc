@@ -1,0 +1,34 @@
+// One hundred storms; tests/sim/run runs as many as one likes.
+#include "tests/sim/store_storm.h"
+
+#include <catch2/catch.hpp>
+
+namespace skiff::sim {
+namespace {
+
+void Survive(const StormOptions& options) {
+  const StormResult result = RunStorm(options);
+  INFO("tests/sim/run --from " << options.seed << " --seeds 1 --members " << options.members
+                               << " --verbose");
+  for (const std::string& fault : result.faults) FAIL_CHECK(fault);
+  CHECK(result.revision > 1);
+}
+
+TEST_CASE("three members of a store keep their word in any weather") {
+  for (uint64_t seed = 1; seed <= 70; ++seed) Survive({.seed = seed, .members = 3});
+}
+
+TEST_CASE("five members of a store keep their word in any weather") {
+  for (uint64_t seed = 1; seed <= 30; ++seed) Survive({.seed = seed, .members = 5});
+}
+
+TEST_CASE("one seed is one storm") {
+  const StormOptions options{.seed = 7, .members = 3};
+  const StormResult first = RunStorm(options);
+  const StormResult second = RunStorm(options);
+  CHECK(first.trace == second.trace);
+  CHECK(first.writes == second.writes);
+}
+
+}  // namespace
+}  // namespace skiff::sim

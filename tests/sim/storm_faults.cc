@@ -1,0 +1,202 @@
+// What happens to members in a storm, and who comes and goes.
+#include "absl/strings/str_cat.h"
+#include "store/member_note.h"
+#include "tests/sim/storm.h"
+
+namespace skiff::sim {
+
+// A disk in good order takes its time, too: a crash may come within any write.
+void Storm::Calm(Member* member) {
+  member->disk->ClearFaults();
+  member->disk->SlowWrites(absl::Microseconds(100), absl::Milliseconds(3));
+}
+
+void Storm::Mischief() {
+  Member* member = Running();
+  const uint64_t roll = rng_.Below(100);
+  if (roll < 10) {
+    raft::NetworkFaults weather;
+    weather.delay_max = Between(2, Chance(20) ? 300 : 40);
+    weather.loss = 0.25 * rng_.Unit() * rng_.Unit();
+    weather.duplicate = 0.25 * rng_.Unit() * rng_.Unit();
+    weather.reorder = 0.25 * rng_.Unit() * rng_.Unit();
+    return network_.SetFaults(weather);
+  }
+  if (roll < 18) return network_.SetFaults({});
+  if (roll < 40) return CutLinks();
+  if (roll < 47) return network_.Heal();
+  if (member == nullptr) return;
+  if (roll < 62) return CrashMember(member);
+  if (roll < 78) return DisturbDisk(member);
+  if (roll < 86) return PauseMember(Chance(50) && Leader() != nullptr ? Leader() : member);
+  if (roll < 92) return DisturbClock(member);
+  HandOver();
+}
+
+void Storm::CutLinks() {
+  std::vector<raft::MemberId> all;
+  for (auto& [id, member] : members_) {
+    if (!member.retired) all.push_back(id);
+  }
+  const auto any = [&] { return all[rng_.Below(all.size())]; };
+  const Member* leader = Leader();
+  const uint64_t roll = rng_.Below(100);
+  if (roll < 35) {
+    const raft::MemberId from = any();
+    const raft::MemberId to = any();
+    Say(absl::StrCat("nothing goes from ", from, " to ", to));
+    network_.Cut(from, to);
+    After(Between(50, 3000), [this, from, to] { network_.Restore(from, to); });
+  } else if (roll < 70) {
+    const raft::MemberId one = leader != nullptr && Chance(60) ? leader->id : any();
+    Say(absl::StrCat("member ", one, " is cut off"));
+    network_.Isolate(one);
+    After(Between(50, 3000), [this, one] { network_.Rejoin(one); });
+  } else {
+    std::set<raft::MemberId> a;
+    std::set<raft::MemberId> b;
+    for (const raft::MemberId id : all) (Chance(50) ? a : b).insert(id);
+    Say(absl::StrCat(a.size(), " are cut off from ", b.size()));
+    network_.Partition(a, b);
+    After(Between(50, 3000), [this] { network_.Heal(); });
+  }
+}
+
+void Storm::DisturbDisk(Member* member) {
+  raft::SimDisk* disk = member->disk.get();
+  const uint64_t roll = rng_.Below(100);
+  Say(absl::StrCat("the disk of member ", member->id, " misbehaves: ", roll));
+  const absl::Status broken = absl::InternalError("simulated disk: input/output error");
+  const absl::Status full = absl::ResourceExhaustedError("simulated disk: it is full");
+  if (roll < 30) {
+    disk->SlowWrites(absl::Milliseconds(1), Between(10, 600));
+  } else if (roll < 50) {
+    disk->FailWrites(raft::SimDisk::kAll, Chance(50) ? full : broken);
+  } else if (roll < 65) {
+    disk->FailWrites(1 + static_cast<int>(rng_.Below(3)), Chance(50) ? full : broken);
+  } else if (roll < 80) {
+    disk->FailWritesAtRandom(0.1 + 0.4 * rng_.Unit(), broken);
+  } else {
+    disk->FailReads(0.6 * rng_.Unit());
+  }
+  After(Between(20, 3000), [this, member] { Calm(member); });
+}
+
+// Rates of any two differ by less than members are sure of (CoreOptions::max_drift).
+void Storm::DisturbClock(Member* member) {
+  member->clock->SetRate(0.91 + 0.18 * rng_.Unit());
+  if (Chance(50)) {
+    member->clock->Jump((Chance(50) ? -1 : 1) * Between(0, 1000) *
+                        (Chance(50) ? 1 : Chance(50) ? 1'000 : 1'000'000));
+  }
+}
+
+void Storm::PauseMember(Member* member) {
+  if (member->store == nullptr) return;
+  Say(absl::StrCat("member ", member->id, " is stopped"));
+  member->loop->Pause();
+  After(Between(10, Chance(50) ? 800 : 4000), [this, member, life = member->life] {
+    if (member->store == nullptr || member->life != life) return;
+    Say(absl::StrCat("member ", member->id, " goes on"));
+    member->loop->Resume();
+  });
+}
+
+void Storm::CrashMember(Member* member) {
+  const bool crash = Chance(80);
+  const bool several = Chance(15);
+  for (auto& [id, each] : members_) {
+    if (&each != member && !(several && Chance(60))) continue;
+    if (each.store == nullptr) continue;
+    ++result_.crashes;
+    Stop(&each, crash);
+    After(Between(1, Chance(70) ? 300 : 3000), [this, one = &each] {
+      if (one->wanted) Start(one);
+    });
+  }
+}
+
+void Storm::HandOver() {
+  Member* leader = Leader();
+  Member* to = Running();
+  if (leader == nullptr || to == nullptr) return;
+  Say(absl::StrCat("member ", leader->id, " hands over to ", to->id));
+  leader->store->TransferLeadership(to->id, [](const absl::Status&) {});
+}
+
+// ---- who comes and goes ----
+
+void Storm::Administer() {
+  Member* leader = Leader();
+  if (leader == nullptr || changing_ || !Chance(60)) return;
+  changing_ = true;
+  After(absl::Seconds(2), [this] { changing_ = false; });
+  leader->store->Status([this, leader, life = leader->life](const store::StoreStatus& status) {
+    if (faults_ && leader->life == life && leader->leads) ChangeMembers(leader, status);
+  });
+}
+
+void Storm::ChangeMembers(Member* leader, const store::StoreStatus& status) {
+  raft::Config target;
+  std::optional<store::MemberStatus> learner;
+  for (const store::MemberStatus& member : status.members) {
+    (member.learner ? target.learners : target.voters).insert(member.id);
+    target.notes[member.id] = member.note;
+    if (member.learner) learner = member;
+  }
+  const size_t enough = static_cast<size_t>(options_.members);
+  const auto drop_one = [&] {
+    auto it = target.voters.begin();
+    std::advance(it, rng_.Below(target.voters.size()));
+    target.notes.erase(*it);
+    target.voters.erase(it);
+  };
+  if (learner) {
+    if (!learner->match || *learner->match + 50 < status.commit) return;
+    target.learners.erase(learner->id);
+    while (target.voters.size() >= enough) drop_one();
+    target.voters.insert(learner->id);
+    ++result_.replaced;
+  } else if (target.voters.size() > 1 && Chance(options_.seed % 4 == 0 ? 60 : 10)) {
+    drop_one();
+  } else {
+    if (next_id_ > static_cast<raft::MemberId>(3 * options_.members)) return;
+    const raft::MemberId id = next_id_++;
+    raft::Config known;
+    known.notes = target.notes;
+    known.notes[id] = store::MemberNote(absl::StrCat("m", id), absl::StrCat("sim:", id));
+    target.learners.insert(id);
+    target.notes[id] = known.notes[id];
+    AddMember(id, known);
+  }
+  Say(absl::StrCat("the members shall be ", raft::EncodeConfig(target).size(), " bytes: voters ",
+                   target.voters.size(), ", learners ", target.learners.size()));
+  leader->store->ChangeMembers(target, [this, target](const absl::Status& status) {
+    changing_ = false;
+    Say("the members change: " + status.ToString());
+    if (!status.ok() || !faults_) return;
+    for (auto& [id, member] : members_) {
+      if (target.voters.count(id) != 0 || target.learners.count(id) != 0) continue;
+      member.retired = true;
+      member.wanted = false;
+      After(absl::ZeroDuration(), [this, one = &member] { Stop(one, false); });
+    }
+  });
+}
+
+void Storm::Clear() {
+  network_.Heal();
+  network_.ClearLinkFaults();
+  network_.SetFaults({});
+  for (auto& [id, member] : members_) {
+    Calm(&member);
+    if (member.retired) continue;
+    if (member.store == nullptr) {
+      Start(&member);
+    } else {
+      member.loop->Resume();
+    }
+  }
+}
+
+}  // namespace skiff::sim
