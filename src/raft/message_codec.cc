@@ -49,7 +49,7 @@ bool ForTheWire(uint8_t type) {
     case MessageType::kReadIndex:
     case MessageType::kReadIndexAnswer:
     case MessageType::kPropose:
-    case MessageType::kProposed:
+    case MessageType::kMembers:
     case MessageType::kSnapshotChunk:
     case MessageType::kSnapshotAck:
       return true;

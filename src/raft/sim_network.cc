@@ -81,7 +81,8 @@ class SimNetwork::Endpoint final : public Transport {
   }
 
   bool Receive(Message message) {
-    if (!receiver_ || !peers_.contains(message.from)) return false;
+    const bool known = peers_.contains(message.from) || message.type == MessageType::kMembers;
+    if (!receiver_ || !known) return false;
     executor_->Post([receiver = std::weak_ptr<const Receiver>(receiver_),
                      message = std::move(message)]() mutable {
       // Held during the call: the endpoint may end within.

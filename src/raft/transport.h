@@ -23,8 +23,8 @@ class Transport {
   // `receiver` itself may do. What arrived before is lost.
   virtual void Start(Receiver receiver) = 0;
   // Who else there is, and where ("host:port"; ignored by the simulated network). Connections to
-  // those no longer named end, queues of theirs are dropped, and what they send is refused. May be
-  // called again at any time.
+  // those no longer named end, queues of theirs are dropped, and what they send is refused, but for
+  // kMembers of those of this cluster. May be called again at any time.
   virtual void SetPeers(const std::map<MemberId, std::string>& addresses) = 0;
   // Never blocks, never fails, never calls the receiver: a message that finds no connection, or a
   // queue that is full, is dropped. Bulk (kSnapshotChunk) has a queue of its own and yields to

@@ -76,7 +76,7 @@ enum class MessageType : uint8_t {
   kReadIndexAnswer = 12,
   // The shells' among themselves; a core never sees them. What they hold is `data`.
   kPropose = 32,
-  kProposed = 33,
+  kMembers = 33,  // `data`: the sender's Config. Heard also from those that are no peers (yet).
   kSnapshotChunk = 34,
   kSnapshotAck = 35,
 };

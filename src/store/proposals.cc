@@ -29,11 +29,6 @@ void Proposals::OnApplied(raft::Term term) {
   }
 }
 
-void Proposals::OnRefused(uint64_t number, raft::Term term) {
-  const auto it = pending_.find(number);
-  if (it != pending_.end() && it->second.term == term) it->second.term = 0;
-}
-
 std::vector<Proposal> Proposals::TakeIf(const std::function<bool(const Proposal&)>& which) {
   std::vector<Proposal> out;
   for (auto it = pending_.begin(); it != pending_.end();) {

@@ -49,8 +49,6 @@ class Proposals {
   std::vector<Proposal*> ToGive(absl::Duration before);
   // An entry of `term` is applied: those given in an earlier one are with no leader again.
   void OnApplied(raft::Term term);
-  // The leader of `term` did not take it.
-  void OnRefused(uint64_t number, raft::Term term);
 
   // Takes out what was added before `since`.
   std::vector<Proposal> TakeOlder(absl::Duration since);

@@ -1,5 +1,7 @@
 #include "store/replica.h"
 
+#include <algorithm>
+
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
@@ -28,8 +30,6 @@ absl::Status CheckOps(const Txn& txn) {
   }
   return absl::OkStatus();
 }
-
-absl::Status Closing() { return absl::UnavailableError("the store is closing"); }
 
 }  // namespace
 
@@ -68,6 +68,8 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(StoreOptions options, Executo
   return replica;
 }
 
+absl::Status Replica::Closing() { return absl::UnavailableError("the store is closing"); }
+
 absl::Status Replica::Recover() {
   raft::Persistent persistent;
   storage_ = std::move(options_.storage);
@@ -99,10 +101,9 @@ absl::Status Replica::Begin(raft::Persistent persistent) {
   core_options.election_ticks = 6;
   core_ = std::make_unique<raft::Core>(core_options, std::move(persistent),
                                        Rng(life_ ^ membership.id * 0x9e3779b97f4a7c15));
-  alone_ = solo();
   history_floor_ = machine_.revision();
   history_.Begin(machine_.snapshot());
-  if (solo()) {
+  if (OnlyVoter()) {
     core_->Campaign();  // Its own vote makes it leader at once.
     Gather(core_->TakeReady());
   }
@@ -119,6 +120,7 @@ absl::Status Replica::Begin(raft::Persistent persistent) {
   }
   SKIFF_RETURN_IF_ERROR(ApplyCommitted());
   snapshot_.store(machine_.snapshot());
+  alone_ = solo();
   if (transport_ != nullptr) {
     Post([this] {
       transport_->Start([this](raft::Message message) { OnMessage(std::move(message)); });
@@ -175,8 +177,8 @@ void Replica::Commit(Txn txn, CommitDone done) {
 }
 
 void Replica::Barrier(absl::AnyInvocable<void(absl::Status) &&> done) {
-  Post([this, done = std::move(done)]() mutable {
-    if (closed_) return std::move(done)(Closing());
+  executor_->Post([this, done = std::move(done), alive = alive_]() mutable {
+    if (!*alive || closed_) return std::move(done)(Closing());
     barriers_.Add(std::move(done), Now());
     PumpSoon();
   });
@@ -204,7 +206,7 @@ void Replica::Pump() {
     if (const auto round = barriers_.Begin()) core_->ReadIndex(*round);
     TakeReady();
     StartWrite();
-    if (restorable_ && writer_.idle() && !retrying_) Restore();
+    InstallWhenQuiet();
   }
   const absl::Status applied = ApplyCommitted();
   if (!applied.ok() && applied != unapplied_) {
@@ -278,6 +280,7 @@ void Replica::Gather(raft::Ready ready) {
   if (!ready.append.empty()) {
     const raft::Index first = ready.append.front().index;
     DropWindowFrom(first);
+    written_ = std::min(written_, first - 1);  // What is behind it there is another's.
     std::vector<raft::Entry>& append = next_.write.append;
     std::erase_if(append, [&](const raft::Entry& entry) { return entry.index >= first; });
     for (raft::Entry& entry : ready.append) {

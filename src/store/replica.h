@@ -79,6 +79,7 @@ class Replica final : public Store {
   using Answers = std::vector<std::pair<CommitDone, TxnResult>>;
 
   // Start.
+  absl::Status LoadState(raft::Persistent* persistent);
   absl::Status Begin(raft::Persistent persistent);
 
   // The turn of the loop: from what came in to what goes out.
@@ -112,7 +113,8 @@ class Replica final : public Store {
   void Publish();
 
   // Other members (replica_members.cc).
-  bool solo() const;  // There are none.
+  bool OnlyVoter() const;  // By the configuration in force; another may lead it still.
+  bool solo() const;       // It leads, and there is nobody else.
   void StartTicking();
   void ScheduleTick();
   void CatchUpTicks();
@@ -120,22 +122,24 @@ class Replica final : public Store {
   void OnMessage(raft::Message message);
   void SendAll(std::vector<raft::Message> messages);
   void OnPropose(const raft::Message& message);
-  void OnProposed(const raft::Message& message);
   void AnswerConfigWaits();
   void StartSnapshot(raft::MemberId to, raft::Index at_least);
   void PumpSnapshot(raft::MemberId to);
   void TickSnapshots();
   void EndSnapshot(raft::MemberId to, bool arrived);
   void OnSnapshotAck(const raft::Message& message);
+  void TellMembers();
+  void OnMembers(const raft::Message& message);
   void TakeChunk();
   void OnStaged(const absl::Status& staged);
-  void Restore();
+  void InstallWhenQuiet();
   void Install(uint64_t revision);
   void OnInstalled(uint64_t revision);
   void AckSnapshot(raft::Index index, bool done);
   absl::Duration Now() const { return executor_->clock().Monotonic(); }
   absl::Status NoAnswer() const;
   static absl::Status Unknown();
+  static absl::Status Closing();
 
   void CloseOnLoop();
 
@@ -164,12 +168,13 @@ class Replica final : public Store {
   std::vector<Event> events_;       // The same.
   std::deque<raft::Entry> window_;  // The end of the log.
   size_t window_bytes_ = 0;
-  Batch next_;                 // Gathers.
-  raft::Index disk_tail_ = 0;  // The disk may hold entries up to this one...
-  raft::Index written_ = 0;    // ...and holds those up to this one.
-  bool retrying_ = false;      // A write that failed waits to be tried again.
-  absl::Status disk_;          // How the last write went.
-  Rows rows_;                  // Forgotten by history since the checkpoint: its next rows.
+  Batch next_;                  // Gathers.
+  raft::Index disk_tail_ = 0;   // The disk may hold entries up to this one...
+  raft::Index written_ = 0;     // ...and holds those up to this one.
+  raft::HardState hard_state_;  // As the core last wanted it on disk.
+  bool retrying_ = false;       // A write that failed waits to be tried again.
+  absl::Status disk_;           // How the last write went.
+  Rows rows_;                   // Forgotten by history since the checkpoint: its next rows.
   int64_t rows_bytes_ = 0;
   uint64_t history_floor_ = 0;                          // The revision of those rows.
   std::deque<std::pair<uint64_t, raft::Index>> marks_;  // Of entries in history: revision, index.
@@ -185,10 +190,12 @@ class Replica final : public Store {
   std::deque<raft::Message> chunks_;  // For the receiver, in the order they came.
   raft::MemberId sender_ = 0;         // Of the last one.
   bool staging_ = false;
-  bool restorable_ = false;  // The receiver has a whole state.
   bool installing_ = false;
   std::map<raft::MemberId, std::string> peers_;  // As the transport knows them.
+  raft::Config told_;                            // Who the members are, as another said last...
+  raft::Term told_term_ = 0;                     // ...in this term.
   absl::Duration last_tick_;
+  uint64_t ticks_ = 0;
   bool leads_ = false;
   std::function<void(bool)> leadership_;
   bool ticking_ = false;

@@ -11,6 +11,7 @@ namespace {
 
 // The checkpoint moves when the log before it has this many entries, or their objects this many
 // bytes: seldom enough to cost little, and little enough at a time to delay no one.
+// Where history is short, so is the log.
 constexpr raft::Index kCheckpointEntries = 500;
 constexpr int64_t kCheckpointBytes = 4 << 20;
 // Of the log's end, in memory, for members that are behind.
@@ -54,7 +55,9 @@ void Replica::RunWrite(const std::shared_ptr<Batch>& batch) {
 void Replica::AddCheckpoint() {
   const raft::Index index = marks_.empty() ? applied_ : marks_.front().second - 1;
   const raft::Index entries = index + 1 - core_->first_index();
-  if (entries < kCheckpointEntries && rows_bytes_ < kCheckpointBytes) return;
+  const auto enough = std::min(
+      kCheckpointEntries, static_cast<raft::Index>(std::max<int64_t>(options_.history_events, 1)));
+  if (entries < enough && rows_bytes_ < kCheckpointBytes) return;
   if (index > written_) return;  // Its own disk is behind the others'.
   for (const auto& [member, sender] : senders_) {
     if (sender.index() < index) return;  // Which needs what comes after the state it is sent.
@@ -91,7 +94,9 @@ void Replica::OnWriteFailed(const std::shared_ptr<Batch>& batch) {
   if (!batch->write.append.empty()) {
     disk_tail_ = std::max(disk_tail_, batch->write.append.back().index);
   }
-  if (solo()) return Abandon(batch.get());
+  // What another gave it when that one led stays.
+  const bool own = batch->write.append.empty() || batch->write.append.front().term == core_->term();
+  if (solo() && own) return Abandon(batch.get());
   // Others may have these entries: they must be written. Who leads lets somebody else.
   if (core_->role() == raft::Role::kLeader) {
     for (const auto& [member, follower] : core_->followers()) {

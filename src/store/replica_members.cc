@@ -21,9 +21,10 @@ constexpr size_t kChunkRoom = 256 << 10;
 // given up.
 constexpr int kRewindTicks = 12;
 constexpr int kGiveUpTicks = 120;
+// How often a leader tells those that it does not hear of who the members are.
+constexpr uint64_t kTellTicks = 6;
 
 // kPropose: the proposer's life, its oldest unanswered number, then number and entry of each.
-// kProposed, where they were not taken: the numbers alone.
 struct Offer {
   uint64_t life = 0;
   uint64_t oldest = 0;
@@ -55,10 +56,15 @@ bool DecodeOffer(absl::string_view bytes, Offer* out) {
 
 }  // namespace
 
-bool Replica::solo() const {
+bool Replica::OnlyVoter() const {
   const raft::Config& config = core_->config();
   return config.voters.size() == 1 && config.voters.count(options_.membership->id) == 1 &&
          config.learners.empty() && !config.joint();
+}
+
+// Somebody who leaves counts until it is certain that they left.
+bool Replica::solo() const {
+  return OnlyVoter() && core_->role() == raft::Role::kLeader && core_->followers().empty();
 }
 
 absl::Status Replica::NoAnswer() const {
@@ -73,13 +79,19 @@ absl::Status Replica::Unknown() {
       "no majority of the members has confirmed the write; it may yet be done");
 }
 
-// Who leaves is to be reached until it is certain that it left.
+// Who leaves is to be reached until it is certain that it left; and whoever has come since this
+// member last heard.
 void Replica::NoteConfig() {
   alone_ = solo();
   if (transport_ == nullptr) return;
   std::map<raft::MemberId, std::string> peers;
   for (const raft::Config* config : {&core_->config(), &core_->ConfigAt(applied_)}) {
     for (const auto& [member, note] : config->notes) {
+      if (member != options_.membership->id) peers.emplace(member, MemberAddress(note));
+    }
+  }
+  if (told_term_ >= core_->term()) {
+    for (const auto& [member, note] : told_.notes) {
       if (member != options_.membership->id) peers.emplace(member, MemberAddress(note));
     }
   }
@@ -107,6 +119,7 @@ void Replica::ScheduleTick() {
     ScheduleTick();
     Pump();
     TickSnapshots();
+    TellMembers();
     ExpireWaits();
   });
 }
@@ -130,12 +143,13 @@ void Replica::ExpireWaits() {
 
 void Replica::OnMessage(raft::Message message) {
   if (closed_) return;
+  CatchUpTicks();  // What came while the process was stopped must not meet a lease that is over.
   switch (message.type) {
     case raft::MessageType::kPropose:
       OnPropose(message);
       break;
-    case raft::MessageType::kProposed:
-      OnProposed(message);
+    case raft::MessageType::kMembers:
+      OnMembers(message);
       break;
     case raft::MessageType::kSnapshotChunk:
       if (chunks_.size() < kMaxChunksAhead) chunks_.push_back(std::move(message));
@@ -173,6 +187,25 @@ void Replica::SendAll(std::vector<raft::Message> messages) {
   }
 }
 
+// A member that was away may know none of those that lead now, and refuse to hear them.
+void Replica::TellMembers() {
+  if (transport_ == nullptr || ++ticks_ % kTellTicks != 0) return;
+  for (const auto& [member, follower] : core_->followers()) {
+    if (follower.active) continue;
+    raft::Message message{raft::MessageType::kMembers, options_.membership->id, member,
+                          core_->term()};
+    message.data = raft::EncodeConfig(core_->config());
+    transport_->Send(std::move(message));
+  }
+}
+
+void Replica::OnMembers(const raft::Message& message) {
+  auto config = raft::DecodeConfig(message.data);
+  if (!config.ok() || message.term < std::max(told_term_, core_->term())) return;
+  told_ = *std::move(config);
+  told_term_ = message.term;
+}
+
 void Replica::Forward(const std::vector<Proposal*>& proposals) {
   Offer offer;
   size_t bytes = 0;
@@ -197,40 +230,32 @@ void Replica::Forward(const std::vector<Proposal*>& proposals) {
   send();
 }
 
+// What cannot be taken is not answered: no answer could tell that another copy of it was not taken.
+// The proposer gives it again when nothing comes of it, or when an entry of a later term shows that
+// nothing will.
 void Replica::OnPropose(const raft::Message& message) {
   Offer offer;
   if (!DecodeOffer(message.data, &offer)) return;
-  bool taken = false;
-  if (core_->role() == raft::Role::kLeader && core_->term() == message.term) {
-    if (std::exchange(given_term_, core_->term()) != core_->term()) given_.Clear();
-    std::vector<std::string> data;
-    std::vector<uint64_t> numbers;
-    for (auto& [number, entry] : offer.entries) {
-      if (!given_.Note(message.from, offer.life, number, offer.oldest)) continue;
-      numbers.push_back(number);
-      data.push_back(std::move(entry));
-    }
-    taken = data.empty() || core_->Propose(std::move(data)).ok();
-    if (!taken) given_.Forget(message.from, offer.life, numbers);
+  if (core_->role() != raft::Role::kLeader || core_->term() != message.term) return;
+  if (std::exchange(given_term_, core_->term()) != core_->term()) given_.Clear();
+  std::vector<std::string> data;
+  std::vector<uint64_t> numbers;
+  for (auto& [number, entry] : offer.entries) {
+    if (!given_.Note(message.from, offer.life, number, offer.oldest)) continue;
+    numbers.push_back(number);
+    data.push_back(std::move(entry));
   }
-  if (taken) return;
-  for (auto& [number, entry] : offer.entries) entry.clear();
-  raft::Message answer{raft::MessageType::kProposed, options_.membership->id, message.from,
-                       message.term};
-  answer.reject = true;
-  answer.data = EncodeOffer(offer);
-  transport_->Send(std::move(answer));
-}
-
-void Replica::OnProposed(const raft::Message& message) {
-  Offer offer;
-  if (!message.reject || !DecodeOffer(message.data, &offer) || offer.life != life_) return;
-  for (const auto& [number, entry] : offer.entries) proposals_.OnRefused(number, message.term);
+  if (data.empty() || core_->Propose(std::move(data)).ok()) return;
+  given_.Forget(message.from, offer.life, numbers);  // It is handing over leadership.
 }
 
 void Replica::Status(absl::AnyInvocable<void(StoreStatus) &&> done) {
-  Post([this, done = std::move(done)]() mutable {
+  executor_->Post([this, done = std::move(done), alive = alive_]() mutable {
     StoreStatus out;
+    if (!*alive || closed_) {
+      out.disk = Closing();
+      return std::move(done)(std::move(out));
+    }
     out.id = options_.membership->id;
     out.leader = core_->leader();
     out.term = core_->term();
@@ -264,12 +289,14 @@ void Replica::Status(absl::AnyInvocable<void(StoreStatus) &&> done) {
 }
 
 void Replica::ChangeMembers(raft::Config target, absl::AnyInvocable<void(absl::Status) &&> done) {
-  Post([this, target = std::move(target), done = std::move(done)]() mutable {
-    const auto index = core_->ProposeConfig(target);
-    if (!index.ok()) return std::move(done)(index.status());
-    config_waits_.push_back({std::move(target), Now(), std::move(done)});
-    Pump();
-  });
+  executor_->Post(
+      [this, target = std::move(target), done = std::move(done), alive = alive_]() mutable {
+        if (!*alive || closed_) return std::move(done)(Closing());
+        const auto index = core_->ProposeConfig(target);
+        if (!index.ok()) return std::move(done)(index.status());
+        config_waits_.push_back({std::move(target), Now(), std::move(done)});
+        Pump();
+      });
 }
 
 // A change is done when the committed configuration is the one that was asked for.
@@ -294,7 +321,8 @@ void Replica::AnswerConfigWaits() {
 
 void Replica::TransferLeadership(raft::MemberId to,
                                  absl::AnyInvocable<void(absl::Status) &&> done) {
-  Post([this, to, done = std::move(done)]() mutable {
+  executor_->Post([this, to, done = std::move(done), alive = alive_]() mutable {
+    if (!*alive || closed_) return std::move(done)(Closing());
     std::move(done)(core_->TransferTo(to));
     PumpSoon();
   });
@@ -360,7 +388,7 @@ void Replica::OnSnapshotAck(const raft::Message& message) {
 // ---- a state that comes from another member ----
 
 void Replica::TakeChunk() {
-  while (!staging_ && !restorable_ && !installing_ && !chunks_.empty()) {
+  while (!staging_ && !installing_ && !receiver_.whole() && !chunks_.empty()) {
     const raft::Message message = std::move(chunks_.front());
     chunks_.pop_front();
     if (message.term != core_->term() || message.from != core_->leader()) continue;
@@ -398,26 +426,27 @@ void Replica::OnStaged(const absl::Status& staged) {
     logger_.Error("cannot keep the state of another member: %s", staged.ToString());
     receiver_ = {};
   }
-  if (!receiver_.whole()) {
-    AckSnapshot(index, false);
-    return TakeChunk();
-  }
-  restorable_ = true;
-  Pump();
+  if (receiver_.whole()) return Pump();
+  AckSnapshot(index, false);
+  TakeChunk();
 }
 
-// Once all that the core has given is written: what it gave after that comes after the state.
-void Replica::Restore() {
-  restorable_ = false;
-  const raft::Index index = receiver_.checkpoint().index;
+// Once all that the core has given is written: a write of the log that goes must not come after.
+void Replica::InstallWhenQuiet() {
+  if (staging_ || installing_ || !receiver_.whole() || retrying_ || !writer_.idle()) return;
   const auto revision = receiver_.revision();
   if (!revision.ok() || !core_->Restore(receiver_.checkpoint())) {
-    AckSnapshot(index, revision.ok());
+    AckSnapshot(receiver_.checkpoint().index, revision.ok());
     receiver_ = {};
-    return;
+    return TakeChunk();
   }
   installing_ = true;
+  // Entries and promises of the log that goes; votes stand.
   DropWindowFrom(0);
+  next_.write.append.clear();
+  std::erase_if(next_.after_write, [](const raft::Message& message) {
+    return message.type == raft::MessageType::kAppended;
+  });
   Install(*revision);
 }
 

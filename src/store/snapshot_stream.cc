@@ -1,5 +1,6 @@
 #include "store/snapshot_stream.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/numbers.h"
@@ -109,11 +110,13 @@ std::optional<std::string> SnapshotSender::Next() {
 }
 
 bool SnapshotSender::OnAck(const SnapshotAck& ack, absl::Duration now) {
-  if (ack.index != checkpoint_.index || ack.next > next_) return false;
-  if (ack.next != acked_) progress_ = now;
+  if (ack.index != checkpoint_.index) return false;
+  // It may have more than was sent: from an earlier sender of the same state.
+  const uint64_t next = std::min(ack.next, next_);
+  if (next != acked_) progress_ = now;
   // Less than it had: it has lost what it had, and begins anew.
-  if (ack.next < acked_) next_ = ack.next;
-  acked_ = ack.next;
+  if (next < acked_) next_ = next;
+  acked_ = next;
   return ack.done;
 }
 

@@ -194,6 +194,7 @@ class Store {
   // leads, its snapshot shows all that earlier leaders acknowledged. On the loop; set it once.
   virtual void OnLeadership(std::function<void(bool leads)> listener) = 0;
 
+  // When the store closes: nothing, but `disk` says so.
   virtual void Status(absl::AnyInvocable<void(StoreStatus) &&> done) = 0;
   // Makes `target` (voters, learners, notes) the members. kFailedPrecondition: this member does not
   // lead, or a change is under way; kInvalidArgument. `done` when it is committed and in force.

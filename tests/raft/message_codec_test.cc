@@ -13,7 +13,7 @@ constexpr MessageType kTypes[] = {
     MessageType::kVote,           MessageType::kAppend,          MessageType::kAppended,
     MessageType::kHeartbeat,      MessageType::kHeartbeatAck,    MessageType::kTimeoutNow,
     MessageType::kReadIndex,      MessageType::kReadIndexAnswer, MessageType::kPropose,
-    MessageType::kProposed,       MessageType::kSnapshotChunk,   MessageType::kSnapshotAck,
+    MessageType::kMembers,        MessageType::kSnapshotChunk,   MessageType::kSnapshotAck,
 };
 
 // Small numbers, large ones and zero.

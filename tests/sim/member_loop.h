@@ -55,9 +55,9 @@ class MemberLoop final : public Executor {
   }
   TimerId PostAfter(absl::Duration delay, Task task) override {
     const auto id = std::make_shared<TimerId>(0);
-    *id = inner_->PostAfter(
-        clock_->TrueTime(delay),
-        [this, id, task = std::move(task)]() mutable { Run(*id, std::move(task)); });
+    *id = inner_->PostAfter(clock_->TrueTime(delay), [this, id, task = std::move(task)]() mutable {
+      Run(*id, std::move(task));
+    });
     return *id;
   }
   void Cancel(TimerId timer) override {

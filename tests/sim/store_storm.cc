@@ -119,14 +119,13 @@ void Storm::Start(Member* member) {
   options.membership->id = member->id;
   options.membership->initial = member->known;
   options.membership->transport = network_.Join(member->id, member->loop.get());
-  auto opened =
-      store::Store::Open(std::move(options), member->loop.get(), &sim_.pool(),
-                         logger_.Named(absl::StrCat("member ", member->id)), &metrics_);
+  auto opened = store::Store::Open(std::move(options), member->loop.get(), &sim_.pool(),
+                                   logger_.Named(absl::StrCat("member ", member->id)), &metrics_);
   if (!opened.ok()) {
     // Only what the disk was told to refuse.
     if (!absl::IsUnavailable(opened.status()) && !absl::IsResourceExhausted(opened.status())) {
-      record_.Fault(absl::StrCat("member ", member->id,
-                                 " does not start: ", opened.status().ToString()));
+      record_.Fault(
+          absl::StrCat("member ", member->id, " does not start: ", opened.status().ToString()));
     }
     member->loop.reset();
     After(Between(20, 200), [this, member] {
@@ -191,7 +190,7 @@ void Storm::Stop(Member* member, bool crash) {
   // What waits there still is told that nothing comes of it.
   member->loop->Resume();
   std::shared_ptr<MemberLoop> loop = std::move(member->loop);
-  After(absl::ZeroDuration(), [loop] {});
+  After(absl::Milliseconds(1), [loop] {});
 }
 
 Storm::Member* Storm::Running() {
@@ -212,9 +211,8 @@ Storm::Member* Storm::Leader() {
 void Storm::Poll() {
   for (auto& [id, member] : members_) {
     if (member.store == nullptr) continue;
-    member.store->Status([this](const store::StoreStatus& status) {
-      record_.OnLeader(status.term, status.leader);
-    });
+    member.store->Status(
+        [this](const store::StoreStatus& status) { record_.OnLeader(status.term, status.leader); });
   }
 }
 
@@ -269,13 +267,13 @@ void Storm::Write(int client, Member* member, const std::function<void()>& next)
     values.emplace_back(key, removes ? "(none)" : value);
   }
   ++open_;
-  member->store->Commit(std::move(txn),
-                        [this, next, records = std::move(records), values = std::move(values)](
-                            const absl::StatusOr<store::TxnResult>& result) {
-                          --open_;
-                          OnWritten(records, result, values);
-                          next();
-                        });
+  member->store->Commit(
+      std::move(txn), [this, next, records = std::move(records),
+                       values = std::move(values)](const absl::StatusOr<store::TxnResult>& result) {
+        --open_;
+        OnWritten(records, result, values);
+        next();
+      });
 }
 
 void Storm::OnWritten(const std::vector<size_t>& records,
@@ -293,13 +291,14 @@ void Storm::OnWritten(const std::vector<size_t>& records,
       glimpse_[key] = value == "(none)" ? 0 : result->revision;
       record_.Done(records[i], Operation::Outcome::kDone, result->revision);
       record_.OnAcknowledged(key, value, result->revision);
-    } else if (absl::IsUnavailable(result.status())) {
+    } else if (absl::IsUnavailable(result.status()) || absl::IsResourceExhausted(result.status())) {
       ++result_.nothing;
       record_.Nothing(records[i]);
     } else {
       ++result_.unknown;
       record_.Trace(absl::StrCat(key, "=", value, " is unknown: ", result.status().message()));
-      if (!absl::IsDeadlineExceeded(result.status())) {
+      // Of an only member's disk that fails otherwise nobody knows how far it got.
+      if (!absl::IsDeadlineExceeded(result.status()) && !absl::IsInternal(result.status())) {
         record_.Fault(absl::StrCat("a write fails: ", result.status().ToString()));
       }
     }
@@ -346,8 +345,7 @@ void Storm::StartWatcher(Watcher* watcher, Member* member) {
   if (watcher->last == 0) watcher->last = watcher->stream.after = revision;
   store::WatchSink sink;
   const int turn = ++watcher->turn;
-  sink.on_events = [this, watcher,
-                    turn](std::shared_ptr<const std::vector<store::Event>> events) {
+  sink.on_events = [this, watcher, turn](std::shared_ptr<const std::vector<store::Event>> events) {
     if (watcher->turn == turn) OnWatched(watcher, *events);
   };
   sink.on_end = [watcher, turn](const absl::Status&) {
@@ -436,7 +434,9 @@ bool Storm::Agree() {
   leader->store->Status([status](store::StoreStatus now) { *status = std::move(now); });
   sim_.RunFor(absl::Milliseconds(5));
   if (!status->has_value()) return false;
+  current_.clear();
   for (const store::MemberStatus& each : (*status)->members) {
+    current_.insert(each.id);
     Member& member = members_[each.id];
     if (member.store == nullptr) {
       member.retired = false;
@@ -448,11 +448,32 @@ bool Storm::Agree() {
   return true;
 }
 
+std::string Storm::Describe() {
+  const auto out = std::make_shared<std::string>();
+  for (auto& [id, member] : members_) {
+    if (member.store == nullptr) continue;
+    member.store->Status([out](const store::StoreStatus& status) {
+      absl::StrAppend(out.get(), status.id, " (term ", status.term, ", leader ", status.leader,
+                      ", commit ", status.commit, ", applied ", status.applied, ", first ",
+                      status.first, ", revision ", status.revision, ", of");
+      for (const store::MemberStatus& each : status.members) {
+        absl::StrAppend(out.get(), " ", each.learner ? "learner " : "", each.id);
+        if (each.match) absl::StrAppend(out.get(), "=", *each.match);
+      }
+      absl::StrAppend(out.get(), "; ", status.disk.ToString(), ") ");
+    });
+  }
+  sim_.RunFor(absl::Milliseconds(1));
+  return *out;
+}
+
 void Storm::Converge() {
   faults_ = false;
   Say("the weather clears");
   Clear();
-  if (!Await([this] { return Agree(); }, kConvergence)) record_.Fault("they do not come together");
+  if (!Await([this] { return Agree(); }, kConvergence)) {
+    record_.Fault("they do not come together: " + Describe());
+  }
   if (!Await([this] { return open_ == 0; }, absl::Seconds(15))) {
     record_.Fault(absl::StrCat(open_, " operations are never answered"));
   }
@@ -460,9 +481,14 @@ void Storm::Converge() {
   if (!Await([this] { return Agree(); }, kConvergence)) {
     record_.Fault("they do not come together again");
   }
+  // Some may be with one that is a member no more.
+  for (auto& watcher : watchers_) {
+    watcher->watch.reset();
+    watcher->at = 0;
+  }
   const auto watching = [this] {
     for (auto& watcher : watchers_) {
-      if (watcher->at == 0) StartWatcher(watcher.get(), Leader());
+      if (watcher->at == 0 && Leader() != nullptr) StartWatcher(watcher.get(), Leader());
     }
     return std::all_of(watchers_.begin(), watchers_.end(),
                        [](const auto& watcher) { return watcher->at != 0; });
@@ -480,7 +506,7 @@ void Storm::ReadEverything() {
   if (leader == nullptr) return;
   int client = 1000;
   for (auto& [id, member] : members_) {
-    if (member.store == nullptr || member.tapped != leader->tapped) continue;
+    if (member.store == nullptr || current_.count(id) == 0) continue;
     ++client;
     const int64_t acknowledged = result_.writes;
     Write(client, &member, [] {});

@@ -79,6 +79,7 @@ class Storm {
 
   bool Await(const std::function<bool()>& holds, absl::Duration limit);
   bool Agree();
+  std::string Describe();
   void Converge();
   void ReadEverything();
 
@@ -108,6 +109,7 @@ class Storm {
   raft::MemberId next_id_ = 1;
   std::vector<std::unique_ptr<Watcher>> watchers_;
   std::vector<WatchStream> streams_;  // That ended.
+  std::set<raft::MemberId> current_;  // The members, as their leader said last.
   bool faults_ = true;
   bool changing_ = false;  // A change of the members was asked for.
   int64_t next_value_ = 1;

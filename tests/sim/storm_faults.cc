@@ -87,7 +87,9 @@ void Storm::DisturbClock(Member* member) {
   member->clock->SetRate(0.91 + 0.18 * rng_.Unit());
   if (Chance(50)) {
     member->clock->Jump((Chance(50) ? -1 : 1) * Between(0, 1000) *
-                        (Chance(50) ? 1 : Chance(50) ? 1'000 : 1'000'000));
+                        (Chance(50)   ? 1
+                         : Chance(50) ? 1'000
+                                      : 1'000'000));
   }
 }
 

@@ -61,8 +61,8 @@ void StormRecord::CheckState(uint64_t id, const store::Snapshot& snapshot) {
     keys.insert(std::string(key));
     const std::string expected = ValueAt(std::string(key), revision);
     if (Value(object) != expected) {
-      Fault(absl::StrCat("member ", id, " has ", key, "=", Value(object), " at revision ",
-                         revision, ", which is ", expected));
+      Fault(absl::StrCat("member ", id, " has ", key, "=", Value(object), " at revision ", revision,
+                         ", which is ", expected));
     }
     return true;
   });

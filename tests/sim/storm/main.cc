@@ -78,11 +78,12 @@ int main(int argc, char** argv) {
     for (const std::string& fault : result.faults) printf("  %s\n", fault.c_str());
     fflush(stdout);
   }
-  printf("%llu storms, %d bad: %lld writes (%lld unknown, %lld refused), %lld reads, %lld crashes, "
-         "%lld states taken over, %lld members replaced\n",
-         static_cast<unsigned long long>(arguments.seeds), bad, static_cast<long long>(all.writes),
-         static_cast<long long>(all.unknown), static_cast<long long>(all.nothing),
-         static_cast<long long>(all.reads), static_cast<long long>(all.crashes),
-         static_cast<long long>(all.states), static_cast<long long>(all.replaced));
+  printf(
+      "%llu storms, %d bad: %lld writes (%lld unknown, %lld refused), %lld reads, %lld crashes, "
+      "%lld states taken over, %lld members replaced\n",
+      static_cast<unsigned long long>(arguments.seeds), bad, static_cast<long long>(all.writes),
+      static_cast<long long>(all.unknown), static_cast<long long>(all.nothing),
+      static_cast<long long>(all.reads), static_cast<long long>(all.crashes),
+      static_cast<long long>(all.states), static_cast<long long>(all.replaced));
   return bad == 0 ? 0 : 1;
 }
