@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstring>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/ascii.h"
@@ -42,6 +43,28 @@ size_t CharacterSize(absl::string_view text) {
   const size_t size = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
   if (first >= 0x80 && first < 0xc2) return 0;
   return size <= text.size() && simdjson::validate_utf8(text.data(), size) ? size : 0;
+}
+
+// How many bytes at the start of `text` stand for themselves in a JSON string: all but quotes,
+// backslashes and control characters, and bytes beyond ASCII if `ascii`. Eight at a time: each
+// test leaves the high bit of the bytes it is true of, and perhaps of others behind the first one.
+size_t PlainSize(absl::string_view text, bool ascii) {
+  constexpr uint64_t kOnes = 0x0101010101010101;
+  constexpr uint64_t kHighs = 0x8080808080808080;
+  const auto has_zero = [](uint64_t bytes) { return (bytes - kOnes) & ~bytes & kHighs; };
+  size_t at = 0;
+  for (; at + 8 <= text.size(); at += 8) {
+    uint64_t bytes;
+    std::memcpy(&bytes, text.data() + at, 8);
+    const uint64_t special = ((bytes - kOnes * 0x20) & ~bytes & kHighs) |
+                             has_zero(bytes ^ kOnes * '"') | has_zero(bytes ^ kOnes * '\\');
+    if ((special | (ascii ? bytes & kHighs : 0)) != 0) break;
+  }
+  for (; at < text.size(); ++at) {
+    const unsigned char c = static_cast<unsigned char>(text[at]);
+    if (c < 0x20 || c == '"' || c == '\\' || (ascii && c >= 0x80)) break;
+  }
+  return at;
 }
 
 bool SameNumber(const std::string& a, const std::string& b) {
@@ -158,6 +181,10 @@ class JsonReader {
 
   absl::Status String(std::string* out) {
     while (at_ < text_.size()) {
+      const size_t plain = PlainSize(text_.substr(at_), /*ascii=*/false);
+      out->append(text_.data() + at_, plain);
+      at_ += plain;
+      if (at_ == text_.size()) break;
       const char c = text_[at_];
       if (c == '"') {
         ++at_;
@@ -166,12 +193,7 @@ class JsonReader {
       if (static_cast<unsigned char>(c) < 0x20) {
         return Fault("a control character in a string must be escaped");
       }
-      if (c == '\\') {
-        SKIFF_RETURN_IF_ERROR(Escape(out));
-      } else {
-        out->push_back(c);
-        ++at_;
-      }
+      SKIFF_RETURN_IF_ERROR(Escape(out));
     }
     return Fault("the string is not closed");
   }
@@ -394,28 +416,53 @@ bool operator==(const JsonValue& a, const JsonValue& b) {
   });
 }
 
+namespace {
+
+// `text` is beyond ASCII up to its end. What is not UTF-8 becomes U+FFFD, byte by byte.
+void AppendBeyondAscii(absl::string_view text, std::string* out) {
+  if (simdjson::validate_utf8(text.data(), text.size())) {
+    out->append(text.data(), text.size());
+    return;
+  }
+  while (!text.empty()) {
+    const size_t size = CharacterSize(text);
+    if (size > 0) {
+      out->append(text.data(), size);
+    } else {
+      out->append("\xef\xbf\xbd");
+    }
+    text.remove_prefix(std::max<size_t>(size, 1));
+  }
+}
+
+}  // namespace
+
 void AppendJsonString(absl::string_view text, std::string* out) {
   out->push_back('"');
   for (size_t i = 0; i < text.size();) {
+    const size_t plain = PlainSize(text.substr(i), /*ascii=*/true);
+    out->append(text.data() + i, plain);
+    i += plain;
+    if (i == text.size()) break;
     const unsigned char c = static_cast<unsigned char>(text[i]);
+    if (c >= 0x80) {
+      size_t end = i + 1;
+      while (end < text.size() && static_cast<unsigned char>(text[end]) >= 0x80) ++end;
+      AppendBeyondAscii(text.substr(i, end - i), out);
+      i = end;
+      continue;
+    }
     if (c == '"' || c == '\\') {
       out->push_back('\\');
-      out->push_back(text[i++]);
+      out->push_back(text[i]);
     } else if (c == '\n' || c == '\r' || c == '\t') {
       out->append(c == '\n' ? "\\n" : c == '\r' ? "\\r" : "\\t");
-      ++i;
-    } else if (c < 0x20) {
+    } else {
       char escape[8];
       std::snprintf(escape, sizeof escape, "\\u%04x", c);
       out->append(escape);
-      ++i;
-    } else if (const size_t size = CharacterSize(text.substr(i)); size > 0) {
-      out->append(text.data() + i, size);
-      i += size;
-    } else {
-      out->append("\xef\xbf\xbd");
-      ++i;
     }
+    ++i;
   }
   out->push_back('"');
 }
