@@ -81,8 +81,9 @@ class RecordFile {
 };
 
 // Every row, decoded to see that it can be.
-absl::StatusOr<SnapshotSummary> ReadSnapshot(const std::string& path,
-                                             absl::FunctionRef<absl::Status(raft::Row row)> visit) {
+absl::StatusOr<SnapshotSummary> ReadSnapshot(
+    const std::string& path,
+    absl::FunctionRef<absl::Status(absl::string_view key, absl::string_view row)> visit) {
   SKIFF_ASSIGN_OR_RETURN(RecordFile file, RecordFile::Open(path));
   SnapshotSummary out;
   SKIFF_ASSIGN_OR_RETURN(const std::string head, file.Next());
@@ -97,7 +98,7 @@ absl::StatusOr<SnapshotSummary> ReadSnapshot(const std::string& path,
     if (!reader.String(&key) || !reader.String(&value) || key <= last) return file.Damaged();
     SKIFF_RETURN_IF_ERROR(Annotate(DecodeRow(key, value).status(), path));
     last = std::string(key);
-    SKIFF_RETURN_IF_ERROR(visit({last, std::string(value)}));
+    SKIFF_RETURN_IF_ERROR(visit(key, value));
   }
   if (!file.AtEnd()) return file.Damaged();
   out.bytes = file.offset();
@@ -173,7 +174,7 @@ absl::StatusOr<SnapshotSummary> SaveOffline(const std::string& dir, const std::s
 }
 
 absl::StatusOr<SnapshotSummary> VerifySnapshot(const std::string& path) {
-  return ReadSnapshot(path, [](const raft::Row&) { return absl::OkStatus(); });
+  return ReadSnapshot(path, [](absl::string_view, absl::string_view) { return absl::OkStatus(); });
 }
 
 absl::StatusOr<SnapshotSummary> RestoreSnapshot(const std::string& path, const std::string& dir,
@@ -197,12 +198,13 @@ absl::StatusOr<SnapshotSummary> RestoreSnapshot(const std::string& path, const s
     first = false;
     return staged;
   };
-  SKIFF_ASSIGN_OR_RETURN(const SnapshotSummary out,
-                         ReadSnapshot(path, [&](raft::Row row) -> absl::Status {
-                           bytes += row.value->size();
-                           rows.push_back(std::move(row));
-                           return bytes < kPiece ? absl::OkStatus() : stage();
-                         }));
+  SKIFF_ASSIGN_OR_RETURN(
+      const SnapshotSummary out,
+      ReadSnapshot(path, [&](absl::string_view key, absl::string_view row) -> absl::Status {
+        bytes += row.size();
+        rows.push_back({std::string(key), std::string(row)});
+        return bytes < kPiece ? absl::OkStatus() : stage();
+      }));
   SKIFF_RETURN_IF_ERROR(stage());
   raft::Checkpoint checkpoint;
   checkpoint.index = 1;
