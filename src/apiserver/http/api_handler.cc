@@ -49,9 +49,9 @@ bool IsApi(absl::string_view path) {
 }
 
 // The methods that clients use; others share a label, so that nobody can grow the registry at will.
-std::string MethodLabel(const std::string& method) {
-  for (const char* known : {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"}) {
-    if (method == known) return method;
+absl::string_view MethodLabel(absl::string_view method) {
+  for (const absl::string_view known : {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"}) {
+    if (method == known) return known;
   }
   return "other";
 }
@@ -117,10 +117,7 @@ void ApiHandler::SetAddress(std::string address) {
 }
 
 void ApiHandler::Handle(std::shared_ptr<Exchange> exchange) {
-  metrics_
-      ->Counter("apiserver_request_total", "Requests by method.",
-                {{"method", MethodLabel(exchange->request().method)}})
-      .Increment();
+  CountRequest(exchange->request().method);
   if (HandleMeta(exchange) || HandleDiscovery(exchange)) return;
   const auto target = Route(exchange->request());
   if (!target.ok()) return SendError(*exchange, target.status());
@@ -134,6 +131,17 @@ void ApiHandler::Handle(std::shared_ptr<Exchange> exchange) {
     if (!fresh.ok()) return SendError(*exchange, fresh);
     HandleResource(exchange, target);
   });
+}
+
+void ApiHandler::CountRequest(absl::string_view method) {
+  const absl::string_view label = MethodLabel(method);
+  auto it = requests_.find(label);
+  if (it == requests_.end()) {
+    prometheus::Counter& counter = metrics_->Counter(
+        "apiserver_request_total", "Requests by method.", {{"method", std::string(label)}});
+    it = requests_.emplace(std::string(label), &counter).first;
+  }
+  it->second->Increment();
 }
 
 // Health, version, metrics, schema: what is not about objects.

@@ -41,6 +41,7 @@ class ApiHandler {
   };
   using ExchangePtr = std::shared_ptr<Exchange>;
 
+  void CountRequest(absl::string_view method);
   bool HandleMeta(const ExchangePtr& exchange);
   bool HandleDiscovery(const ExchangePtr& exchange);
   void SendOpenApi(const ExchangePtr& exchange, const std::string& document);
@@ -68,6 +69,7 @@ class ApiHandler {
   std::string address_;
   const std::shared_ptr<OpenApi> openapi_ = std::make_shared<OpenApi>();
   std::map<std::string, Document> documents_;  // By path and version; there are few.
+  std::map<std::string, prometheus::Counter*, std::less<>> requests_;  // By method's label.
   // Answers that come after this object is gone find it so.
   const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

@@ -96,8 +96,9 @@ class Connection::Reply final : public Exchange {
     done_ = true;
     size_t length = 0;
     for (const auto& piece : response.body) length += piece->size();
-    connection_->SendHead(response, /*streamed=*/false, length);
-    if (request_.method != "HEAD" && length != 0) connection_->Push(std::move(response.body));
+    Pieces body;
+    if (request_.method != "HEAD" && length != 0) body = std::move(response.body);
+    connection_->SendHead(response, /*streamed=*/false, length, std::move(body));
     connection_->AnswerDone();
   }
 
@@ -342,12 +343,11 @@ void Connection::Fail(int status, const std::string& text) {
     api::EncodeJson(meta, options, &json);
     response = Response::Text(status, std::move(json), "application/json");
   }
-  SendHead(response, /*streamed=*/false, response.body[0]->size());
-  Push(std::move(response.body));
+  SendHead(response, /*streamed=*/false, response.body[0]->size(), response.body);
   CloseAfterWrites();
 }
 
-void Connection::SendHead(const Response& response, bool streamed, size_t length) {
+void Connection::SendHead(const Response& response, bool streamed, size_t length, Pieces body) {
   std::string head =
       absl::StrCat("HTTP/1.1 ", response.status, " ", Phrase(response.status), "\r\n");
   for (const auto& [name, value] : response.headers) {
@@ -364,7 +364,8 @@ void Connection::SendHead(const Response& response, bool streamed, size_t length
     absl::StrAppend(&head, "Connection: keep-alive\r\n");
   }
   absl::StrAppend(&head, "\r\n");
-  Push({Shared(std::move(head))});
+  body.insert(body.begin(), Shared(std::move(head)));
+  Push(std::move(body));
 }
 
 void Connection::Push(Pieces pieces) {

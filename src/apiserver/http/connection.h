@@ -58,7 +58,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   RequestParser::State ParseOne();
   void Dispatch(Request request);
   void Fail(int status, const std::string& text);
-  void SendHead(const Response& response, bool streamed, size_t length);
+  // With what follows it at once.
+  void SendHead(const Response& response, bool streamed, size_t length, Pieces body = {});
   void Push(Pieces pieces);
   void OnWritten(size_t bytes, bool failed);
   void AnswerDone();
