@@ -44,6 +44,14 @@ bool SameBytes(const Message& a, const Message& b) {
   return bytes(a) == bytes(b);
 }
 
+// Whether different bytes of this field, which is no message, mean different content; else it may
+// be that one says what the other leaves out.
+bool BytesTell(const Message& a, const Message& b, const FieldDescriptor* field) {
+  if (field->is_map()) return field->message_type()->map_value()->message_type() == nullptr;
+  if (field->is_repeated()) return field->message_type() == nullptr;
+  return a.GetReflection()->HasField(a, field) == b.GetReflection()->HasField(b, field);
+}
+
 bool Same(const Message& a, const Message& b) { return SameBytes(a, b) || Seen(a) == Seen(b); }
 
 bool SamePart(const Message& a, const Message& b, const FieldDescriptor* part) {
@@ -80,21 +88,29 @@ bool SameContent(const Message& a, const Message& b) {
   right.clear_resource_version();
   if (!Same(left, right)) return false;
   bool plain = false;  // Has fields that are no messages, as the data of a ConfigMap.
+  bool bytes_tell = true;
   const auto* type = a.GetDescriptor();
   for (int i = 0; i < type->field_count(); ++i) {
     const FieldDescriptor* part = type->field(i);
     if (part->message_type() == metav1::ObjectMeta::descriptor()) continue;
-    plain = plain || !IsMessage(part);
-    if (IsMessage(part) && !SamePart(a, b, part)) return false;
+    if (!IsMessage(part)) {
+      plain = true;
+      bytes_tell = bytes_tell && BytesTell(a, b, part);
+    } else if (!SamePart(a, b, part)) {
+      return false;
+    }
   }
   if (!plain) return true;
   const api::MessagePtr whole(a.New());
   whole->CopyFrom(a);
   const api::MessagePtr other(b.New());
   other->CopyFrom(b);
-  *api::MutableMetaOf(whole.get()) = left;
-  *api::MutableMetaOf(other.get()) = left;
-  return Same(*whole, *other);
+  for (int i = 0; i < type->field_count(); ++i) {  // They are the same by now.
+    if (!IsMessage(type->field(i))) continue;
+    whole->GetReflection()->ClearField(whole.get(), type->field(i));
+    other->GetReflection()->ClearField(other.get(), type->field(i));
+  }
+  return bytes_tell ? SameBytes(*whole, *other) : Same(*whole, *other);
 }
 
 absl::Status PrepareCreate(const Env& env, Message* object) {
