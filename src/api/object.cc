@@ -53,11 +53,13 @@ void Object::CheckKind(const google::protobuf::Descriptor* descriptor) const {
 std::shared_ptr<const std::string> Object::Json() const {
   if (auto cached = json_.load()) return cached;
   const std::string api_version = resource_->api_version();
-  auto made = std::make_shared<std::string>();
   JsonOptions options;
   options.kind = resource_->kind;
   options.api_version = api_version;
-  EncodeJson(*message_, options, made.get());
+  std::string text;  // Grows beyond need; what is kept does not.
+  text.reserve(message_->ByteSizeLong() * 2 + 512);
+  EncodeJson(*message_, options, &text);
+  const auto made = std::make_shared<const std::string>(text);
   json_.store(made);  // Another thread may have done the same: either copy is right.
   return made;
 }
