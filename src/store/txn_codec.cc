@@ -12,8 +12,11 @@ namespace {
 constexpr char kEntryVersion = 2;
 
 void PutMessage(const google::protobuf::Message& message, std::string* out) {
-  PutVarint(message.ByteSizeLong(), out);
-  SKIFF_CHECK(message.AppendPartialToString(out));
+  const size_t size = message.ByteSizeLong();
+  PutVarint(size, out);
+  const size_t at = out->size();
+  out->resize(at + size);
+  message.SerializeWithCachedSizesToArray(reinterpret_cast<uint8_t*>(out->data() + at));
 }
 
 absl::Status Damaged(absl::string_view what) {
