@@ -192,7 +192,7 @@ absl::StatusOr<std::shared_ptr<const Snapshot>> History::SnapshotAt(uint64_t rev
   ObjectTree tree = later->tree();
   for (auto event = undo.rbegin(); event != undo.rend(); ++event) {
     tree = event->previous == nullptr ? tree.Without(event->key)
-                                      : tree.With(event->key, event->previous);
+                                      : std::move(tree).With(event->key, event->previous);
   }
   return std::make_shared<const TreeSnapshot>(std::move(tree), revision);
 }

@@ -19,12 +19,13 @@ api::ObjectPtr ObjectTree::Get(absl::string_view key) const {
   return nullptr;
 }
 
+size_t ObjectTree::SizeOf(const Link& node) { return node == nullptr ? 0 : node->size; }
+
 ObjectTree::Link ObjectTree::Make(const ItemPtr& item, Link left, Link right) {
-  const size_t size = SizeOf(left) + SizeOf(right) + 1;
-  return std::make_shared<const Node>(Node{item, std::move(left), std::move(right), size});
+  return Link(new Node(item, std::move(left), std::move(right)));
 }
 
-ObjectTree::Link ObjectTree::Balance(const ItemPtr& item, Link left, Link right) {
+ObjectTree::Link ObjectTree::Balance(const ItemPtr& item, Link left, Link right, Link spare) {
   const size_t l = SizeOf(left) + 1;
   const size_t r = SizeOf(right) + 1;
   if (kDelta * l < r) {
@@ -45,7 +46,11 @@ ObjectTree::Link ObjectTree::Balance(const ItemPtr& item, Link left, Link right)
     return Make(inner.item, Make(pivot.item, pivot.left, inner.left),
                 Make(item, inner.right, std::move(right)));
   }
-  return Make(item, std::move(left), std::move(right));
+  if (spare == nullptr || !Alone(spare)) return Make(item, std::move(left), std::move(right));
+  spare->size = static_cast<uint32_t>(l + r - 1);
+  spare->left = std::move(left);
+  spare->right = std::move(right);
+  return spare;
 }
 
 ObjectTree::Link ObjectTree::Build(std::vector<std::pair<std::string, api::ObjectPtr>>& objects,
@@ -53,20 +58,31 @@ ObjectTree::Link ObjectTree::Build(std::vector<std::pair<std::string, api::Objec
   if (begin == end) return nullptr;
   const size_t middle = begin + (end - begin) / 2;
   auto& [key, object] = objects[middle];
-  return Make(std::make_shared<const Item>(Item{std::move(key), std::move(object)}),
-              Build(objects, begin, middle), Build(objects, middle + 1, end));
+  return Make(ItemPtr(new Item(std::move(key), std::move(object))), Build(objects, begin, middle),
+              Build(objects, middle + 1, end));
 }
 
 ObjectTree ObjectTree::FromSorted(std::vector<std::pair<std::string, api::ObjectPtr>> objects) {
   return ObjectTree(Build(objects, 0, objects.size()));
 }
 
-ObjectTree::Link ObjectTree::Insert(const Link& node, const ItemPtr& item) {
+ObjectTree::Link ObjectTree::Insert(Link node, const ItemPtr& item, api::ObjectPtr* previous) {
   if (node == nullptr) return Make(item, nullptr, nullptr);
+  const bool alone = Alone(node);
   const int order = item->key.compare(node->item->key);
-  if (order < 0) return Balance(node->item, Insert(node->left, item), node->right);
-  if (order > 0) return Balance(node->item, node->left, Insert(node->right, item));
-  return Make(item, node->left, node->right);
+  if (order == 0) {
+    if (previous != nullptr) *previous = node->item->object;
+    if (!alone) return Make(item, node->left, node->right);
+    node->item = item;
+    return node;
+  }
+  // Taken out of a node of our own, so that each child has no holder but this one.
+  Link left = alone ? std::move(node->left) : node->left;
+  Link right = alone ? std::move(node->right) : node->right;
+  Link& changed = order < 0 ? left : right;
+  changed = Insert(std::move(changed), item, previous);
+  const ItemPtr& own = node->item;
+  return Balance(own, std::move(left), std::move(right), std::move(node));
 }
 
 ObjectTree::Link ObjectTree::EraseFirst(const Link& node) {
@@ -89,9 +105,14 @@ ObjectTree::Link ObjectTree::Erase(const Link& node, absl::string_view key) {
   return Glue(node->left, node->right);
 }
 
-ObjectTree ObjectTree::With(std::string key, api::ObjectPtr object) const {
-  return ObjectTree(
-      Insert(root_, std::make_shared<const Item>(Item{std::move(key), std::move(object)})));
+ObjectTree ObjectTree::With(std::string key, api::ObjectPtr object,
+                            api::ObjectPtr* previous) const& {
+  return ObjectTree(*this).With(std::move(key), std::move(object), previous);
+}
+
+ObjectTree ObjectTree::With(std::string key, api::ObjectPtr object, api::ObjectPtr* previous) && {
+  const ItemPtr item(new Item(std::move(key), std::move(object)));
+  return ObjectTree(Insert(std::move(root_), item, previous));
 }
 
 ObjectTree ObjectTree::Without(absl::string_view key) const {

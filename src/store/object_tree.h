@@ -6,7 +6,8 @@
 // Threads: a version may be read by any number; making a new one from it changes nothing in it.
 #pragma once
 
-#include <memory>
+#include <atomic>
+#include <boost/smart_ptr/intrusive_ptr.hpp>
 #include <string>
 #include <utility>
 #include <vector>
@@ -28,7 +29,11 @@ class ObjectTree {
   size_t size() const { return SizeOf(root_); }
   // Null if absent.
   api::ObjectPtr Get(absl::string_view key) const;
-  ObjectTree With(std::string key, api::ObjectPtr object) const;
+  // `previous`, if not null, gets what was there. On a temporary, what no other version shares is
+  // changed where it is, so that of a run of changes each copies little.
+  ObjectTree With(std::string key, api::ObjectPtr object,
+                  api::ObjectPtr* previous = nullptr) const&;
+  ObjectTree With(std::string key, api::ObjectPtr object, api::ObjectPtr* previous = nullptr) &&;
   // The same tree if the key is absent.
   ObjectTree Without(absl::string_view key) const;
   // Keys at or after `from`, in order, until `visit` returns false.
@@ -39,28 +44,53 @@ class ObjectTree {
   size_t Rank(absl::string_view key) const;
 
  private:
-  struct Node;
-  using Link = std::shared_ptr<const Node>;
-  // Made once a put; the nodes that replace one another on a path share it.
-  struct Item {
-    std::string key;
-    api::ObjectPtr object;
+  // How many hold it.
+  struct Counted {
+    mutable std::atomic<uint32_t> holders = 0;
   };
-  using ItemPtr = std::shared_ptr<const Item>;
-  struct Node {
+  // Made once a put; the nodes that replace one another on a path share it.
+  struct Item : Counted {
+    Item(std::string a_key, api::ObjectPtr an_object)
+        : key(std::move(a_key)), object(std::move(an_object)) {}
+    const std::string key;
+    const api::ObjectPtr object;
+  };
+  using ItemPtr = boost::intrusive_ptr<const Item>;
+  struct Node;
+  using Link = boost::intrusive_ptr<Node>;
+  struct Node : Counted {
+    Node(ItemPtr an_item, Link a_left, Link a_right)
+        : size(static_cast<uint32_t>(SizeOf(a_left) + SizeOf(a_right) + 1)),
+          item(std::move(an_item)),
+          left(std::move(a_left)),
+          right(std::move(a_right)) {}
+    uint32_t size;
     ItemPtr item;
     Link left;
     Link right;
-    size_t size;
   };
+  // As intrusive_ptr asks for.
+  template <typename T>
+  static void Release(const T* counted) {
+    if (counted->holders.fetch_sub(1, std::memory_order_acq_rel) == 1) delete counted;
+  }
+  friend void intrusive_ptr_add_ref(const Counted* counted) {
+    counted->holders.fetch_add(1, std::memory_order_relaxed);
+  }
+  friend void intrusive_ptr_release(const Item* item) { Release(item); }
+  friend void intrusive_ptr_release(const Node* node) { Release(node); }
+  // Whether only `link` holds it: then nobody else can come to hold it but by way of `link`, and
+  // those who let go of it have done with it.
+  static bool Alone(const Link& link) { return link->holders.load(std::memory_order_acquire) == 1; }
 
   explicit ObjectTree(Link root) : root_(std::move(root)) {}
-  static size_t SizeOf(const Link& node) { return node == nullptr ? 0 : node->size; }
+  static size_t SizeOf(const Link& node);
   static Link Make(const ItemPtr& item, Link left, Link right);
-  static Link Balance(const ItemPtr& item, Link left, Link right);
+  // `spare`: a node to use again if nobody else has it.
+  static Link Balance(const ItemPtr& item, Link left, Link right, Link spare = nullptr);
   static Link Build(std::vector<std::pair<std::string, api::ObjectPtr>>& objects, size_t begin,
                     size_t end);
-  static Link Insert(const Link& node, const ItemPtr& item);
+  static Link Insert(Link node, const ItemPtr& item, api::ObjectPtr* previous);
   static Link Erase(const Link& node, absl::string_view key);
   static Link EraseFirst(const Link& node);
   static Link Glue(const Link& left, const Link& right);

@@ -57,15 +57,15 @@ TxnResult StateMachine::Apply(Txn txn, std::vector<Event>* events) {
 }
 
 api::ObjectPtr StateMachine::ApplyOp(Op op, uint64_t revision, std::vector<Event>* events) {
-  const api::ObjectPtr previous = tree_.Get(op.key);
-  if (op.object == nullptr && previous == nullptr) return nullptr;
   const bool put = op.object != nullptr;
+  api::ObjectPtr previous = put ? nullptr : tree_.Get(op.key);
+  if (!put && previous == nullptr) return nullptr;
   api::MessagePtr message = put ? std::move(op.object) : previous->Copy();
   api::MutableMetaOf(message.get())->set_resource_version(absl::StrCat(revision));
   const api::ObjectPtr object = api::Object::Make(std::move(message));
-  tree_ = put ? tree_.With(op.key, object) : tree_.Without(op.key);
-  events->push_back(
-      {put ? Event::Type::kPut : Event::Type::kDelete, op.key, revision, object, previous});
+  tree_ = put ? std::move(tree_).With(op.key, object, &previous) : tree_.Without(op.key);
+  events->push_back({put ? Event::Type::kPut : Event::Type::kDelete, std::move(op.key), revision,
+                     object, std::move(previous)});
   return object;
 }
 
