@@ -199,9 +199,7 @@ Status NewChunkedFile(const std::string& path, uint64_t chunk,
   if (!fd.valid()) return Status::IOError("cannot create " + fresh, strerror(errno));
   auto made = std::make_unique<ChunkedFile>(path, chunk, std::move(fd));
   const Status status = made->Grow(chunk);
-  // On a full disk it begins empty, and the first write to it fails: RocksDB recovers from that, but
-  // from a log that cannot be made only by being opened anew.
-  if (!status.ok() && !status.IsNoSpace()) {
+  if (!status.ok()) {
     unlink(fresh.c_str());
     return status;
   }

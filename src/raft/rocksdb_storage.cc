@@ -20,6 +20,12 @@
 namespace skiff::raft {
 namespace {
 
+class NoDiary final : public rocksdb::Logger {
+ public:
+  using rocksdb::Logger::Logv;
+  void Logv(const char*, va_list) override {}
+};
+
 using rocksdb::Slice;
 
 constexpr char kFormat[] = "2";
@@ -118,9 +124,8 @@ rocksdb::Options DatabaseOptions() {
   options.max_open_files = 64;
   options.stats_dump_period_sec = 0;
   options.stats_persist_period_sec = 0;
-  options.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
-  options.keep_log_file_num = 2;
-  options.max_log_file_size = 1 << 20;
+  // A diary of its own: on a full disk writing it ends the process. Errors come as statuses.
+  options.info_log = std::make_shared<NoDiary>();
   options.max_manifest_file_size = 2 << 20;
   options.max_total_wal_size = 32 << 20;
   options.db_write_buffer_size = 16 << 20;

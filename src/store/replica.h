@@ -171,7 +171,6 @@ class Replica final : public Store {
   Batch next_;                  // Gathers.
   raft::Index disk_tail_ = 0;   // The disk may hold entries up to this one...
   raft::Index written_ = 0;     // ...and holds those up to this one.
-  raft::HardState hard_state_;  // As the core last wanted it on disk.
   bool retrying_ = false;       // A write that failed waits to be tried again.
   absl::Status disk_;           // How the last write went.
   Rows rows_;                   // Forgotten by history since the checkpoint: its next rows.
