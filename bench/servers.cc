@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 
 #include <chrono>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <thread>
@@ -13,6 +14,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "base/status.h"
 #include "base/unique_fd.h"
 #include "bench/bench.h"
 #include "bench/etcd_client.h"
@@ -106,24 +108,54 @@ double ResidentMib(int pid) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Servers>> Servers::StartSkiff(const std::string& dir) {
+absl::Status Servers::AddSkiff(const std::vector<std::string>& command, const std::string& log) {
+  std::error_code ignored;
+  std::filesystem::remove(log, ignored);
+  pids_.push_back(Spawn(command, log));
+  int port = 0;
+  const int pid = pids_.back();
+  SKIFF_RETURN_IF_ERROR(Until(pid, log, [&] { return (port = PortIn(log)) > 0; }));
+  SKIFF_RETURN_IF_ERROR(
+      Until(pid, log, [&] { return Answers(port, "/api/v1/namespaces/default"); }));
+  ports_.push_back(port);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<Servers>> Servers::StartSkiff(const std::string& dir, int members) {
   std::unique_ptr<Servers> servers(new Servers());
   std::error_code ignored;
   std::filesystem::create_directories(dir, ignored);
-  const std::string log = dir + "/skiff.log";
-  std::filesystem::remove(log, ignored);
-  servers->pids_.push_back(
-      Spawn({SKIFF_BINARY_DIR "/skiff", "dev", "--nodes", "0", "--data-dir", dir + "/data",
-             "--listen", "127.0.0.1:0", "--kubeconfig", dir + "/kubeconfig"},
-            log));
-  int port = 0;
-  const int pid = servers->pids_.front();
-  absl::Status ready = Until(pid, log, [&] { return (port = PortIn(log)) > 0; });
-  if (ready.ok()) {
-    ready = Until(pid, log, [&] { return Answers(port, "/api/v1/namespaces/default"); });
+  const std::string skiff = SKIFF_BINARY_DIR "/skiff";
+  const std::string first = dir + "/data";
+  if (members == 1) {
+    SKIFF_RETURN_IF_ERROR(
+        servers->AddSkiff({skiff, "dev", "--nodes", "0", "--data-dir", first, "--listen",
+                           "127.0.0.1:0", "--kubeconfig", dir + "/kubeconfig"},
+                          dir + "/skiff.log"));
+    return servers;
   }
-  if (!ready.ok()) return ready;
-  servers->ports_.push_back(port);
+  for (int i = 0; i < members; ++i) {
+    const std::string name = absl::StrCat("m", i);
+    const std::string data = i == 0 ? first : absl::StrCat(dir, "/data-", i);
+    SKIFF_ASSIGN_OR_RETURN(const int port, FreePort());
+    const std::string peer = absl::StrCat("127.0.0.1:", port);
+    std::vector<std::string> command = {skiff,        "server",      "--name",        name,
+                                        "--data-dir", data,          "--peer-listen", peer,
+                                        "--listen",   "127.0.0.1:0", "--kubeconfig",  dir + "/k"};
+    if (i > 0) {
+      const std::string token = absl::StrCat(dir, "/", name, ".token");
+      const std::string add = absl::StrCat(skiff, " member add --data-dir ", first, " ", name, " ",
+                                           peer, " >", token, " 2>/dev/null");
+      if (std::system(add.c_str()) != 0) return absl::UnavailableError("cannot add " + name);
+      command.insert(command.end(), {"--join", "@" + token});
+    }
+    SKIFF_RETURN_IF_ERROR(servers->AddSkiff(command, absl::StrCat(dir, "/", name, ".log")));
+    if (i == 0) continue;
+    const std::string promote =
+        absl::StrCat(skiff, " member promote --data-dir ", first, " ", name, " >/dev/null 2>&1");
+    SKIFF_RETURN_IF_ERROR(Until(servers->pids_.back(), absl::StrCat(dir, "/", name, ".log"),
+                                [&] { return std::system(promote.c_str()) == 0; }));
+  }
   return servers;
 }
 

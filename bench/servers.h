@@ -11,8 +11,9 @@ namespace skiff::bench {
 
 class Servers {
  public:
-  // skiff dev without nodes, on `dir`, until it serves.
-  static absl::StatusOr<std::unique_ptr<Servers>> StartSkiff(const std::string& dir);
+  // A control plane without nodes, of as many members, all of them voters, until they serve.
+  static absl::StatusOr<std::unique_ptr<Servers>> StartSkiff(const std::string& dir,
+                                                             int members = 1);
   // etcd with as many members, until they take a put; fsync as it comes.
   static absl::StatusOr<std::unique_ptr<Servers>> StartEtcd(const std::string& dir, int members);
   ~Servers();
@@ -23,6 +24,7 @@ class Servers {
 
  private:
   Servers() = default;
+  absl::Status AddSkiff(const std::vector<std::string>& command, const std::string& log);
   std::vector<int> pids_;
   std::vector<int> ports_;
 };

@@ -122,8 +122,9 @@ class EtcdSide : public Side {
 
 class HttpSide : public Side {
  public:
+  explicit HttpSide(int members) : members_(members) {}
   absl::Status Open(const std::string& dir) override {
-    SKIFF_ASSIGN_OR_RETURN(servers_, Servers::StartSkiff(dir));
+    SKIFF_ASSIGN_OR_RETURN(servers_, Servers::StartSkiff(dir, members_));
     // The last connection is the watch's.
     client_ = std::make_unique<HttpClient>(&sockets_, servers_->ports(), kOthers + 1);
     SKIFF_RETURN_IF_ERROR(Make("/api/v1/namespaces", R"({"metadata":{"name":"others"}})"));
@@ -172,6 +173,7 @@ class HttpSide : public Side {
     return absl::InternalError(absl::StrCat("POST ", path, " was answered with ", answer));
   }
 
+  const int members_;
   std::unique_ptr<Servers> servers_;
   Sockets sockets_;
   std::unique_ptr<HttpClient> client_;
@@ -221,10 +223,8 @@ absl::StatusOr<Result> StoreWatch(const Options& options) {
   const Scratch scratch;
   std::map<std::string, std::unique_ptr<Side>> sides;
   sides["etcd"] = std::make_unique<EtcdSide>(options.members);
-  if (options.members == 1) {
-    sides["http"] = std::make_unique<HttpSide>();
-    sides["in_process"] = std::make_unique<InProcessSide>();
-  }
+  sides["http"] = std::make_unique<HttpSide>(options.members);
+  if (options.members == 1) sides["in_process"] = std::make_unique<InProcessSide>();
   std::map<std::string, Samples> samples;
   for (const auto& [name, side] : sides) {
     SKIFF_RETURN_IF_ERROR(side->Open(scratch.path() + "/" + name));
@@ -251,7 +251,7 @@ absl::StatusOr<Result> StoreWatch(const Options& options) {
       result.ratios[name] = Quantile(samples["etcd"][figure], 0.5) / result.figures[name];
     }
   }
-  if (options.members == 1) result.ratio = result.ratios["http_alone_p99_ms"];
+  result.ratio = result.ratios["http_alone_p99_ms"];
   return result;
 }
 
