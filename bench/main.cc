@@ -28,6 +28,7 @@ constexpr Bench kBenches[] = {
     {"store-watch", "from a put to its event, beside etcd", &StoreWatch},
     {"store-size", "memory, disk and restart with many keys, beside etcd", &StoreSize},
     {"store-growth", "a write's cost and an object's memory as the store grows", &StoreGrowth},
+    {"failover", "the leader of three killed, until the next write is acknowledged", &Failover},
 };
 
 std::string Object(const std::map<std::string, double>& values) {

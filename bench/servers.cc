@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 
 #include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -108,17 +109,42 @@ double ResidentMib(int pid) {
 
 }  // namespace
 
-absl::Status Servers::AddSkiff(const std::vector<std::string>& command, const std::string& log) {
+absl::Status Servers::AddSkiff(Command command) {
+  commands_.push_back(std::move(command));
+  pids_.push_back(0);
+  ports_.push_back(0);
+  return Restart(static_cast<int>(pids_.size()) - 1);
+}
+
+absl::Status Servers::Restart(int member) {
+  const auto at = static_cast<size_t>(member);
+  const Command& command = commands_[at];
   std::error_code ignored;
-  std::filesystem::remove(log, ignored);
-  pids_.push_back(Spawn(command, log));
+  std::filesystem::remove(command.log, ignored);
+  const int pid = pids_[at] = Spawn(command.words, command.log);
   int port = 0;
-  const int pid = pids_.back();
-  SKIFF_RETURN_IF_ERROR(Until(pid, log, [&] { return (port = PortIn(log)) > 0; }));
+  SKIFF_RETURN_IF_ERROR(Until(pid, command.log, [&] { return (port = PortIn(command.log)) > 0; }));
   SKIFF_RETURN_IF_ERROR(
-      Until(pid, log, [&] { return Answers(port, "/api/v1/namespaces/default"); }));
-  ports_.push_back(port);
+      Until(pid, command.log, [&] { return Answers(port, "/api/v1/namespaces/default"); }));
+  ports_[at] = port;
   return absl::OkStatus();
+}
+
+void Servers::Kill(int member) {
+  int& pid = pids_[static_cast<size_t>(member)];
+  kill(pid, SIGKILL);
+  End(pid);
+  pid = 0;
+}
+
+int Servers::Leader() const {
+  for (size_t i = 0; i < commands_.size(); ++i) {
+    const std::string ask = absl::StrCat(
+        SKIFF_BINARY_DIR "/skiff member list --data-dir ", commands_[i].data_dir, " 2>/dev/null",
+        " | awk -v me=m", i, " '$1 == me && $2 == \"leader\" {found = 1} END {exit !found}'");
+    if (pids_[i] > 0 && std::system(ask.c_str()) == 0) return static_cast<int>(i);
+  }
+  return -1;
 }
 
 absl::StatusOr<std::unique_ptr<Servers>> Servers::StartSkiff(const std::string& dir, int members) {
@@ -129,9 +155,10 @@ absl::StatusOr<std::unique_ptr<Servers>> Servers::StartSkiff(const std::string& 
   const std::string first = dir + "/data";
   if (members == 1) {
     SKIFF_RETURN_IF_ERROR(
-        servers->AddSkiff({skiff, "dev", "--nodes", "0", "--data-dir", first, "--listen",
-                           "127.0.0.1:0", "--kubeconfig", dir + "/kubeconfig"},
-                          dir + "/skiff.log"));
+        servers->AddSkiff({{skiff, "dev", "--nodes", "0", "--data-dir", first, "--listen",
+                            "127.0.0.1:0", "--kubeconfig", dir + "/kubeconfig"},
+                           dir + "/skiff.log",
+                           first}));
     return servers;
   }
   for (int i = 0; i < members; ++i) {
@@ -149,7 +176,8 @@ absl::StatusOr<std::unique_ptr<Servers>> Servers::StartSkiff(const std::string& 
       if (std::system(add.c_str()) != 0) return absl::UnavailableError("cannot add " + name);
       command.insert(command.end(), {"--join", "@" + token});
     }
-    SKIFF_RETURN_IF_ERROR(servers->AddSkiff(command, absl::StrCat(dir, "/", name, ".log")));
+    SKIFF_RETURN_IF_ERROR(
+        servers->AddSkiff({std::move(command), absl::StrCat(dir, "/", name, ".log"), data}));
     if (i == 0) continue;
     const std::string promote =
         absl::StrCat(skiff, " member promote --data-dir ", first, " ", name, " >/dev/null 2>&1");

@@ -19,14 +19,27 @@ class Servers {
   ~Servers();
 
   const std::vector<int>& ports() const { return ports_; }
+  // Which member of ours leads, as it says itself; -1: none.
+  int Leader() const;
+  // Kills a member of ours as the kernel does, and starts it again, until it serves, at another
+  // port.
+  void Kill(int member);
+  absl::Status Restart(int member);
   // Of all members.
   double resident_mib() const;
 
  private:
+  struct Command {  // Of each of ours.
+    std::vector<std::string> words;
+    std::string log;
+    std::string data_dir;
+  };
+
   Servers() = default;
-  absl::Status AddSkiff(const std::vector<std::string>& command, const std::string& log);
+  absl::Status AddSkiff(Command command);
   std::vector<int> pids_;
   std::vector<int> ports_;
+  std::vector<Command> commands_;
 };
 
 // What the files of a directory take on disk.
