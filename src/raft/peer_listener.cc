@@ -9,9 +9,10 @@
 namespace skiff::raft {
 namespace {
 
-// Who has not greeted yet. One more, and the one that came first goes: those who mean it need only
-// a moment.
+// Who has not greeted yet, or is no peer. One more, and the one that came first goes: those who
+// mean it need only a moment.
 constexpr size_t kMaxStrangers = 64;
+constexpr size_t kMaxMembersBytes = 64 << 10;
 
 std::string About(MemberId id) { return absl::StrCat("from member ", id); }
 
@@ -47,6 +48,10 @@ class PeerListener::Visitor : public std::enable_shared_from_this<Visitor> {
 
   uint64_t arrival() const { return arrival_; }
   MemberId id() const { return id_; }
+  void NotePeers(const std::set<MemberId>& peers) {
+    // It is to greet again, as a peer.
+    if (id_ != 0 && !peer_ && peers.contains(id_)) connection_->Leave();
+  }
   void Welcomed() {
     connection_->Settle();
     connection_->Write(EncodeFrame(FrameKind::kWelcome, EncodeWelcome({})));
@@ -77,14 +82,19 @@ class PeerListener::Visitor : public std::enable_shared_from_this<Visitor> {
       return status;
     }
     id_ = hello.from;
+    peer_ = listener_->peers_.contains(id_);
     received_messages_ = &listener_->shared_->metrics->Counter(
         "skiff_raft_peer_received_messages_total", "Raft messages received from a member",
         {{"peer", absl::StrCat(id_)}});
     received_bytes_ = &listener_->shared_->metrics->Counter(
         "skiff_raft_peer_received_bytes_total", "Bytes received from a member, after decryption",
         {{"peer", absl::StrCat(id_)}});
-    reader_.Allow(kMaxFrameBytes);
-    listener_->Welcome(shared_from_this());
+    reader_.Allow(peer_ ? kMaxFrameBytes : kMaxMembersBytes);
+    if (peer_) {
+      listener_->Welcome(shared_from_this());
+    } else {
+      Welcomed();
+    }
     return absl::OkStatus();
   }
 
@@ -104,7 +114,9 @@ class PeerListener::Visitor : public std::enable_shared_from_this<Visitor> {
       return absl::NotFoundError(absl::StrCat("member ", hello.from, " looks for member ", hello.to,
                                               ", this is member ", options.id));
     }
-    if (hello.from == options.id || !listener_->peers_.contains(hello.from)) {
+    // One whose certificate says who it is may say who the members are.
+    const bool welcome = listener_->peers_.contains(hello.from) || options.common_name;
+    if (hello.from == options.id || !welcome) {
       return absl::PermissionDeniedError(absl::StrCat(
           "member ", hello.from, " is not among those that member ", options.id, " knows"));
     }
@@ -119,6 +131,7 @@ class PeerListener::Visitor : public std::enable_shared_from_this<Visitor> {
       return absl::DataLossError(
           absl::StrCat("a message from member ", message->from, " to member ", message->to));
     }
+    if (!peer_ && message->type != MessageType::kMembers) return absl::OkStatus();
     received_messages_->Increment();
     // A copy: the listener may go within, and its callback with it.
     const OnMessage on_message = listener_->on_message_;
@@ -135,7 +148,7 @@ class PeerListener::Visitor : public std::enable_shared_from_this<Visitor> {
     const auto self = shared_from_this();
     PeerListener* const listener = std::exchange(listener_, nullptr);
     if (listener == nullptr) return;
-    if (id_ != 0) {
+    if (peer_) {
       listener->visitors_.erase(id_);
     } else {
       listener->strangers_.erase(arrival_);
@@ -152,7 +165,8 @@ class PeerListener::Visitor : public std::enable_shared_from_this<Visitor> {
 
   PeerListener* listener_;  // Null: gone, or done with this.
   const uint64_t arrival_;
-  MemberId id_ = 0;  // Once welcomed.
+  MemberId id_ = 0;    // Once welcomed.
+  bool peer_ = false;  // Else only kMembers of it are heard.
   std::shared_ptr<PeerConnection> connection_;
   FrameReader reader_{kMaxGreetingBytes};
   MessageAssembler assembler_;
@@ -222,6 +236,8 @@ void PeerListener::Welcome(const std::shared_ptr<Visitor>& visitor) {
 
 void PeerListener::SetPeers(std::set<MemberId> ids) {
   peers_ = std::move(ids);
+  const auto strangers = strangers_;
+  for (const auto& [arrival, visitor] : strangers) visitor->NotePeers(peers_);
   for (auto it = visitors_.begin(); it != visitors_.end();) {
     if (peers_.contains(it->first)) {
       ++it;

@@ -27,7 +27,8 @@ class PeerListener {
 
   // The address that others reach, with the port. Errors: PeerTransport::Listen's.
   absl::StatusOr<std::string> Listen(const std::string& address);
-  // Who may dial; connections of others end.
+  // Who may dial; connections of others end. Of others of the cluster, if their certificates say
+  // who they are (PeerOptions::common_name), kMembers is heard all the same.
   void SetPeers(std::set<MemberId> ids);
 
  private:
@@ -40,7 +41,7 @@ class PeerListener {
   const OnWelcomed on_welcomed_;
   uv_tcp_t* listener_ = nullptr;  // Deleted when libuv has closed it.
   std::set<MemberId> peers_;
-  std::map<uint64_t, std::shared_ptr<Visitor>> strangers_;  // Not welcomed yet, by arrival.
+  std::map<uint64_t, std::shared_ptr<Visitor>> strangers_;  // And who has not greeted, by arrival.
   std::map<MemberId, std::shared_ptr<Visitor>> visitors_;
   uint64_t arrivals_ = 0;
 };

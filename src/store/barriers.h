@@ -22,6 +22,7 @@ class Barriers {
 
   void Add(Done done, absl::Duration now) { waiting_.push_back({std::move(done), now}); }
 
+  bool empty() const { return waiting_.empty() && asked_.empty() && readable_.empty(); }
   // A number for the round of those that wait; none if nobody does or a round is under way.
   std::optional<uint64_t> Begin();
   // The round may be served once `index` is applied; none: it failed, and is to be asked anew.

@@ -112,7 +112,8 @@ void Replica::StartTicking() {
 void Replica::ScheduleTick() {
   executor_->PostAfter(options_.membership->tick, [this, alive = alive_] {
     if (!*alive || closed_) return;
-    if (solo()) {
+    // What was asked before it was the only one is answered, too.
+    if (solo() && proposals_.empty() && barriers_.empty() && config_waits_.empty()) {
       ticking_ = false;
       return;
     }

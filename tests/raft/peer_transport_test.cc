@@ -116,6 +116,11 @@ class Member {
   void Send(MemberId to, uint64_t number) {
     On([&] { transport_->Send(To(to, number)); });
   }
+  void SendMembers(MemberId to, uint64_t number) {
+    Message message = To(to, number);
+    message.type = MessageType::kMembers;
+    On([&] { transport_->Send(message); });
+  }
   std::vector<uint64_t> Got() {
     MutexLock lock(&mutex_);
     return got_;
@@ -359,6 +364,24 @@ TEST_CASE("AStrangerIsRefusedUntilItIsAPeerAndAgainWhenItIsNoMore") {
   REQUIRE(b.Connects(1));
   b.Send(1, 5);
   CHECK(a.Eventually([&] { return a.Got() == std::vector<uint64_t>{5}; }));
+}
+
+TEST_CASE("OneThatIsNoPeerIsHeardOnlyAboutWhoTheMembersAre") {
+  const auto insist = [](PeerOptions* options) {
+    options->common_name = [](MemberId id) { return absl::StrCat("member-", id); };
+  };
+  Member a(1, insist), b(2, insist);
+  b.Knows({&a});
+  REQUIRE(b.Connects(1));
+  b.Send(1, 5);
+  b.SendMembers(1, 6);
+  CHECK(a.Eventually([&] { return a.Got() == std::vector<uint64_t>{6}; }));
+  a.Knows({&b});
+  REQUIRE(a.Connects(2));
+  CHECK(a.Eventually([&] {
+    b.Send(1, 7);
+    return a.Got().back() == 7;
+  }));
 }
 
 TEST_CASE("AMemberThatDiedIsDialedUntilItIsBack") {

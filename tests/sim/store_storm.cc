@@ -123,7 +123,8 @@ void Storm::Start(Member* member) {
                                    logger_.Named(absl::StrCat("member ", member->id)), &metrics_);
   if (!opened.ok()) {
     // Only what the disk was told to refuse.
-    if (!absl::IsUnavailable(opened.status()) && !absl::IsResourceExhausted(opened.status())) {
+    if (!absl::IsUnavailable(opened.status()) && !absl::IsInternal(opened.status()) &&
+        !absl::IsResourceExhausted(opened.status())) {
       record_.Fault(
           absl::StrCat("member ", member->id, " does not start: ", opened.status().ToString()));
     }
