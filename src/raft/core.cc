@@ -33,9 +33,11 @@ Message Core::To(MemberId to, MessageType type) const {
 }
 
 // Whoever is about to leave may be the only one that has the entry by which it does; it has to lead
-// until that is committed (the dissertation, 4.2.2).
+// until that is committed (the dissertation, 4.2.2). The one before the latest configuration is
+// committed, also where that was forgotten with a restart.
 bool Core::IsVoter() const {
-  return raft::IsVoter(config(), options_.id) || raft::IsVoter(ConfigAt(commit_), options_.id);
+  const Index before = std::max(commit_, log_.config_index() > 0 ? log_.config_index() - 1 : 0);
+  return raft::IsVoter(config(), options_.id) || raft::IsVoter(ConfigAt(before), options_.id);
 }
 
 void Core::Tick() {

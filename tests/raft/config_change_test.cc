@@ -33,6 +33,26 @@ Entry ConfigEntry(Term term, Index index, const Config& config) {
 
 }  // namespace
 
+TEST_CASE("AMemberThatLeavesStandsAlsoAfterARestartForOnlyItMayHaveTheEntry") {
+  CoreOptions options;
+  options.id = 1;
+  Persistent persistent;
+  persistent.checkpoint.config = Voters({2}, {1});  // Long ago.
+  for (const Config& config : {Voters({1, 2}), Joint({2}, {1, 2}), Voters({2})}) {
+    persistent.log.push_back({1, 8, config});
+  }
+  persistent.hard_state.term = 1;
+  Core core(options, std::move(persistent), Rng(1));
+  bool asked = false;
+  for (int i = 0; i < 3 * options.election_ticks; ++i) {
+    core.Tick();
+    for (const Message& message : core.TakeReady().messages) {
+      asked |= message.type == MessageType::kPreVoteRequest && message.to == 2;
+    }
+  }
+  CHECK(asked);
+}
+
 TEST_CASE("AQuorumIsAMajorityOfEachSide") {
   struct Case {
     Config config;

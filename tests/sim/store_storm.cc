@@ -301,7 +301,9 @@ void Storm::OnWritten(const std::vector<size_t>& records,
       ++result_.unknown;
       record_.Trace(absl::StrCat(key, "=", value, " is unknown: ", result.status().message()));
       // Of an only member's disk that fails otherwise nobody knows how far it got.
-      if (!absl::IsDeadlineExceeded(result.status()) && !absl::IsInternal(result.status())) {
+      // Nor of one that was taken away from under it.
+      if (!absl::IsDeadlineExceeded(result.status()) && !absl::IsInternal(result.status()) &&
+          !absl::IsFailedPrecondition(result.status())) {
         record_.Fault(absl::StrCat("a write fails: ", result.status().ToString()));
       }
     }
