@@ -153,5 +153,94 @@ TEST_CASE("leadership is handed over without losing a write") {
   }
 }
 
+TEST_CASE("a write given to a leader that hands over, and given again, is done once") {
+  SimMembers members(3, 11);
+  members.Leader();
+  members.network.SetFaults(
+      {.delay_max = absl::Milliseconds(20), .duplicate = 0.8, .reorder = 0.5});
+  uint64_t revision = members.Commit(1, PutTxn("a", "0"))->revision;
+  for (int i = 0; i < 30; ++i) {
+    const raft::MemberId leader = members.Leader();
+    const raft::MemberId follower = members.Follower();
+    const auto written = std::make_shared<std::optional<uint64_t>>();
+    members.members[follower].store->Commit(PutTxn("a", absl::StrCat(i)), [=](auto result) {
+      REQUIRE(result.ok());
+      *written = result->revision;
+    });
+    members.members[leader].store->TransferLeadership(leader % 3 + 1, [](const absl::Status&) {});
+    REQUIRE(members.Await([&] { return written->has_value(); }, absl::Seconds(10)));
+    CHECK(**written == ++revision);
+    members.sim.RunFor(absl::Seconds(1));
+    REQUIRE(members.Barrier(follower).ok());
+    CHECK(members.members[follower].store->snapshot()->revision() == revision);
+  }
+}
+
+TEST_CASE("what is asked of a store that closes is answered") {
+  SimMembers members(3);
+  const raft::MemberId leader = members.Leader();
+  int answers = 0;
+  Store& store = *members.members[leader].store;
+  store.Barrier([&](const absl::Status& status) { answers += absl::IsUnavailable(status); });
+  store.ChangeMembers({},
+                      [&](const absl::Status& status) { answers += absl::IsUnavailable(status); });
+  store.TransferLeadership(
+      1, [&](const absl::Status& status) { answers += absl::IsUnavailable(status); });
+  store.Status([&](const StoreStatus& status) { answers += absl::IsUnavailable(status.disk); });
+  store.Close();
+  members.sim.RunDue();
+  CHECK(answers == 4);
+}
+
+TEST_CASE("a member that was away finds those that came meanwhile, though it knows none of them") {
+  SimMembers members(3);
+  members.Leader();
+  const raft::MemberId away = members.Follower();
+  members.Crash(away);
+  raft::Config config = members.initial;
+  for (const raft::MemberId fresh : {4, 5}) {
+    const raft::MemberId leader = members.Leader();
+    raft::MemberId leaves = 0;
+    for (const raft::MemberId id : config.voters) {
+      if (id != away && id < 4) leaves = id;
+    }
+    config.learners = {fresh};
+    config.notes[fresh] = MemberNote(absl::StrCat("m", fresh), absl::StrCat("sim:", fresh));
+    REQUIRE(members.ChangeMembers(leader, config).ok());
+    members.Start(fresh, /*joins=*/true);
+    REQUIRE(members.Await([&] { return members.Agree(); }, absl::Seconds(5)));
+    config.learners.clear();
+    config.voters.insert(fresh);
+    config.voters.erase(leaves);
+    config.notes.erase(leaves);
+    REQUIRE(members.ChangeMembers(leader, config).ok());
+    members.Stop(leaves);
+  }
+  REQUIRE(members.Commit(4, PutTxn("a", "1")).ok());
+  members.Start(away);
+  REQUIRE(members.Await([&] { return members.Agree(); }, absl::Seconds(10)));
+  CHECK(members.Value(away, "a") == "1");
+}
+
+TEST_CASE("only one voter is left, which has not heard yet that it leads") {
+  SimMembers members(2);
+  for (int i = 0; i < 4; ++i) {
+    const raft::MemberId leader = members.Leader();
+    const raft::MemberId other = 3 - leader;
+    raft::Config config = members.initial;
+    config.voters.erase(leader);
+    // Whatever the one that leaves says last is lost.
+    members.members[leader].store->ChangeMembers(
+        config, [&, leader, other](const absl::Status&) { members.network.Cut(leader, other); });
+    members.sim.RunFor(absl::Seconds(5));
+    members.network.Heal();
+    REQUIRE(members.Await([&] { return members.members[other].leads; }, absl::Seconds(10)));
+    REQUIRE(members.Commit(other, PutTxn("a", "1")).ok());
+    config = members.initial;
+    REQUIRE(members.ChangeMembers(other, config).ok());
+    REQUIRE(members.Await([&] { return members.Agree(); }, absl::Seconds(10)));
+  }
+}
+
 }  // namespace
 }  // namespace skiff::store
