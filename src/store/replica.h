@@ -107,6 +107,7 @@ class Replica final : public Store {
 
   // The state.
   absl::Status ApplyCommitted();
+  absl::Status ApplyUpTo(raft::Index last);
   absl::Status Apply(const raft::Entry& entry, Answers* answers);
   absl::Status ForEachEntry(raft::Index from, raft::Index to,
                             absl::FunctionRef<absl::Status(const raft::Entry&)> visit) const;

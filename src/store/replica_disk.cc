@@ -38,7 +38,9 @@ void Replica::RunWrite(const std::shared_ptr<Batch>& batch) {
           batch->write.rows.push_back(
               {key, object == nullptr ? std::nullopt : std::optional(EncodeRow(*object))});
         }
-        return storage_->Write(batch->write);
+        absl::Status written = storage_->Write(batch->write);
+        batch->write.rows = {};
+        return written;
       },
       [this, batch](absl::Status result) {
         OnWritten(batch, result);

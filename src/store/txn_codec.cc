@@ -11,8 +11,9 @@ namespace {
 
 constexpr char kEntryVersion = 2;
 
+// Its size was asked for before.
 void PutMessage(const google::protobuf::Message& message, std::string* out) {
-  const size_t size = message.ByteSizeLong();
+  const auto size = static_cast<size_t>(message.GetCachedSize());
   PutVarint(size, out);
   const size_t at = out->size();
   out->resize(at + size);
@@ -72,7 +73,16 @@ absl::Status DecodeOrigin(absl::string_view entry, EntryOrigin* origin, absl::st
 }
 
 std::string EncodeTxn(const Txn& txn) {
+  constexpr size_t kEach = 16;
+  size_t size = 4 * kEach;  // With room for the origin.
+  for (const Precondition& precondition : txn.preconditions) {
+    size += kEach + precondition.key.size();
+  }
+  for (const Op& op : txn.ops) {
+    size += kEach + op.key.size() + (op.object == nullptr ? 0 : op.object->ByteSizeLong());
+  }
   std::string out;
+  out.reserve(size);
   PutVarint(txn.preconditions.size(), &out);
   for (const Precondition& precondition : txn.preconditions) {
     out.push_back(static_cast<char>(precondition.kind));
