@@ -114,8 +114,11 @@ class FileSumFactory final : public rocksdb::FileChecksumGenFactory {
   }
 };
 
-// A control plane's data is small and its host may have better uses for memory: a few megabytes of
-// buffers, two background threads, and nothing that wakes up by itself.
+// RocksDB's diary is a file on the same disk, and when that is full, its second failure aborts the
+// process (Debian's library checks its assertions). What matters comes back as a status.
+// A control plane's data is small and its host may have better uses for memory: buffers that grow
+// to some megabytes while there is much to write, two background threads, and nothing that wakes up
+// by itself.
 rocksdb::Options DatabaseOptions() {
   rocksdb::Options options;
   options.create_if_missing = true;
@@ -127,8 +130,8 @@ rocksdb::Options DatabaseOptions() {
   // A diary of its own: on a full disk writing it ends the process. Errors come as statuses.
   options.info_log = std::make_shared<NoDiary>();
   options.max_manifest_file_size = 2 << 20;
-  options.max_total_wal_size = 32 << 20;
-  options.db_write_buffer_size = 16 << 20;
+  options.max_total_wal_size = 80 << 20;
+  options.db_write_buffer_size = 40 << 20;
   options.max_bgerror_resume_count = 0;  // The next write is the retry.
   options.file_checksum_gen_factory = std::make_shared<FileSumFactory>();
   return options;
@@ -231,6 +234,8 @@ absl::Status RocksdbStorage::OpenDatabase() {
     if (name == "log") {
       family.compaction_filter_factory = std::make_shared<CompactedEntriesFactory>(floor_);
       family.compression = rocksdb::kNoCompression;  // Nothing stays in it for long.
+      // More than the log is long: most entries are compacted away before they leave memory.
+      family.write_buffer_size = 24 << 20;
     }
     descriptors.emplace_back(name, family);
   }
