@@ -2,6 +2,7 @@
 // is.
 #include <simdjson.h>
 
+#include <bit>
 #include <limits>
 
 #include "absl/strings/escaping.h"
@@ -352,11 +353,19 @@ class Decoder {
   const google::protobuf::Descriptor* owner_ = nullptr;
 };
 
-// Parses, or says where the text is malformed.
-absl::Status ParseDom(absl::string_view json, dom::parser* parser, dom::element* root) {
-  if (parser->allocate(std::max<size_t>(json.size(), 64), kMaxDepth) == simdjson::SUCCESS &&
-      parser->parse(json.data(), json.size()).get(*root) == simdjson::SUCCESS) {
-    return absl::OkStatus();
+// Parses, or says where the text is malformed. `root` is good until the thread's next text, and as
+// long as `large` is.
+absl::Status ParseDom(absl::string_view json, dom::parser* large, dom::element* root) {
+  // A parser has several buffers. Those for texts of a usual size are kept.
+  constexpr size_t kUsual = 16 << 10;
+  thread_local dom::parser usual;
+  dom::parser& parser = json.size() <= kUsual ? usual : *large;
+  if ((parser.capacity() >= json.size() && parser.capacity() != 0) ||
+      parser.allocate(std::bit_ceil(std::max<size_t>(json.size(), 1 << 10)), kMaxDepth) ==
+          simdjson::SUCCESS) {
+    if (parser.parse(json.data(), json.size()).get(*root) == simdjson::SUCCESS) {
+      return absl::OkStatus();
+    }
   }
   // The slower reader tells line and column.
   SKIFF_RETURN_IF_ERROR(JsonValue::Parse(json).status());

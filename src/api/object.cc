@@ -56,10 +56,13 @@ std::shared_ptr<const std::string> Object::Json() const {
   JsonOptions options;
   options.kind = resource_->kind;
   options.api_version = api_version;
-  std::string text;  // Grows beyond need; what is kept does not.
-  text.reserve(message_->ByteSizeLong() * 2 + 512);
+  // It grows beyond need, for the next one's use; what the object keeps does not.
+  constexpr size_t kUsual = 16 << 10;
+  thread_local std::string text;
+  text.clear();
   EncodeJson(*message_, options, &text);
   const auto made = std::make_shared<const std::string>(text);
+  if (text.capacity() > kUsual) text = std::string();
   json_.store(made);  // Another thread may have done the same: either copy is right.
   return made;
 }
