@@ -80,6 +80,10 @@ bool HandleHealth(Exchange& exchange, absl::string_view path) {
   return false;
 }
 
+std::vector<absl::string_view> Parts(absl::string_view path) {
+  return absl::StrSplit(path, '/', absl::SkipEmpty());
+}
+
 bool Contains(std::span<const absl::string_view> verbs, absl::string_view verb) {
   return std::find(verbs.begin(), verbs.end(), verb) != verbs.end();
 }
@@ -205,7 +209,7 @@ const Document& ApiHandler::Cached(const std::string& key, const std::string& co
 
 bool ApiHandler::HandleDiscovery(const ExchangePtr& exchange) {
   const Request& request = exchange->request();
-  const std::vector<std::string> parts = absl::StrSplit(request.path, '/', absl::SkipEmpty());
+  const std::vector<absl::string_view> parts = Parts(request.path);
   const bool core = parts[0] == "api";
   if (parts.size() > (core ? 2u : 3u)) return false;
   std::string json;
@@ -248,25 +252,25 @@ void ApiHandler::SendGroups(const ExchangePtr& exchange, bool core, std::string 
 
 // /api/v1/namespaces/NS/pods/NAME/log, /apis/apps/v1/deployments, …
 absl::StatusOr<ApiHandler::Target> ApiHandler::Route(const Request& request) {
-  const std::vector<std::string> parts = absl::StrSplit(request.path, '/', absl::SkipEmpty());
+  const std::vector<absl::string_view> parts = Parts(request.path);
   const bool core = parts[0] == "api";
   size_t at = core ? 2 : 3;
   if (parts.size() <= at) return NoSuchPath();
-  const std::string group = core ? "" : parts[1];
-  const std::string version = parts[at - 1];
+  const absl::string_view group = core ? "" : parts[1];
+  const absl::string_view version = parts[at - 1];
   Target out;
   // "namespaces/NS/…" is a scope, unless it is about the namespace itself.
   if (parts[at] == "namespaces" && parts.size() > at + 2) {
     const api::ResourceInfo* inner = api::FindResource(group, version, parts[at + 2]);
     if (inner != nullptr && inner->namespaced) {
-      out.name_space = parts[at + 1];
+      out.name_space = std::string(parts[at + 1]);
       at += 2;
     }
   }
   out.resource = api::FindResource(group, version, parts[at]);
   if (out.resource == nullptr || parts.size() > at + 3) return NoSuchPath();
-  if (parts.size() > at + 1) out.name = parts[at + 1];
-  if (parts.size() > at + 2) out.subresource = parts[at + 2];
+  if (parts.size() > at + 1) out.name = std::string(parts[at + 1]);
+  if (parts.size() > at + 2) out.subresource = std::string(parts[at + 2]);
   if (!out.name.empty() && out.resource->namespaced && out.name_space.empty()) {
     return NoSuchPath();
   }
