@@ -400,8 +400,9 @@ void Replica::Close() {
 }
 
 void Replica::CloseOnLoop() {
-  closed_ = true;    // Nothing new goes to the writer.
-  writer_.Finish();  // What it has is answered as it goes.
+  closed_ = true;                  // Nothing new goes to the writer.
+  writer_.Finish();                // What it has is answered as it goes.
+  ApplyCommitted().IgnoreError();  // What waited for its turn is done: its clients are told so.
   *alive_ = false;
   std::vector<Proposal> refused = proposals_.TakeAll();
   {
