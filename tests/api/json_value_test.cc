@@ -64,6 +64,31 @@ TEST_CASE("BytesThatAreNoUtf8AreReplacedWhenPrinted") {
         "b\"");
 }
 
+TEST_CASE("WhatNeedsAnEscapeIsFoundWhereverItStands") {
+  const std::pair<std::string, std::string> kSpecials[] = {{"\"", "\\\""},
+                                                           {"\\", "\\\\"},
+                                                           {"\n", "\\n"},
+                                                           {"\x1f", "\\u001f"},
+                                                           {std::string(1, '\0'), "\\u0000"},
+                                                           {"\x7f", "\x7f"},
+                                                           {"\xc3\xa9", "\xc3\xa9"},
+                                                           {"\xc3", "\xef\xbf\xbd"},
+                                                           {"", ""}};
+  for (size_t before = 0; before < 20; ++before) {
+    for (size_t after = 0; after < 20; ++after) {
+      for (const auto& [special, written] : kSpecials) {
+        const std::string a(before, '!');
+        const std::string b(after, '~');
+        const std::string json = JsonString(a + special + b);
+        REQUIRE(json == "\"" + a + written + b + "\"");
+        const auto read = JsonValue::Parse(json);
+        REQUIRE(read.ok());
+        if (written != "\xef\xbf\xbd") REQUIRE(read->text() == a + special + b);
+      }
+    }
+  }
+}
+
 // In time by the square of their number, this would take minutes.
 TEST_CASE("ManyMembersAreRead") {
   std::string text = "{";

@@ -46,7 +46,11 @@ TEST_CASE("ATreeIsAnOrderedMapAndOldVersionsStay") {
       const std::string key = random_key();
       if (rng.Below(5) < 3) {
         const api::ObjectPtr& object = objects[rng.Below(2)];
-        tree = tree.With(key, object);
+        api::ObjectPtr previous;
+        // In place where no version below has it, or not.
+        tree = rng.Below(2) == 0 ? tree.With(key, object, &previous)
+                                 : std::move(tree).With(key, object, &previous);
+        REQUIRE(previous == (model.contains(key) ? model[key] : nullptr));
         model[key] = object;
       } else {
         tree = tree.Without(key);
