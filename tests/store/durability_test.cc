@@ -42,6 +42,40 @@ TEST_CASE("WhatWasWrittenIsThereAfterAReopen") {
   CHECK(store.Put("c", "1") == revision + 1);
 }
 
+TEST_CASE("AWatchResumesOverRestarts") {
+  TempDir dir;
+  StoreOptions options = In(dir.path());
+  options.history_events = 700;
+  uint64_t start = 0;
+  {
+    SimStore store(std::move(options));
+    for (int i = 0; i < 2000; ++i) store.Put(absl::StrCat("old", i % 7), absl::StrCat(i));
+    start = store.store->snapshot()->revision();
+    store.Put("a", "1");
+    REQUIRE(store.Commit(DeleteTxn("a")).ok());
+  }
+  for (int round = 0; round < 2; ++round) {
+    StoreOptions again = In(dir.path());
+    again.history_events = 700;
+    SimStore store(std::move(again));
+    Seen seen;
+    const auto watch = store.store->StartWatch("/configmaps/", start, seen.Sink());
+    REQUIRE(watch.ok());
+    store.sim.RunDue();
+    REQUIRE(seen.events.size() == 2 + static_cast<size_t>(round));
+    CHECK(seen.events[0] == absl::StrCat("+a=1@", start + 1));
+    CHECK(seen.events[1] == absl::StrCat("-a@", start + 2));
+    // As far back as history goes, and no further.
+    const auto far = store.store->StartWatch("/configmaps/", start - 500, Seen().Sink());
+    CHECK(far.ok());
+    const auto gone = store.store->StartWatch("/configmaps/", 2, Seen().Sink());
+    CHECK(absl::IsOutOfRange(gone.status()));
+    CHECK(store.store->SnapshotAt(start)->get()->Get(MapKey("a")) == nullptr);
+    CHECK(ValueOf(store.store->SnapshotAt(start + 1)->get()->Get(MapKey("a"))) == "1");
+    store.Put("b", absl::StrCat(round));
+  }
+}
+
 TEST_CASE("AReplayedLogRefusesWhatWasRefused") {
   TempDir dir;
   {
