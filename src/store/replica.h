@@ -169,12 +169,12 @@ class Replica final : public Store {
   std::vector<Event> events_;       // The same.
   std::deque<raft::Entry> window_;  // The end of the log.
   size_t window_bytes_ = 0;
-  Batch next_;                  // Gathers.
-  raft::Index disk_tail_ = 0;   // The disk may hold entries up to this one...
-  raft::Index written_ = 0;     // ...and holds those up to this one.
-  bool retrying_ = false;       // A write that failed waits to be tried again.
-  absl::Status disk_;           // How the last write went.
-  Rows rows_;                   // Forgotten by history since the checkpoint: its next rows.
+  Batch next_;                 // Gathers.
+  raft::Index disk_tail_ = 0;  // The disk may hold entries up to this one...
+  raft::Index written_ = 0;    // ...and holds those up to this one.
+  bool retrying_ = false;      // A write that failed waits to be tried again.
+  absl::Status disk_;          // How the last write went.
+  Rows rows_;                  // Forgotten by history since the checkpoint: its next rows.
   int64_t rows_bytes_ = 0;
   uint64_t history_floor_ = 0;                          // The revision of those rows.
   std::deque<std::pair<uint64_t, raft::Index>> marks_;  // Of entries in history: revision, index.

@@ -84,7 +84,8 @@ class SimServer {
  public:
   explicit SimServer(store::StoreOptions options = {},
                      AdmissionPlugins plugins = DefaultAdmission(), bool bootstrap = true) {
-    auto opened = store::Store::Open(std::move(options), loop.get(), &sim.pool(), Logger(), &metrics);
+    auto opened =
+        store::Store::Open(std::move(options), loop.get(), &sim.pool(), Logger(), &metrics);
     REQUIRE(opened.ok());
     store = *std::move(opened);
     server = std::make_unique<Server>(store.get(), &sim.clock(), Rng(7), std::move(plugins));

@@ -61,7 +61,8 @@ class Writer(threading.Thread):
         if version is None:
             done = member.call("POST", MAPS, self.body(1, None), timeout=5)
         else:
-            done = member.call("PUT", f"{MAPS}/{self.name}", self.body(count + 1, version), timeout=5)
+            done = member.call("PUT", f"{MAPS}/{self.name}", self.body(count + 1, version),
+                               timeout=5)
         self.acknowledged = int(done["data"]["count"])
         self.writes += 1
 
@@ -98,11 +99,11 @@ class Watcher(threading.Thread):
         if event["type"] == "ERROR":
             self.expired += 1
             return False
-        if event["type"] != "BOOKMARK" and event["object"]["metadata"]["name"].startswith("counter-"):
-            item = event["object"]
-            self.seen.append((int(item["metadata"]["resourceVersion"]), item["metadata"]["name"],
-                              int(item["data"]["count"])))
-        self.version = event["object"]["metadata"]["resourceVersion"]
+        meta = event["object"]["metadata"]
+        self.version = meta["resourceVersion"]
+        if event["type"] != "BOOKMARK" and meta["name"].startswith("counter-"):
+            count = int(event["object"]["data"]["count"])
+            self.seen.append((int(self.version), meta["name"], count))
         return True
 
 
@@ -111,14 +112,16 @@ def check_watcher(watcher):
     assert versions == sorted(set(versions)), f"{watcher.member.name}: out of order or repeated"
     last = {}
     for _, name, count in watcher.seen:
-        assert count == last.get(name, 0) + 1, f"{watcher.member.name}: {name} {last.get(name)}->{count}"
+        before = last.get(name, 0)
+        assert count == before + 1, f"{watcher.member.name}: {name} {before} -> {count}"
         last[name] = count
     return watcher.seen
 
 
 def storm(cluster, seed):
     chance = random.Random(seed)
-    for round_number, kind in enumerate(["kill", "pause", "cut", "fill", "kill all", "cut", "kill"]):
+    kinds = ["kill", "pause", "cut", "fill", "kill all", "cut", "kill"]
+    for round_number, kind in enumerate(kinds):
         leader = cluster.leader()
         member = leader if round_number % 2 == 0 else chance.choice(cluster.members)
         print(f"{kind} {member.name}{' (leads)' if member is leader else ''}", flush=True)
@@ -182,7 +185,8 @@ def main():
         assert not watcher.expired, f"{watcher.member.name}: history is gone"
         assert check_watcher(watcher) == check_watcher(watchers[0])
         watcher.stop = True
-    print(f"{total} writes, {sum(w.writes for w in writers)} acknowledged; all watchers saw them all")
+    answered = sum(writer.writes for writer in writers)
+    print(f"{total} writes, {answered} acknowledged; every watcher saw every one")
     for member in cluster.members:
         assert member.terminate() == 0, member.log()
 
