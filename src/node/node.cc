@@ -372,6 +372,8 @@ void Node::Sync(const std::string& uid) {
     pod->wake =
         loop_->PostAfter(plan.wake_at - now + absl::Milliseconds(1), [this, uid] { Sync(uid); });
   }
+  // Nothing of it is here any more: only the API must still hear so.
+  if (plan.action == PodPlan::Action::kRemove && pod->removed) return FinishRemoval(uid);
   if (plan.action != PodPlan::Action::kNone) return Act(uid, plan);
   if (pod->stale_volumes && pod->state && pod->state->alive) RefreshVolumes(uid);
 }

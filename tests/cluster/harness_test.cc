@@ -452,5 +452,20 @@ TEST_CASE("AHundredClustersRunAJobEachAtTheSameTime") {
   WARN("a hundred clusters took " << absl::FormatDuration(took));
 }
 
+TEST_CASE("PodsGoOneByOneWhereWritesAreSlow") {
+  const auto cluster = Open();
+  REQUIRE(cluster->Apply(DeploymentJson("web", 3)).ok());
+  Good(cluster->Settle(kSoon));
+  std::thread deleter;
+  Good(cluster->InjectFault(Fault::SlowDisk(absl::Seconds(2))));
+  deleter = std::thread([&] { cluster->Delete({"deployments", "default", "web"}).IgnoreError(); });
+  while (cluster->Get({"deployments", "default", "web"}).ok()) {
+    Good(cluster->Advance(absl::Seconds(1)));
+  }
+  deleter.join();
+  Good(cluster->Advance(absl::Minutes(2)));
+  CHECK(PodNames(*cluster).empty());
+}
+
 }  // namespace
 }  // namespace skiff
