@@ -1,5 +1,5 @@
 """Three members are killed, stopped, cut off and filled up while clients write: what was
-acknowledged is there, each watcher saw every change once and in order, and nothing was done twice."""
+acknowledged is there, each watcher saw every change once and in order, nothing was done twice."""
 
 import http.client
 import json
