@@ -93,8 +93,10 @@ void ControlPlane::SwitchLoops() {
       }
     }
     if (!leads) {
+      MutexLock lock(&steady_);
       Pause();
     } else if (const absl::Status made = Bootstrap(); made.ok()) {
+      MutexLock lock(&steady_);
       StartLoops();
     } else {
       Logger(sink_, "control-plane").Warning("cannot begin to lead: %s", made.ToString());

@@ -49,7 +49,16 @@ class ControlPlane {
   FaultyStore& store() { return *store_; }
   Executor* store_loop() { return store_loop_.get(); }
 
-  // Each is to be used on its loop.
+  // Where the loops run: of one member of several, only while it leads. They neither start nor end
+  // while `steady` is held.
+  Mutex& steady() { return steady_; }
+  bool running() const { return controllers_ != nullptr; }
+  // Whether that is to change, or is changing.
+  bool switching() {
+    MutexLock lock(&mutex_);
+    return switching_;
+  }
+  // While they run. Each is to be used on its loop.
   controllers::ControllerManager& controllers() { return *controllers_; }
   Executor* control_loop() { return control_loop_.get(); }
   scheduler::Scheduler& scheduler() { return *scheduler_; }
@@ -100,6 +109,7 @@ class ControlPlane {
   std::unique_ptr<scheduler::Scheduler> scheduler_;
   std::unique_ptr<controllers::ControllerManager> controllers_;
 
+  Mutex steady_;  // Taken before mutex_.
   // Of one member of several: whether loops are to run, and whether that is being seen to.
   Mutex mutex_;
   CondVar switched_;

@@ -125,10 +125,12 @@ absl::Status Harness::Advance(absl::Duration duration) {
 // ---- settling -----------------------------------------------------------------------------------
 
 // Every loop after the store's, so that what the store had at the beginning has reached them.
-Harness::Busy Harness::Look() {
-  Busy busy;
+// Of one member of several, they run only where it leads.
+void Harness::LookAtLoops(Busy* found) {
+  Busy& busy = *found;
   ControlPlane& plane = *parts_.control_plane;
-  RunOn(plane.store_loop(), [&] { busy.revision = plane.server().revision(); });
+  MutexLock steady(&plane.steady());
+  if (!plane.running()) return;
   RunOn(plane.control_loop(), [&] {
     if (plane.controllers().Settled(absl::ZeroDuration())) return;
     const size_t before = busy.who.size();
@@ -145,6 +147,14 @@ Harness::Busy Harness::Look() {
     if (plane.scheduler().Settled(absl::ZeroDuration())) return;
     busy.who.push_back(absl::StrCat("scheduler on ", Some(plane.scheduler().Inspect().queued)));
   });
+}
+
+Harness::Busy Harness::Look() {
+  Busy busy;
+  ControlPlane& plane = *parts_.control_plane;
+  RunOn(plane.store_loop(), [&] { busy.revision = plane.server().revision(); });
+  if (plane.switching()) busy.who.emplace_back("a member that begins or ends to lead");
+  LookAtLoops(&busy);
   RunOn(parts_.nodes->loop(), [&] {
     for (const auto& view : parts_.nodes->Inspect()) {
       if (view.alive && view.reachable && !view.settled) busy.who.push_back(view.name);
@@ -207,6 +217,8 @@ absl::Status Harness::Settle(absl::Duration timeout) {
 
 std::map<std::string, uint64_t> Harness::Reconciles() {
   std::map<std::string, uint64_t> out;
+  MutexLock steady(&parts_.control_plane->steady());
+  if (!parts_.control_plane->running()) return out;
   RunOn(parts_.control_plane->control_loop(), [&] {
     for (const auto& view : parts_.control_plane->controllers().Inspect()) {
       if (view.name != kNodeController) out[view.name] = view.reconciles;

@@ -59,6 +59,7 @@ class Harness {
     uint64_t revision = 0;
   };
   Busy Look();
+  void LookAtLoops(Busy* found);
   absl::Status Wait(absl::Duration time);
   void PassBy(absl::Duration time);
   absl::Status FailWrites(const Fault& fault);

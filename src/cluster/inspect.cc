@@ -67,6 +67,23 @@ JsonValue OfNode(const LocalNodes::View& view) {
   return out;
 }
 
+// Of one member of several, they run only where it leads.
+void OfLoops(ControlPlane& plane, JsonValue* controllers, JsonValue* views, JsonValue* scheduler) {
+  MutexLock steady(&plane.steady());
+  if (!plane.running()) return;
+  RunOn(plane.control_loop(), [&] {
+    for (const auto& view : plane.controllers().Inspect()) {
+      controllers->items().push_back(OfController(view));
+    }
+    for (const auto& [resource, revision] : plane.controllers().ViewRevisions()) {
+      if (revision > 0) views->Member(resource) = Number(revision);
+    }
+  });
+  RunOn(plane.scheduler_loop(), [&] {
+    *scheduler = OfScheduler(plane.scheduler().Inspect(), plane.scheduler().view_revision());
+  });
+}
+
 }  // namespace
 
 std::string Harness::Inspect() {
@@ -79,14 +96,8 @@ std::string Harness::Inspect() {
   out.Member("revision") = Number(plane.server().revision());
   JsonValue controllers = JsonValue::Array();
   JsonValue views = JsonValue::Object();
-  RunOn(plane.control_loop(), [&] {
-    for (const auto& view : plane.controllers().Inspect()) {
-      controllers.items().push_back(OfController(view));
-    }
-    for (const auto& [resource, revision] : plane.controllers().ViewRevisions()) {
-      if (revision > 0) views.Member(resource) = Number(revision);
-    }
-  });
+  JsonValue scheduler = OfScheduler({}, 0);
+  OfLoops(plane, &controllers, &views, &scheduler);
   const HostedControllers* hosted = parts_.hosted->get();
   if (hosted != nullptr && hosted->loop() != nullptr) {
     RunOn(hosted->loop(), [&] {
@@ -100,10 +111,7 @@ std::string Harness::Inspect() {
   }
   out.Member("controllers") = std::move(controllers);
   out.Member("views") = std::move(views);
-  RunOn(plane.scheduler_loop(), [&] {
-    out.Member("scheduler") =
-        OfScheduler(plane.scheduler().Inspect(), plane.scheduler().view_revision());
-  });
+  out.Member("scheduler") = std::move(scheduler);
   JsonValue& nodes = out.Member("nodes") = JsonValue::Array();
   RunOn(parts_.nodes->loop(), [&] {
     for (const auto& view : parts_.nodes->Inspect()) nodes.items().push_back(OfNode(view));
