@@ -29,6 +29,33 @@ TEST_CASE("TransactionsComeBackAsTheyWere") {
   CHECK(decoded->ops[1].object == nullptr);
 }
 
+TEST_CASE("EntriesSayWhoProposedThem") {
+  const EntryOrigin origins[] = {{}, {1, 2, 3}, {(uint64_t{1} << 48) - 1, ~uint64_t{0}, 1}};
+  for (const EntryOrigin& origin : origins) {
+    const std::string bytes = EncodeOrigin(origin) + EncodeTxn(Sample());
+    EntryOrigin decoded;
+    absl::string_view txn;
+    REQUIRE(DecodeOrigin(bytes, &decoded, &txn).ok());
+    CHECK(decoded.member == origin.member);
+    CHECK(decoded.life == origin.life);
+    CHECK(decoded.number == origin.number);
+    CHECK(std::string(txn) == EncodeTxn(Sample()));
+  }
+}
+
+TEST_CASE("CutOriginsAndEntriesOfOtherVersionsAreDamaged") {
+  const std::string bytes = EncodeOrigin({300, 70'000, 5'000'000});
+  EntryOrigin origin;
+  absl::string_view txn;
+  for (size_t size = 0; size < bytes.size(); ++size) {
+    INFO(size);
+    CHECK(absl::IsDataLoss(DecodeOrigin(absl::string_view(bytes).substr(0, size), &origin, &txn)));
+  }
+  std::string later = bytes;
+  later[0] = static_cast<char>(later[0] + 1);
+  CHECK(absl::IsDataLoss(DecodeOrigin(later, &origin, &txn)));
+}
+
 TEST_CASE("CutOrLengthenedTransactionsAreDamaged") {
   const std::string bytes = EncodeTxn(Sample());
   for (size_t size = 0; size < bytes.size(); ++size) {
