@@ -102,6 +102,7 @@ skiff_code skiff_cluster_open(const skiff_options* options, skiff_cluster** clus
     SKIFF_RETURN_IF_ERROR(skiff::capi::ReadHarness(given, &copy));
     if (!given.wrong.empty()) return absl::InvalidArgumentError(given.wrong);
     SKIFF_RETURN_IF_ERROR(CheckNames(copy.extensions));
+    SKIFF_RETURN_IF_ERROR(skiff::capi::CheckMember(copy));
     SKIFF_ASSIGN_OR_RETURN(copy.runtime, ChooseRuntime(given.runtime, &copy.extensions.runtimes));
     SKIFF_ASSIGN_OR_RETURN(std::unique_ptr<skiff::Cluster> opened, skiff::Cluster::Open(copy));
     auto handle = std::make_unique<skiff_cluster>();

@@ -56,6 +56,9 @@ skiff_code Fail(const absl::Status& status, skiff_error** error) noexcept;
 // What the options say of clocks and controllers, into those of the cluster. kInvalidArgument.
 absl::Status ReadHarness(const skiff_options& options, skiff::ClusterOptions* out);
 
+// kInvalidArgument: what the options say of a member is not UTF-8.
+absl::Status CheckMember(const skiff::ClusterOptions& options);
+
 // A setter returns nothing: skiff_cluster_open says that one could not keep its value.
 void Set(skiff_options* options, std::string* field, const char* value,
          const char* default_value) noexcept;

@@ -145,6 +145,16 @@ SKIFF_API void skiff_options_set_listen(skiff_options* options, const char* addr
  * Numbers outside count as the nearest. */
 SKIFF_API void skiff_options_set_verbosity(skiff_options* options, int verbosity);
 
+/* One member of a control plane that several processes share; needs a data directory. `name`: a DNS
+ * label, among the members; NULL or "": none, a cluster of its own, and the rest is ignored.
+ * `listen`: "IP:PORT" for the other members, who prove who they are by certificates. `advertise`:
+ * "HOST:PORT" where they reach it; NULL or "": at `listen`. `token`: what skiff_member_add gave for
+ * it, at its first start; NULL or "": it begins a cluster, or goes on with what its data directory
+ * says. */
+SKIFF_API void skiff_options_set_member(skiff_options* options, const char* name,
+                                        const char* listen, const char* advertise,
+                                        const char* token);
+
 /* Frees *options and sets it to NULL. NULL and *NULL are ignored. */
 SKIFF_API void skiff_options_free(skiff_options** options);
 
@@ -342,6 +352,60 @@ SKIFF_API skiff_code skiff_log_stream_next(skiff_log_stream* stream, int64_t tim
 
 /* Ends the stream, frees it and sets *stream to NULL, as skiff_watch_free does. */
 SKIFF_API void skiff_log_stream_free(skiff_log_stream** stream);
+
+/* ---- members and snapshots --------------------------------------------------------------------
+ * Any member serves everything; a majority must be up for writes. Changes of the members go through
+ * the one that leads, one at a time: CONFLICT at any other says which that is, or that an earlier
+ * change is not through yet; and for a cluster that was opened without skiff_options_set_member,
+ * that it is alone. UNAVAILABLE: no majority answers. */
+
+/* `*json` gets an array, in order of names, of {"id","name","address","voter","leader","self",
+ * "active","behind"}: a member that is no voter is a learner, which gets everything and counts for
+ * nothing; active: heard of lately, and behind: how many log entries it lacks, are known to the
+ * leader only. CONFLICT as above, but any member answers. */
+SKIFF_API skiff_code skiff_members(skiff_cluster* cluster, char** json, skiff_error** error);
+
+/* Takes in a member, as a learner. `*token` gets the text with which it joins
+ * (skiff_options_set_member): a secret, for it holds the key of the cluster's authority.
+ * ALREADY_EXISTS: the name or the address ("HOST:PORT") is taken. INVALID: one of them. Blocks
+ * until a majority has it on disk. */
+SKIFF_API skiff_code skiff_member_add(skiff_cluster* cluster, const char* name, const char* address,
+                                      char** token, skiff_error** error);
+
+/* Makes a learner a voter; SKIFF_OK as well if it is one. CONFLICT: it has not caught up, try again
+ * later. NOT_FOUND: no such member. Blocks as skiff_member_add. */
+SKIFF_API skiff_code skiff_member_promote(skiff_cluster* cluster, const char* name,
+                                          skiff_error** error);
+
+/* Takes a member out, for good. NOT_FOUND: no such member. Blocks as skiff_member_add. */
+SKIFF_API skiff_code skiff_member_remove(skiff_cluster* cluster, const char* name,
+                                         skiff_error** error);
+
+/* Hands leadership to a member, as far as it can: skiff_members tells who leads then. NOT_FOUND: no
+ * such member. */
+SKIFF_API skiff_code skiff_member_lead(skiff_cluster* cluster, const char* name,
+                                       skiff_error** error);
+
+/* Saves every object, as of one revision that shows all that was acknowledged, into a file that is
+ * there whole or not at all. Not what nodes keep (images, volumes). Any cluster, any member.
+ * `summary` (may be NULL) gets {"revision","objects","bytes"}. `path` is bytes, as the file system
+ * takes them. FORBIDDEN, NOT_FOUND, EXHAUSTED: the file cannot be written. Blocks on disk. */
+SKIFF_API skiff_code skiff_snapshot_save(skiff_cluster* cluster, const char* path, char** summary,
+                                         skiff_error** error);
+
+/* The same of a data directory that no process has open: of a member whose majority is lost, all
+ * that it knows, acknowledged or not. NOT_FOUND: nothing is there. CONFLICT: it is in use.
+ * DATA_LOSS: what it holds is damaged. Blocks on disk. */
+SKIFF_API skiff_code skiff_snapshot_save_offline(const char* data_dir, const char* path,
+                                                 char** summary, skiff_error** error);
+
+/* Makes the data directory of `options`, which is new, that of a cluster with what a snapshot
+ * holds; if the options have a member, it is the first of a control plane of several. Other options
+ * are ignored. skiff_cluster_open goes on from there. `summary` (may be NULL) as
+ * skiff_snapshot_save. NOT_FOUND: no such file. INVALID: it is no snapshot, or an option.
+ * DATA_LOSS: it is damaged, and where. CONFLICT: the directory is not empty. Blocks on disk. */
+SKIFF_API skiff_code skiff_snapshot_restore(const char* path, const skiff_options* options,
+                                            char** summary, skiff_error** error);
 
 /* ---- test harnesses ---------------------------------------------------------------------------
  * Clusters whose time, order and mishaps are the test's to choose. On a virtual clock time stands

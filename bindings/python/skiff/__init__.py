@@ -13,9 +13,11 @@ from .errors import *  # noqa: F401,F403: one class a code.
 from .extend import (AdmissionHook, CannotStart, Container, Controller, ControllerClient, Denied,
                      Review, Runtime, admission, controller)
 from .harness import SavedCluster
+from .members import Member, MemberInfo, restore_snapshot, save_offline
 from .streams import Event, LogStream, Watch
 
 __version__ = _lib.skiff_version().decode()
 __all__ = ["AdmissionHook", "CannotStart", "Cluster", "Container", "ContainerResult", "Controller",
-           "ControllerClient", "Denied", "Event", "JobResult", "LogStream", "Review", "Runtime",
-           "SavedCluster", "Watch", "admission", "check_host", "controller", *errors.__all__]
+           "ControllerClient", "Denied", "Event", "JobResult", "LogStream", "Member", "MemberInfo",
+           "Review", "Runtime", "SavedCluster", "Watch", "admission", "check_host", "controller",
+           "restore_snapshot", "save_offline", *errors.__all__]

@@ -17,6 +17,7 @@ from ._arguments import number as _number
 from ._arguments import text as _text
 from ._library import Deadline, Handle, lib, take
 from .harness import Harness, set_options
+from .members import Member, Members, set_member
 from .streams import LogStream, Watch
 
 T = TypeVar("T")
@@ -83,14 +84,15 @@ def _abandon(handle: Handle, callbacks: List[Any]) -> None:
     callbacks.clear()
 
 
-class Cluster(Harness):
+class Cluster(Members, Harness):
     """Opens a cluster; use it in a with statement, or close() it.
 
     data_dir: where everything is kept; None: in memory.  nodes: how many.  runtime: "linux",
     "process", "fake", or a Runtime.  listen: "HOST:PORT" to serve the API at, or None.  verbosity:
     log lines on standard error, 0 (none) to 4.  controllers, admission, runtimes: the program's own
-    (see extend).  For tests (see Harness): clock: "real" or "virtual".  seed: of what is drawn on a
-    virtual clock; None: one is drawn.  permute_order: what is due at one instant happens in an
+    (see extend).  member: which one of a control plane of several this is (see Members), or None;
+    needs a data_dir.  For tests (see Harness): clock: "real" or "virtual".  seed: of what is drawn
+    on a virtual clock; None: one is drawn.  permute_order: what is due at one instant happens in an
     order of the seed's.  controllers_off: names of controllers that are not to run.
 
     Any thread may call, any number at once; the interpreter's lock is not held meanwhile, and waits
@@ -104,7 +106,7 @@ class Cluster(Harness):
                  admission: Iterable[extend.AdmissionHook] = (),
                  runtimes: Iterable[extend.Runtime] = (), clock: str = "real",
                  seed: int | None = None, permute_order: bool = False,
-                 controllers_off: Iterable[str] = ()):
+                 controllers_off: Iterable[str] = (), member: Member | None = None):
         runtimes = list(runtimes)
         if isinstance(runtime, extend.Runtime):
             if runtime not in runtimes:
@@ -123,6 +125,7 @@ class Cluster(Harness):
         lib.skiff_options_set_nodes(options, numbers[0])
         lib.skiff_options_set_verbosity(options, numbers[1])
         try:
+            set_member(options, member)
             set_options(options, clock, seed, permute_order, controllers_off)
             callbacks = extend.add(options, controllers, admission, runtimes)
             code = lib.skiff_cluster_open(options, ctypes.byref(pointer), ctypes.byref(error))
