@@ -27,9 +27,9 @@ if(NOT SKIFF_SANITIZE)
     "SKIFF_LIBRARY=$<TARGET_FILE:libskiff>;PYTHONPATH=${CMAKE_SOURCE_DIR}/bindings/python")
 endif()
 if(NOT SKIFF_SANITIZE)
-  add_test(NAME examples/operator COMMAND ${says} "its Deployment went with it"
-    /usr/bin/python3 -B ${CMAKE_SOURCE_DIR}/examples/operator.py)
-  set_tests_properties(examples/operator PROPERTIES TIMEOUT 120
+  add_test(NAME examples/website_operator COMMAND ${says} "its Deployment went with it"
+    /usr/bin/python3 -B ${CMAKE_SOURCE_DIR}/examples/website_operator.py)
+  set_tests_properties(examples/website_operator PROPERTIES TIMEOUT 120
     ENVIRONMENT SKIFF_LIBRARY=$<TARGET_FILE:libskiff>)
 endif()
 if(NOT SKIFF_SANITIZE)

@@ -3,7 +3,7 @@
 "example.com/website"; the controller keeps a Deployment for each and writes back how it is doing.
 Websites without an image are refused when they are written.
 
-    python3 examples/operator.py
+    python3 examples/website_operator.py
 
 Pods are simulated, so it needs nothing.
 """
