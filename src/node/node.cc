@@ -363,6 +363,8 @@ void Node::Sync(const std::string& uid) {
     if (pod->object->meta().has_deletion_timestamp()) FinishRemoval(uid);
     return;
   }
+  // Its object stays until the API has answered, which may take a while.
+  if (pod->removed) return FinishRemoval(uid);
   const absl::Time now = loop_->clock().Now();
   const PodPlan plan = PlanPod(pod->object->As<corev1::Pod>(), pod->state, pod->memory, now);
   if (plan.whole_pod && !pod->memory.ending_since) pod->memory.ending_since = now;
