@@ -68,6 +68,10 @@ struct ClusterOptions {
   // has.
   ClockKind clock = ClockKind::kReal;
   std::optional<uint64_t> seed;  // None: one is drawn; Cluster::seed tells it, and errors do.
+  // Of the control plane, all in this process: 1 to 7. More than one needs a virtual clock, the
+  // runtime fake and no data directory: each has a disk and a network of its own that go wrong when
+  // told to (faults.h). Then calls take the virtual time that a majority takes to answer.
+  int members = 1;
   // On a virtual clock: what is due at the same instant in several loops, events among it, happens
   // in an order of the seed's.
   bool permute_order = false;
@@ -228,7 +232,8 @@ class SKIFF_EXPORT Cluster {
   // simulated pods, faults, and a virtual clock. From a saved state the cluster goes on in the same
   // way each time, and as it did after Save. Restoring ends what was begun since; open watches list
   // again by themselves. Files (logs of simulated pods) stay. kFailedPrecondition: only a cluster
-  // in memory with the fake runtime, without runtimes of the host's own, can be saved.
+  // in memory with the fake runtime, of one member, without runtimes of the host's own, can be
+  // saved.
   virtual absl::StatusOr<std::shared_ptr<const SavedCluster>> Save() = 0;
   virtual absl::Status Restore(const std::shared_ptr<const SavedCluster>& saved) = 0;
 
@@ -236,7 +241,8 @@ class SKIFF_EXPORT Cluster {
   // "queueDepth","queued","inFlight","waitingForView","failures","nextWake","reconciles",
   // "lastPlan":{"key","writes"}}],"views":{RESOURCE:REVISION},"scheduler":{"queueDepth","queued",
   // "inFlight","viewRevision","nodes","pending":[{"pod","why"}]},"nodes":[{"name","alive",
-  // "reachable","settled","running"}]}.
+  // "reachable","settled","running"}]}; with several members the controllers and scheduler of the
+  // one that leads, and "members":[{"alive","reachable","leads","revision"}].
   virtual absl::StatusOr<std::string> Inspect() = 0;
 
   // The members of the control plane, where there are several (kFailedPrecondition otherwise);

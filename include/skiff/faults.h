@@ -21,15 +21,24 @@ struct Fault {
     kPressNode,       // `condition` holds: MemoryPressure, DiskPressure or PIDPressure.
     kCrashContainer,  // A running container ends with `exit_code`.
     kFailWrites,      // The next `count` writes that match fail.
-    kSlowDisk,        // Every write takes `delay` longer; 0 ends it.
-    kFailDisk,        // Every write fails as if the disk were full; reads go on.
+    kSlowDisk,        // Every write takes `delay` longer; 0 ends it. See `member`.
+    kFailDisk,        // Every write fails as if the disk were full; reads go on. See `member`.
     kHealWrites,      // Writes fail no more, and are as fast as they can be.
+    // Of clusters with several members (ClusterOptions::members); `member` says which, from 0.
+    kKillMember,       // Its machine's power fails; what its disk has not confirmed is gone.
+    kRestartMember,    // A member, killed or not, starts again with what its disk has.
+    kPartitionMember,  // Nothing gets from it to the others and to clients, or back.
+    kNetwork,          // Between members `loss` and `duplicate` of the messages are lost, arrive
+                       // twice; each takes up to `delay` (0: a few milliseconds).
   };
   Kind kind = Kind::kKillNode;
   std::string node;
   std::string condition;
   bool on = true;  // False ends a partition, a filling, a pressure, a failing disk.
   absl::Duration delay;
+  int member = -1;  // kSlowDisk, kFailDisk: -1 is every member's.
+  double loss = 0;  // kNetwork: shares, in [0, 1].
+  double duplicate = 0;
   // kCrashContainer: the pod, and its container; empty: its first. kFailWrites: what is written; *
   // stands for any characters, empty for all.
   std::string name_space;
@@ -81,20 +90,41 @@ struct Fault {
     fault.error = std::move(error);
     return fault;
   }
-  static Fault SlowDisk(absl::Duration delay) {
-    Fault fault;
-    fault.kind = Kind::kSlowDisk;
+  static Fault SlowDisk(absl::Duration delay, int member = -1) {
+    Fault fault = OfMember(Kind::kSlowDisk, member);
     fault.delay = delay;
     return fault;
   }
-  static Fault FailDisk(bool on = true) { return OfNode(Kind::kFailDisk, "", on); }
+  static Fault FailDisk(bool on = true, int member = -1) {
+    return OfMember(Kind::kFailDisk, member, on);
+  }
   static Fault HealWrites() {
     Fault fault;
     fault.kind = Kind::kHealWrites;
     return fault;
   }
 
+  static Fault KillMember(int member) { return OfMember(Kind::kKillMember, member); }
+  static Fault RestartMember(int member) { return OfMember(Kind::kRestartMember, member); }
+  static Fault PartitionMember(int member, bool on = true) {
+    return OfMember(Kind::kPartitionMember, member, on);
+  }
+  static Fault Network(double loss, double duplicate = 0,
+                       absl::Duration delay = absl::ZeroDuration()) {
+    Fault fault;
+    fault.kind = Kind::kNetwork;
+    fault.loss = loss;
+    fault.duplicate = duplicate;
+    fault.delay = delay;
+    return fault;
+  }
+
  private:
+  static Fault OfMember(Kind kind, int member, bool on = true) {
+    Fault fault = OfNode(kind, "", on);
+    fault.member = member;
+    return fault;
+  }
   static Fault OfNode(Kind kind, std::string node, bool on = true) {
     Fault fault;
     fault.kind = kind;

@@ -26,6 +26,7 @@
 #include "cluster/kind_name.h"
 #include "cluster/local_nodes.h"
 #include "cluster/log_stream.h"
+#include "cluster/member_group.h"
 #include "cluster/members.h"
 #include "cluster/objects.h"
 #include "cluster/open_streams.h"
@@ -40,6 +41,8 @@ namespace cluster {
 namespace {
 
 constexpr int kPoolThreads = 4;
+// Of virtual time, until there is a leader and nodes are ready.
+constexpr absl::Duration kMembersMeet = absl::Minutes(2);
 
 std::shared_ptr<LogSink> SinkFor(LogVerbosity verbosity) {
   switch (verbosity) {
@@ -55,6 +58,23 @@ std::shared_ptr<LogSink> SinkFor(LogVerbosity verbosity) {
       return StderrSink(LogLevel::kDebug);
   }
   return nullptr;
+}
+
+absl::Status CheckMembers(const ClusterOptions& options) {
+  if (options.members < 1 || options.members > 7) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("option members: ", options.members, " is not from 1 to 7"));
+  }
+  if (options.members == 1) return absl::OkStatus();
+  const char* why = options.clock != ClockKind::kVirtual          ? "a virtual clock"
+                    : options.runtime != RuntimeKind::kFake       ? "the runtime fake"
+                    : !options.extensions.runtimes.empty()        ? "no runtimes of your own"
+                    : !options.data_dir.empty() || options.member ? "no data directory"
+                    : !options.listen.empty()                     ? "no listener"
+                                                                  : nullptr;
+  if (why == nullptr) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("option members: several members in one process need ", why, "; leave it at 1"));
 }
 
 absl::Status CheckOptions(const ClusterOptions& options) {
@@ -80,6 +100,7 @@ absl::Status CheckOptions(const ClusterOptions& options) {
         "option clock: a virtual clock needs simulated pods; take the runtime fake, or one of your "
         "own");
   }
+  SKIFF_RETURN_IF_ERROR(CheckMembers(options));
   if (options.clock == ClockKind::kReal && options.permute_order) {
     return absl::InvalidArgumentError("option permute_order: it needs a virtual clock");
   }
@@ -109,16 +130,9 @@ class LocalCluster final : public Cluster {
     std::move(hooks.begin(), hooks.end(), std::back_inserter(plugins));
     SKIFF_ASSIGN_OR_RETURN(home_, Home::Open(options_.data_dir));
     MakeLoops();
-    ControlPlaneOptions plane;
-    if (!options_.data_dir.empty()) plane.store_dir = home_->path() + "/store";
-    plane.restorable = Restorable();
-    SKIFF_RETURN_IF_ERROR(Meet(&plane));
-    plane.controllers_off = options_.controllers_off;
-    plane.plugins = std::move(plugins);
-    SKIFF_ASSIGN_OR_RETURN(control_plane_,
-                           ControlPlane::Open(std::move(plane), loops_.get(), sink_, &metrics_));
-    SKIFF_RETURN_IF_ERROR(Administer());
-    driven_ = std::make_unique<DrivenClient>(&control_plane_->server(), front_.get());
+    SKIFF_RETURN_IF_ERROR(OpenControlPlane(std::move(plugins)));
+    driven_ = std::make_unique<DrivenClient>(Served(), front_.get(),
+                                             group_ == nullptr ? nullptr : virtual_time_);
     objects_ = std::make_unique<Objects>(client(), front_.get());
     SKIFF_RETURN_IF_ERROR(MakeRuntimeClasses(options_.extensions.runtimes, objects_.get()));
     *armed = true;
@@ -132,10 +146,14 @@ class LocalCluster final : public Cluster {
       nodes.cpu_millis = 4000;
       nodes.memory_bytes = int64_t{8} << 30;
     }
-    SKIFF_ASSIGN_OR_RETURN(nodes_, LocalNodes::Start(nodes, &control_plane_->server(), loops_.get(),
-                                                     sink_, &metrics_));
+    SKIFF_ASSIGN_OR_RETURN(nodes_,
+                           LocalNodes::Start(nodes, Served(), loops_.get(), sink_, &metrics_));
     MakeHarness();
     SKIFF_RETURN_IF_ERROR(Listen());
+    if (group_ != nullptr) {
+      SKIFF_RETURN_IF_ERROR(harness_->Settle(kMembersMeet));
+      SKIFF_RETURN_IF_ERROR(AwaitNodes());
+    }
     for (const std::string& name : nodes_->names()) {
       for (const char* condition : {"create", "condition=Ready"}) {
         SKIFF_RETURN_IF_ERROR(objects_->Wait({"nodes", "", name}, condition, absl::Seconds(30)));
@@ -158,6 +176,7 @@ class LocalCluster final : public Cluster {
     absl::Status result;
     if (nodes_ != nullptr) result = nodes_->Stop(stop_pods);
     if (control_plane_ != nullptr) control_plane_->Stop();
+    if (group_ != nullptr) group_->Stop();
     if (api_loop_ != nullptr) api_loop_->Stop();
     http_.reset();
     handler_.reset();
@@ -168,6 +187,7 @@ class LocalCluster final : public Cluster {
     if (admin_loop_ != nullptr) admin_loop_->Stop();
     members_.reset();
     control_plane_.reset();
+    group_.reset();
     controllers_.reset();
     hosted_loop_.reset();
     front_.reset();
@@ -269,23 +289,23 @@ class LocalCluster final : public Cluster {
     return Inside([&] { return harness_->Restore(saved); });
   }
   absl::StatusOr<std::vector<MemberInfo>> Members() override {
-    return Inside([&] { return members_->List(); });
+    return WithMembers([&] { return members_->List(); });
   }
   absl::StatusOr<std::string> AddMember(const std::string& name,
                                         const std::string& address) override {
-    return Inside([&] { return members_->Add(name, address); });
+    return WithMembers([&] { return members_->Add(name, address); });
   }
   absl::Status PromoteMember(const std::string& name) override {
-    return Inside([&] { return members_->Promote(name); });
+    return WithMembers([&] { return members_->Promote(name); });
   }
   absl::Status RemoveMember(const std::string& name) override {
-    return Inside([&] { return members_->Remove(name); });
+    return WithMembers([&] { return members_->Remove(name); });
   }
   absl::Status LeadMember(const std::string& name) override {
-    return Inside([&] { return members_->Lead(name); });
+    return WithMembers([&] { return members_->Lead(name); });
   }
   absl::StatusOr<SnapshotInfo> SaveSnapshot(const std::string& path) override {
-    return Inside([&] { return members_->SaveSnapshot(path); });
+    return WithMembers([&] { return members_->SaveSnapshot(path); });
   }
   absl::StatusOr<std::string> Inspect() override {
     return Inside([&]() -> absl::StatusOr<std::string> { return harness_->Inspect(); });
@@ -304,6 +324,54 @@ class LocalCluster final : public Cluster {
       return absl::InvalidArgumentError("a callback of the cluster must not call it");
     }
     return call();
+  }
+
+  absl::Status OpenControlPlane(apiserver::AdmissionPlugins plugins) {
+    if (options_.members > 1) {
+      MemberGroupOptions group;
+      group.count = options_.members;
+      group.controllers_off = options_.controllers_off;
+      group.plugins = std::move(plugins);
+      SKIFF_ASSIGN_OR_RETURN(group_,
+                             MemberGroup::Open(std::move(group), virtual_time_, sink_, &metrics_));
+      return absl::OkStatus();
+    }
+    ControlPlaneOptions plane;
+    if (!options_.data_dir.empty()) plane.store_dir = home_->path() + "/store";
+    plane.restorable = Restorable();
+    SKIFF_RETURN_IF_ERROR(Meet(&plane));
+    plane.controllers_off = options_.controllers_off;
+    plane.plugins = std::move(plugins);
+    SKIFF_ASSIGN_OR_RETURN(control_plane_,
+                           ControlPlane::Open(std::move(plane), loops_.get(), sink_, &metrics_));
+    return Administer();
+  }
+  // What all clients in the process use.
+  client::Client* Served() const {
+    if (group_ != nullptr) return group_->client();
+    return &control_plane_->server();
+  }
+  // With several members nodes take virtual time to be ready.
+  absl::Status AwaitNodes() {
+    for (absl::Duration passed;; passed += absl::Seconds(1)) {
+      absl::Status ready;
+      for (const std::string& name : nodes_->names()) {
+        ready.Update(objects_->Wait({"nodes", "", name}, "condition=Ready", absl::ZeroDuration()));
+      }
+      if (ready.ok() || passed >= kMembersMeet) return harness_->Seeded(ready);
+      SKIFF_RETURN_IF_ERROR(harness_->Advance(absl::Seconds(1)));
+    }
+  }
+
+  // Of a control plane whose members are processes, or of one alone.
+  template <typename Call>
+  auto WithMembers(Call call) -> decltype(call()) {
+    return Inside([&]() -> decltype(call()) {
+      if (members_ != nullptr) return call();
+      return absl::FailedPreconditionError(
+          "the members of this control plane are simulated: they stay who they are, and keep "
+          "nothing in files");
+    });
   }
 
   // One member of several learns who it is, and listens for the others.
@@ -328,13 +396,13 @@ class LocalCluster final : public Cluster {
 
   bool Restorable() const {
     return options_.data_dir.empty() && options_.runtime == RuntimeKind::kFake &&
-           options_.extensions.runtimes.empty();
+           options_.extensions.runtimes.empty() && options_.members == 1;
   }
 
   // The host's calls take their place in virtual time; in real time they need none.
   client::Client* client() {
     if (virtual_time_ != nullptr) return driven_.get();
-    return &control_plane_->server();
+    return Served();
   }
 
   absl::Status Told(absl::Status status) const {
@@ -360,10 +428,9 @@ class LocalCluster final : public Cluster {
       hosted_loop_ = loops_->New("skiff-custom");
       place = {hosted_loop_.get(), loops_->pool()};
     }
-    SKIFF_ASSIGN_OR_RETURN(
-        controllers_,
-        HostedControllers::Make(options_.extensions.controllers, &control_plane_->server(),
-                                objects_.get(), sink_, &metrics_, place));
+    SKIFF_ASSIGN_OR_RETURN(controllers_,
+                           HostedControllers::Make(options_.extensions.controllers, Served(),
+                                                   objects_.get(), sink_, &metrics_, place));
     return absl::OkStatus();
   }
   // Where they have no loop of their own, the driver is their thread.
@@ -382,6 +449,7 @@ class LocalCluster final : public Cluster {
   void MakeHarness() {
     Harness::Parts parts;
     parts.control_plane = control_plane_.get();
+    parts.members = group_.get();
     parts.nodes = nodes_.get();
     parts.hosted = &controllers_;
     parts.stop_hosted = [this] { StopControllers(); };
@@ -427,6 +495,7 @@ class LocalCluster final : public Cluster {
   std::unique_ptr<Loop> front_;             // Answers to the host's calls, its watches and streams.
   std::optional<MemberIdentity> identity_;  // Of one member of several.
   std::unique_ptr<ControlPlane> control_plane_;
+  std::unique_ptr<MemberGroup> group_;  // Instead of that, if there are several here.
   std::unique_ptr<cluster::Members> members_;
   std::unique_ptr<UvExecutor> admin_loop_;
   std::unique_ptr<Admin> admin_;

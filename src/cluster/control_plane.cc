@@ -9,10 +9,12 @@ namespace {
 
 // Longer than any answer of a store takes.
 constexpr absl::Duration kPatience = absl::Seconds(30);
+constexpr absl::Duration kBootstrapAgain = absl::Milliseconds(100);
 
 }  // namespace
 
 void RunOn(Executor* loop, absl::FunctionRef<void()> task) {
+  if (loop->InLoop()) return task();
   Notification done;
   loop->Post([&] {
     task();
@@ -52,6 +54,7 @@ absl::StatusOr<std::unique_ptr<store::Store>> ControlPlane::OpenStore() {
   }
   store::StoreOptions options;
   options.data_dir = options_.store_dir;
+  options.storage = std::move(options_.storage);
   if (options_.meet) {
     SKIFF_ASSIGN_OR_RETURN(options.membership, options_.meet(store_loop_.get()));
   }
@@ -75,7 +78,11 @@ void ControlPlane::FollowLeadership() {
       leads_ = leads;
       if (stopping_ || std::exchange(switching_, true)) return;
     }
-    loops_->pool()->Run([this] { SwitchLoops(); });
+    if (VirtualTime::OnDriver()) {
+      store_loop_->Post([this] { SwitchOnDriver(); });
+    } else {
+      loops_->pool()->Run([this] { SwitchLoops(); });
+    }
   });
 }
 
@@ -102,6 +109,37 @@ void ControlPlane::SwitchLoops() {
       Logger(sink_, "control-plane").Warning("cannot begin to lead: %s", made.ToString());
     }
   }
+}
+
+// As SwitchLoops, where nothing may wait: what it waits for takes virtual time.
+void ControlPlane::SwitchOnDriver() {
+  bool leads = false;
+  {
+    MutexLock lock(&mutex_);
+    leads = leads_;
+    if (stopping_ || leads == (controllers_ != nullptr)) {
+      switching_ = false;
+      return;
+    }
+  }
+  if (!leads) {
+    Pause();
+    return SwitchOnDriver();
+  }
+  server_->Bootstrap(store_loop_.get(), [this](const absl::StatusOr<uint64_t>& made) {
+    bool still = false;
+    {
+      MutexLock lock(&mutex_);
+      still = leads_ && !stopping_;
+    }
+    if (made.ok() && still) {
+      StartLoops();
+    } else if (!made.ok()) {
+      Logger(sink_, "control-plane").Warning("cannot begin to lead: %s", made.status().ToString());
+    }
+    store_loop_->PostAfter(made.ok() ? absl::ZeroDuration() : kBootstrapAgain,
+                           [this] { SwitchOnDriver(); });
+  });
 }
 
 void ControlPlane::StartLoops() {
@@ -156,7 +194,10 @@ void ControlPlane::Stop() {
   {
     MutexLock lock(&mutex_);
     stopping_ = true;
-    if (switching_) store_->Close();  // It may wait for a majority that is not there.
+    if (switching_ && !VirtualTime::OnDriver()) {
+      store_->Close();  // It may wait for a majority that is not there.
+    }
+    if (VirtualTime::OnDriver()) switching_ = false;  // What there is goes with its loop.
     switched_.Await(&mutex_, [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return !switching_; });
   }
   StopLoops();

@@ -27,6 +27,7 @@ struct ControlPlaneOptions {
   bool restorable = false;  // In memory, so that it can be saved and restored.
   // If this is one member of several: what its store needs to meet the others, on the given loop.
   std::function<absl::StatusOr<std::unique_ptr<store::Membership>>(Loop* loop)> meet;
+  std::unique_ptr<raft::Storage> storage;  // Instead of a directory.
   std::set<std::string> controllers_off;
   // What writes pass.
   apiserver::AdmissionPlugins plugins = apiserver::DefaultAdmission();
@@ -48,7 +49,6 @@ class ControlPlane {
   apiserver::Server& server() { return *server_; }
   FaultyStore& store() { return *store_; }
   Executor* store_loop() { return store_loop_.get(); }
-
   // Where the loops run: of one member of several, only while it leads. They neither start nor end
   // while `steady` is held.
   Mutex& steady() { return steady_; }
@@ -92,6 +92,7 @@ class ControlPlane {
   void StopLoops();
   void FollowLeadership();
   void SwitchLoops();
+  void SwitchOnDriver();
 
   ControlPlaneOptions options_;
   Loops* loops_ = nullptr;
@@ -118,7 +119,8 @@ class ControlPlane {
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
-// Runs `task` on the loop and waits until it has run.
+// Runs `task` on the loop and waits until it has run; at once if this is the loop's thread, as for
+// the driver of virtual time, whose loops are all of its thread.
 void RunOn(Executor* loop, absl::FunctionRef<void()> task);
 
 }  // namespace skiff::cluster

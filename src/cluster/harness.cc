@@ -18,6 +18,10 @@ constexpr absl::Duration kHeartbeat = absl::Seconds(10);
 constexpr absl::Duration kLongestWait = absl::Milliseconds(10);
 constexpr absl::Duration kLongest = absl::Hours(24 * 36525);
 constexpr absl::Duration kLookAgain = absl::Milliseconds(1);
+// In virtual time, with several members: how often to look, and longer than what one has done is
+// under way to another.
+constexpr absl::Duration kLookAtMembers = absl::Milliseconds(20);
+constexpr absl::Duration kUnderWay = absl::Seconds(1);
 constexpr size_t kMostTold = 10;
 // Whose looks at nodes follow the nodes' heartbeats.
 constexpr char kNodeController[] = "node-controller";
@@ -33,6 +37,13 @@ std::optional<absl::Status> ErrorFor(const Fault& fault, const api::ResourceInfo
   if (reason == "Timeout") return api::ServerTimeout(fault.message);
   if (reason == "TooManyRequests") return api::TooManyRequests(fault.message, 1);
   return std::nullopt;
+}
+
+absl::Status CheckDelay(const Fault& fault) {
+  if (fault.delay >= absl::ZeroDuration() && fault.delay <= absl::Hours(1)) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError("fault delay: a write takes 0 to 1 hour longer");
 }
 
 std::string Some(const std::vector<std::string>& all) {
@@ -53,7 +64,8 @@ class Harness::Saved final : public SavedCluster {
 };
 
 Harness::Harness(Parts parts) : parts_(std::move(parts)) {
-  if (parts_.virtual_time == nullptr) return;
+  // Of several members each beats all the time.
+  if (parts_.virtual_time == nullptr || parts_.members != nullptr) return;
   VirtualTime::Heartbeats heartbeats;
   heartbeats.period = kHeartbeat;
   heartbeats.timers = [this] {
@@ -124,17 +136,25 @@ absl::Status Harness::Advance(absl::Duration duration) {
 
 // ---- settling -----------------------------------------------------------------------------------
 
+ControlPlane* Harness::Plane() const {
+  return parts_.members == nullptr ? parts_.control_plane : parts_.members->leading();
+}
+
+void Harness::AtOnce(absl::FunctionRef<void()> task) {
+  if (parts_.members == nullptr) return task();
+  parts_.virtual_time->Run(task);
+}
+
 // Every loop after the store's, so that what the store had at the beginning has reached them.
 // Of one member of several, they run only where it leads.
-void Harness::LookAtLoops(Busy* found) {
+void Harness::LookAtLoops(ControlPlane* plane, Busy* found) {
   Busy& busy = *found;
-  ControlPlane& plane = *parts_.control_plane;
-  MutexLock steady(&plane.steady());
-  if (!plane.running()) return;
-  RunOn(plane.control_loop(), [&] {
-    if (plane.controllers().Settled(absl::ZeroDuration())) return;
+  MutexLock steady(&plane->steady());
+  if (!plane->running()) return;
+  RunOn(plane->control_loop(), [&] {
+    if (plane->controllers().Settled(absl::ZeroDuration())) return;
     const size_t before = busy.who.size();
-    for (const auto& view : plane.controllers().Inspect()) {
+    for (const auto& view : plane->controllers().Inspect()) {
       if (view.queued.empty() && view.in_flight.empty() && view.waiting.empty()) continue;
       busy.who.push_back(absl::StrCat(view.name, " on ",
                                       Some(!view.queued.empty()      ? view.queued
@@ -143,18 +163,27 @@ void Harness::LookAtLoops(Busy* found) {
     }
     if (busy.who.size() == before) busy.who.emplace_back("the controllers' views or wake-ups");
   });
-  RunOn(plane.scheduler_loop(), [&] {
-    if (plane.scheduler().Settled(absl::ZeroDuration())) return;
-    busy.who.push_back(absl::StrCat("scheduler on ", Some(plane.scheduler().Inspect().queued)));
+  RunOn(plane->scheduler_loop(), [&] {
+    if (plane->scheduler().Settled(absl::ZeroDuration())) return;
+    busy.who.push_back(absl::StrCat("scheduler on ", Some(plane->scheduler().Inspect().queued)));
   });
 }
 
 Harness::Busy Harness::Look() {
   Busy busy;
-  ControlPlane& plane = *parts_.control_plane;
-  RunOn(plane.store_loop(), [&] { busy.revision = plane.server().revision(); });
-  if (plane.switching()) busy.who.emplace_back("a member that begins or ends to lead");
-  LookAtLoops(&busy);
+  AtOnce([&] {
+    ControlPlane* const plane = Plane();
+    if (plane == nullptr) {
+      busy.who.emplace_back("the members, of whom none leads");
+      return;
+    }
+    RunOn(plane->store_loop(), [&] { busy.revision = plane->server().revision(); });
+    if (plane->switching()) busy.who.emplace_back("a member that begins or ends to lead");
+    LookAtLoops(plane, &busy);
+    if (parts_.members != nullptr && !parts_.members->Even()) {
+      busy.who.emplace_back("members that are behind");
+    }
+  });
   RunOn(parts_.nodes->loop(), [&] {
     for (const auto& view : parts_.nodes->Inspect()) {
       if (view.alive && view.reachable && !view.settled) busy.who.push_back(view.name);
@@ -197,8 +226,14 @@ absl::Status Harness::Settle(absl::Duration timeout) {
     const Busy busy = Look();
     if (busy.who.empty()) {
       // Once more in real time: one loop may have given another something to do behind our back.
-      if (parts_.virtual_time != nullptr || settled_at == busy.revision) return absl::OkStatus();
+      // And where what one does takes time to reach another.
+      const bool one = parts_.members == nullptr;
+      if (one && (parts_.virtual_time != nullptr || settled_at == busy.revision)) {
+        return absl::OkStatus();
+      }
+      if (!one && settled_at != 0) return absl::OkStatus();
       settled_at = busy.revision;
+      if (!one) SKIFF_RETURN_IF_ERROR(Wait(kUnderWay));
       continue;
     }
     settled_at = 0;
@@ -210,6 +245,7 @@ absl::Status Harness::Settle(absl::Duration timeout) {
     absl::Duration step = kLookAgain;
     if (parts_.virtual_time != nullptr) {
       parts_.virtual_time->Run([&] { step = parts_.virtual_time->sim().UntilNext(); });
+      if (parts_.members != nullptr) step = std::max(step, kLookAtMembers);
     }
     SKIFF_RETURN_IF_ERROR(Wait(std::min(left, std::max(step, absl::Nanoseconds(1)))));
   }
@@ -217,12 +253,16 @@ absl::Status Harness::Settle(absl::Duration timeout) {
 
 std::map<std::string, uint64_t> Harness::Reconciles() {
   std::map<std::string, uint64_t> out;
-  MutexLock steady(&parts_.control_plane->steady());
-  if (!parts_.control_plane->running()) return out;
-  RunOn(parts_.control_plane->control_loop(), [&] {
-    for (const auto& view : parts_.control_plane->controllers().Inspect()) {
-      if (view.name != kNodeController) out[view.name] = view.reconciles;
-    }
+  AtOnce([&] {
+    ControlPlane* const plane = Plane();
+    if (plane == nullptr) return;
+    MutexLock steady(&plane->steady());
+    if (!plane->running()) return;
+    RunOn(plane->control_loop(), [&] {
+      for (const auto& view : plane->controllers().Inspect()) {
+        if (view.name != kNodeController) out[view.name] = view.reconciles;
+      }
+    });
   });
   return out;
 }
@@ -250,11 +290,12 @@ absl::Status Harness::AssertIdle(absl::Duration span) {
     }
   };
   sink.on_end = [](const absl::Status&) {};
-  FaultyStore& store = parts_.control_plane->store();
-  SKIFF_ASSIGN_OR_RETURN(auto watch, store.StartWatch("", busy.revision, std::move(sink)));
+  ControlPlane* const watched = Plane();  // No fault comes meanwhile.
+  SKIFF_ASSIGN_OR_RETURN(auto watch,
+                         watched->store().StartWatch("", busy.revision, std::move(sink)));
   const absl::Status waited = Wait(span);
   // The sink runs on the store's loop, and so ends there.
-  RunOn(parts_.control_plane->store_loop(), [&] { watch.reset(); });
+  RunOn(watched->store_loop(), [&] { watch.reset(); });
   SKIFF_RETURN_IF_ERROR(waited);
   for (const auto& [name, count] : Reconciles()) {
     const auto it = before.find(name);
@@ -304,9 +345,13 @@ absl::Status Harness::FailWrites(const Fault& fault) {
 
 absl::Status Harness::Crash(const Fault& fault) {
   const std::string name_space = fault.name_space.empty() ? "default" : fault.name_space;
-  SKIFF_ASSIGN_OR_RETURN(const api::ObjectPtr pod,
-                         parts_.control_plane->server().GetNow(api::ResourceOf<corev1::Pod>(),
-                                                               name_space, fault.name));
+  absl::StatusOr<api::ObjectPtr> found =
+      absl::UnavailableError("no member of the control plane leads");
+  AtOnce([&] {
+    if (Plane() == nullptr) return;
+    found = Plane()->server().GetNow(api::ResourceOf<corev1::Pod>(), name_space, fault.name);
+  });
+  SKIFF_ASSIGN_OR_RETURN(const api::ObjectPtr pod, std::move(found));
   const std::string& node = pod->As<corev1::Pod>().spec().node_name();
   if (node.empty()) {
     return absl::FailedPreconditionError(
@@ -316,12 +361,77 @@ absl::Status Harness::Crash(const Fault& fault) {
                   absl::StrCat("pod \"", fault.name, "\""));
 }
 
+absl::Status Harness::BreakDisk(const Fault& fault) {
+  FaultyStore& store = parts_.control_plane->store();
+  StoreFaults faults = store.faults();
+  if (fault.kind == Fault::Kind::kHealWrites) {
+    faults = {};
+  } else if (fault.kind == Fault::Kind::kFailDisk) {
+    faults.full = fault.on;
+  } else {
+    SKIFF_RETURN_IF_ERROR(CheckDelay(fault));
+    faults.delay = fault.delay;
+  }
+  store.SetFaults(std::move(faults));
+  return absl::OkStatus();
+}
+
+absl::Status Harness::BreakMember(const Fault& fault) {
+  MemberGroup& members = *parts_.members;
+  SKIFF_RETURN_IF_ERROR(CheckDelay(fault));
+  if (fault.kind == Fault::Kind::kFailWrites) {
+    return absl::FailedPreconditionError(
+        "single writes fail in clusters of one member; with several, their disks do");
+  }
+  for (const double share : {fault.loss, fault.duplicate}) {
+    if (!(share >= 0 && share <= 1)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("fault loss, duplicate: ", share, " is no share from 0 to 1"));
+    }
+  }
+  absl::Status result;
+  parts_.virtual_time->Run([&] {
+    raft::NetworkFaults network;
+    switch (fault.kind) {
+      case Fault::Kind::kKillMember:
+        result = members.Kill(fault.member);
+        break;
+      case Fault::Kind::kRestartMember:
+        result = members.Restart(fault.member);
+        break;
+      case Fault::Kind::kPartitionMember:
+        result = members.Cut(fault.member, fault.on);
+        break;
+      case Fault::Kind::kSlowDisk:
+        result = members.SlowDisk(fault.member, fault.delay);
+        break;
+      case Fault::Kind::kFailDisk:
+        result = members.FailDisk(fault.member, fault.on);
+        break;
+      case Fault::Kind::kHealWrites:
+        members.SlowDisk(-1, absl::ZeroDuration()).IgnoreError();
+        members.FailDisk(-1, false).IgnoreError();
+        break;
+      default:
+        network.loss = fault.loss;
+        network.duplicate = fault.duplicate;
+        if (fault.delay > absl::ZeroDuration()) {
+          network.delay_min = std::min(network.delay_min, fault.delay);
+          network.delay_max = fault.delay;
+        }
+        members.network().SetFaults(network);
+    }
+  });
+  return result;
+}
+
 absl::Status Harness::InjectFault(const Fault& fault) {
   MutexLock lock(&mutex_);
   // What came before it has happened.
   if (parts_.virtual_time != nullptr) parts_.virtual_time->Run([] {});
-  FaultyStore& store = parts_.control_plane->store();
-  StoreFaults faults = store.faults();
+  if (parts_.members != nullptr && fault.kind >= Fault::Kind::kFailWrites) {
+    return BreakMember(fault);
+  }
   switch (fault.kind) {
     case Fault::Kind::kKillNode:
       return parts_.nodes->Kill(fault.node);
@@ -338,21 +448,13 @@ absl::Status Harness::InjectFault(const Fault& fault) {
     case Fault::Kind::kFailWrites:
       return FailWrites(fault);
     case Fault::Kind::kSlowDisk:
-      if (fault.delay < absl::ZeroDuration() || fault.delay > absl::Hours(1)) {
-        return absl::InvalidArgumentError("fault delay: a write takes 0 to 1 hour longer");
-      }
-      faults.delay = fault.delay;
-      store.SetFaults(std::move(faults));
-      return absl::OkStatus();
     case Fault::Kind::kFailDisk:
-      faults.full = fault.on;
-      store.SetFaults(std::move(faults));
-      return absl::OkStatus();
     case Fault::Kind::kHealWrites:
-      store.SetFaults({});
-      return absl::OkStatus();
+      return BreakDisk(fault);
+    default:
+      return absl::InvalidArgumentError(
+          "fault: it is one of members, and the cluster has one; open it with members: 3");
   }
-  return absl::InvalidArgumentError("the fault is of no known kind");
 }
 
 // ---- saving and restoring -----------------------------------------------------------------------

@@ -10,10 +10,12 @@
 #include <string>
 #include <vector>
 
+#include "api/json_value.h"
 #include "base/mutex.h"
 #include "cluster/control_plane.h"
 #include "cluster/extensions.h"
 #include "cluster/local_nodes.h"
+#include "cluster/member_group.h"
 #include "cluster/virtual_time.h"
 #include "skiff/cluster.h"
 #include "skiff/faults.h"
@@ -25,6 +27,7 @@ class Harness {
   // What of the cluster it works on; all of it outlives this.
   struct Parts {
     ControlPlane* control_plane = nullptr;
+    MemberGroup* members = nullptr;  // Instead of that, if there are several.
     LocalNodes* nodes = nullptr;
     // The host's controllers, and what makes others like them after a Pause.
     std::unique_ptr<HostedControllers>* hosted = nullptr;
@@ -58,12 +61,19 @@ class Harness {
     std::vector<std::string> who;
     uint64_t revision = 0;
   };
+  api::JsonValue View(ControlPlane* plane);
   Busy Look();
-  void LookAtLoops(Busy* found);
+  void LookAtLoops(ControlPlane* plane, Busy* found);
+  // The control plane, or the one that leads; null: none does.
+  ControlPlane* Plane() const;
+  // Nothing comes in between what `task` does, where that is to be so.
+  void AtOnce(absl::FunctionRef<void()> task);
   absl::Status Wait(absl::Duration time);
   void PassBy(absl::Duration time);
   absl::Status FailWrites(const Fault& fault);
   absl::Status Crash(const Fault& fault);
+  absl::Status BreakDisk(const Fault& fault);
+  absl::Status BreakMember(const Fault& fault);
   std::shared_ptr<Saved> Pause();
   absl::Status Resume(const Saved& saved);
   std::map<std::string, Executor::TimerId> HealthyNodes();

@@ -84,20 +84,39 @@ void OfLoops(ControlPlane& plane, JsonValue* controllers, JsonValue* views, Json
   });
 }
 
+JsonValue OfMembers(const MemberGroup& members) {
+  JsonValue out = JsonValue::Array();
+  for (int i = 0; i < members.count(); ++i) {
+    const ControlPlane* plane = members.plane(i);
+    JsonValue& one = out.items().emplace_back(JsonValue::Object());
+    one.Member("alive") = JsonValue::Bool(plane != nullptr);
+    one.Member("reachable") = JsonValue::Bool(!members.cut(i));
+    one.Member("leads") = JsonValue::Bool(plane != nullptr && plane->running());
+    if (plane != nullptr) one.Member("revision") = Number(members.plane(i)->server().revision());
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string Harness::Inspect() {
   MutexLock lock(&mutex_);
-  ControlPlane& plane = *parts_.control_plane;
+  std::string out;
+  AtOnce([&] { out = View(Plane()).ToString(); });
+  return out;
+}
+
+// Where none leads, without what only that has.
+JsonValue Harness::View(ControlPlane* plane) {
   JsonValue out = JsonValue::Object();
   out.Member("time") = Time(parts_.front->clock().Now());
   out.Member("clock") = JsonValue::String(parts_.virtual_time != nullptr ? "virtual" : "real");
   out.Member("seed") = JsonValue::String(absl::StrCat(parts_.seed));
-  out.Member("revision") = Number(plane.server().revision());
+  out.Member("revision") = Number(plane == nullptr ? 0 : plane->server().revision());
   JsonValue controllers = JsonValue::Array();
   JsonValue views = JsonValue::Object();
   JsonValue scheduler = OfScheduler({}, 0);
-  OfLoops(plane, &controllers, &views, &scheduler);
+  if (plane != nullptr) OfLoops(*plane, &controllers, &views, &scheduler);
   const HostedControllers* hosted = parts_.hosted->get();
   if (hosted != nullptr && hosted->loop() != nullptr) {
     RunOn(hosted->loop(), [&] {
@@ -116,7 +135,8 @@ std::string Harness::Inspect() {
   RunOn(parts_.nodes->loop(), [&] {
     for (const auto& view : parts_.nodes->Inspect()) nodes.items().push_back(OfNode(view));
   });
-  return out.ToString();
+  if (parts_.members != nullptr) out.Member("members") = OfMembers(*parts_.members);
+  return out;
 }
 
 }  // namespace skiff::cluster

@@ -12,6 +12,9 @@ namespace {
 constexpr int64_t kTasksAtOnce = 1'000'000;
 // Time passes in strides between which calls from outside get their turn.
 constexpr absl::Duration kStride = absl::Seconds(10);
+constexpr int kTasksBetween = 10'000;
+// Longer than any member of a control plane takes to answer.
+constexpr absl::Duration kLongestAnswer = absl::Minutes(2);
 
 thread_local Simulation* driven_here = nullptr;
 
@@ -139,6 +142,21 @@ bool VirtualTime::Stride(absl::Duration end) {
   }
   sim_.RunFor(std::min(left, kStride));
   return left > kStride;
+}
+
+void VirtualTime::PassUntil(std::shared_ptr<const std::atomic<bool>> over) {
+  driver_.Post([this, over = std::move(over)]() mutable {
+    const absl::Duration end = sim_.clock().Monotonic() + kLongestAnswer;
+    Pass(std::move(over), end);
+  });
+}
+
+// In pieces, between which calls from outside get their turn.
+void VirtualTime::Pass(std::shared_ptr<const std::atomic<bool>> over, absl::Duration end) {
+  for (int i = 0; i < kTasksBetween; ++i) {
+    if (*over || interrupted_ || sim_.clock().Monotonic() >= end || !sim_.Step()) return Drain();
+  }
+  driver_.Post([this, over = std::move(over), end]() mutable { Pass(std::move(over), end); });
 }
 
 bool VirtualTime::OnDriver() { return driven_here != nullptr; }

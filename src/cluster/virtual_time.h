@@ -45,6 +45,8 @@ class VirtualTime final : public Loops {
   void SetHeartbeats(Heartbeats heartbeats);
   // Lets time pass. Stretches in which nothing would happen but heartbeats are passed over.
   void Advance(absl::Duration duration);
+  // Lets time pass until `over`, soon: for an answer that takes time. Any thread; does not wait.
+  void PassUntil(std::shared_ptr<const std::atomic<bool>> over);
   // Ends what Advance is at, and every later one.
   void Interrupt() { interrupted_ = true; }
 
@@ -61,6 +63,7 @@ class VirtualTime final : public Loops {
   class VirtualLoop;
   void Drain();
   bool Stride(absl::Duration end);
+  void Pass(std::shared_ptr<const std::atomic<bool>> over, absl::Duration end);
 
   Simulation sim_;
   Heartbeats heartbeats_;

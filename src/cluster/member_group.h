@@ -1,0 +1,89 @@
+// A control plane of several members in one process and in virtual time: each with its store, on a
+// disk and a network that go wrong when they are told to, its API server, and, where it leads, its
+// controllers and scheduler.
+//
+// Threads: the driver of the virtual time (VirtualTime::Run), but for making and destroying it.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "cluster/any_member.h"
+#include "cluster/control_plane.h"
+#include "cluster/virtual_time.h"
+#include "raft/sim_disk.h"
+#include "raft/sim_network.h"
+
+namespace skiff::cluster {
+
+struct MemberGroupOptions {
+  int count = 3;
+  std::set<std::string> controllers_off;
+  apiserver::AdmissionPlugins plugins = apiserver::DefaultAdmission();
+  // Longer than between machines: in virtual time nobody is kept waiting, and each tick of an idle
+  // hour has to be lived through.
+  absl::Duration tick = absl::Milliseconds(250);
+};
+
+class MemberGroup {
+ public:
+  // What is given outlives it. Starts all members; which of them leads is settled as time passes.
+  static absl::StatusOr<std::unique_ptr<MemberGroup>> Open(MemberGroupOptions options,
+                                                           VirtualTime* time,
+                                                           std::shared_ptr<LogSink> sink,
+                                                           Metrics* metrics);
+  ~MemberGroup();
+
+  // Ends all of them. Any thread. Idempotent.
+  void Stop();
+
+  int count() const { return options_.count; }
+  // Members are counted from 0. Null: it was killed.
+  ControlPlane* plane(int member) const { return members_[member].plane.get(); }
+  bool cut(int member) const { return members_[member].cut; }
+  // Which one runs the controllers and can be reached; -1: none.
+  int leader() const;
+  ControlPlane* leading() const { return leader() < 0 ? nullptr : plane(leader()); }
+  // Whether every member that can be reached shows what the leading one does.
+  bool Even() const;
+  client::Client* client() { return &client_; }
+  raft::SimNetwork& network() { return *network_; }
+  raft::SimDisk& disk(int member) { return *members_[member].disk; }
+
+  // Faults. kNotFound: no such member; kFailedPrecondition: it was killed, or lives already.
+  // The power of its machine fails: what its disk has not confirmed is gone.
+  absl::Status Kill(int member);
+  absl::Status Restart(int member);
+  // Nothing gets from it to the others and to clients, or back, while it is cut.
+  absl::Status Cut(int member, bool cut);
+  // -1: of every member.
+  absl::Status SlowDisk(int member, absl::Duration delay);
+  absl::Status FailDisk(int member, bool on);
+
+ private:
+  struct Member {
+    std::unique_ptr<raft::SimDisk> disk;
+    std::unique_ptr<ControlPlane> plane;
+    bool cut = false;
+  };
+
+  MemberGroup() = default;
+  absl::Status Start(int member);
+  void End(int member);
+  absl::Status Check(int member) const;
+
+  MemberGroupOptions options_;
+  VirtualTime* time_ = nullptr;
+  std::shared_ptr<LogSink> sink_;
+  Metrics* metrics_ = nullptr;
+  raft::Config initial_;
+  std::unique_ptr<raft::SimNetwork> network_;
+  AnyMember client_;
+  std::vector<Member> members_;
+};
+
+}  // namespace skiff::cluster
