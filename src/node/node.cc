@@ -441,6 +441,7 @@ void Node::WriteStatus(const std::string& uid) {
       google::protobuf::util::MessageDifferencer::Equivalent(status, typed.status())) {
     return;
   }
+  const uint64_t base = pod->object->revision();
   auto changed = pod->object->CopyAs<corev1::Pod>();
   *changed->mutable_status() = std::move(status);
   std::vector<client::Write> writes;
@@ -448,7 +449,7 @@ void Node::WriteStatus(const std::string& uid) {
   pod->writing = true;
   client_->Commit(
       std::move(writes), loop_,
-      [this, alive = alive_, uid](absl::StatusOr<client::WriteResult> result) {
+      [this, alive = alive_, uid, base](absl::StatusOr<client::WriteResult> result) {
         if (!*alive) return;
         const PodPtr done = Find(uid);
         if (done == nullptr) return;
@@ -463,6 +464,9 @@ void Node::WriteStatus(const std::string& uid) {
           Sync(uid);
         } else if (done->removed) {
           FinishRemoval(uid);
+        } else if (absl::IsAborted(result.status()) && done->object != nullptr &&
+                   done->object->revision() > base) {
+          Sync(uid);  // The newer object came while the write was under way.
         } else if (!absl::IsAborted(result.status()) && !absl::IsNotFound(result.status())) {
           logger_.Warning("cannot report pod %s: %s", uid, result.status().ToString());
           loop_->PostAfter(absl::Seconds(1), [this, alive, uid] {
