@@ -34,6 +34,10 @@ constexpr std::pair<const char*, Fault::Kind> kKinds[] = {
     {"slowDisk", Fault::Kind::kSlowDisk},
     {"failDisk", Fault::Kind::kFailDisk},
     {"healWrites", Fault::Kind::kHealWrites},
+    {"killMember", Fault::Kind::kKillMember},
+    {"restartMember", Fault::Kind::kRestartMember},
+    {"partitionMember", Fault::Kind::kPartitionMember},
+    {"network", Fault::Kind::kNetwork},
 };
 
 absl::Status Wrong(const std::string& name, const char* want) {
@@ -59,8 +63,15 @@ absl::Status ReadMember(const std::string& name, const JsonValue& value, Fault* 
     *place = value.text();
     return absl::OkStatus();
   }
-  const std::pair<const char*, int*> numbers[] = {{"exitCode", &fault->exit_code},
-                                                  {"count", &fault->count}};
+  for (const auto& [member, place] :
+       {std::pair("loss", &fault->loss), std::pair("duplicate", &fault->duplicate)}) {
+    if (name != member) continue;
+    const bool number = value.type() == JsonValue::Type::kNumber;
+    if (!number || !absl::SimpleAtod(value.text(), place)) return Wrong(name, "a number");
+    return absl::OkStatus();
+  }
+  const std::pair<const char*, int*> numbers[] = {
+      {"exitCode", &fault->exit_code}, {"count", &fault->count}, {"member", &fault->member}};
   for (const auto& [member, place] : numbers) {
     if (name != member) continue;
     const bool number = value.type() == JsonValue::Type::kNumber;
@@ -130,6 +141,10 @@ void skiff_options_set_clock(skiff_options* options, const char* clock) {
 
 void skiff_options_set_seed(skiff_options* options, uint64_t seed) {
   if (options != nullptr) options->options.seed = seed;
+}
+
+void skiff_options_set_members(skiff_options* options, int members) {
+  if (options != nullptr) options->options.members = members;
 }
 
 void skiff_options_set_permute_order(skiff_options* options, int permute) {

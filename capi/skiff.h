@@ -422,6 +422,12 @@ SKIFF_API void skiff_options_set_clock(skiff_options* options, const char* clock
  * skiff_cluster_seed tells it, and so does the message of every time-out. */
 SKIFF_API void skiff_options_set_seed(skiff_options* options, uint64_t seed);
 
+/* How many members the control plane has, all in this process: 1 to 7. More than one needs a
+ * virtual clock, the runtime fake and no data directory: each has a disk and a network of its own
+ * that go wrong when told to (skiff_inject_fault). Calls then take the virtual time of their
+ * answers. */
+SKIFF_API void skiff_options_set_members(skiff_options* options, int members);
+
 /* Not 0: on a virtual clock, what is due at the same instant in several loops, events among it,
  * happens in an order of the seed's. */
 SKIFF_API void skiff_options_set_permute_order(skiff_options* options, int permute);
@@ -469,6 +475,14 @@ SKIFF_API skiff_code skiff_assert_idle(skiff_cluster* cluster, int64_t ms, skiff
  *   "slowDisk", "failDisk"     "delayMs": every write takes that much longer; "on": every write
  *                              fails as if the disk were full (EXHAUSTED), reads go on
  *   "healWrites"               writes fail no more, and are as fast as they can be
+ * With several members, of which "member" names one, from 0:
+ *   "killMember", "restartMember"  its power fails, what its disk has not confirmed is gone; it
+ *                              starts again with what its disk has
+ *   "partitionMember"          "on": nothing gets from it to the others and to clients, or back
+ *   "network"                  "loss", "duplicate" (shares of 1), "delayMs": messages between
+ *                              members are lost, arrive twice, take up to that long
+ *   "slowDisk", "failDisk"     of its disk; without "member" of all of them
+ * "failWrites" is for clusters of one member.
  * Faults of nodes need simulated pods. NOT_FOUND: no such node or pod. CONFLICT: it is dead
  * already, or nothing of it runs. INVALID: `fault`. */
 SKIFF_API skiff_code skiff_inject_fault(skiff_cluster* cluster, const char* fault,

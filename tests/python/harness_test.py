@@ -154,6 +154,33 @@ class RealTime(unittest.TestCase):
 
 @unittest.skipIf(subprocess.run([sys.executable, "-c", "import pytest"],
                                 capture_output=True).returncode, "pytest is not installed")
+class Members(unittest.TestCase):
+    def test_a_cluster_outlives_the_member_that_leads(self):
+        with skiff.Cluster(runtime="fake", clock="virtual", seed=5, members=3) as cluster:
+            def leader():
+                members = cluster.inspect()["members"]
+                return next(i for i, each in enumerate(members) if each["leads"])
+            cluster.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "kept"}})
+            first = leader()
+            cluster.kill_member(first)
+            cluster.settle()
+            self.assertNotEqual(leader(), first)
+            self.assertEqual(cluster.get("configmap", "kept")["metadata"]["name"], "kept")
+            cluster.restart_member(first)
+            cluster.partition_member((first + 1) % 3)
+            cluster.disturb_network(loss=0.1, delay=0.01)
+            cluster.advance(30)
+            cluster.partition_member((first + 1) % 3, on=False)
+            cluster.disturb_network()
+            cluster.settle()
+            with self.assertRaises(skiff.NotFoundError):
+                cluster.kill_member(3)
+
+    def test_several_members_need_a_virtual_clock(self):
+        with self.assertRaisesRegex(skiff.InvalidError, "virtual clock"):
+            skiff.Cluster(runtime="fake", members=3)
+
+
 class Pytest(unittest.TestCase):
     TESTS = """
         import pytest

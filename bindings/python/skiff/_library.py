@@ -78,6 +78,7 @@ _FUNCTIONS = {
     "skiff_log_stream_free": (None, _PV),
     "skiff_options_set_clock": (None, _V, _S),
     "skiff_options_set_seed": (None, _V, ctypes.c_uint64),
+    "skiff_options_set_members": (None, _V, _I),
     "skiff_options_set_permute_order": (None, _V, _I),
     "skiff_options_set_controllers_off": (None, _V, _S),
     "skiff_cluster_seed": (ctypes.c_uint64, _V),

@@ -93,7 +93,8 @@ class Cluster(Members, Harness):
     (see extend).  member: which one of a control plane of several this is (see Members), or None;
     needs a data_dir.  For tests (see Harness): clock: "real" or "virtual".  seed: of what is drawn
     on a virtual clock; None: one is drawn.  permute_order: what is due at one instant happens in an
-    order of the seed's.  controllers_off: names of controllers that are not to run.
+    order of the seed's.  controllers_off: names of controllers that are not to run.  members: of
+    the control plane, all simulated, 1 to 7; more than one needs a virtual clock and "fake".
 
     Any thread may call, any number at once; the interpreter's lock is not held meanwhile, and waits
     heed Ctrl-C. A timeout is in seconds, None being for ever; when it has passed, TimeoutError says
@@ -106,7 +107,8 @@ class Cluster(Members, Harness):
                  admission: Iterable[extend.AdmissionHook] = (),
                  runtimes: Iterable[extend.Runtime] = (), clock: str = "real",
                  seed: int | None = None, permute_order: bool = False,
-                 controllers_off: Iterable[str] = (), member: Member | None = None):
+                 controllers_off: Iterable[str] = (), member: Member | None = None,
+                 members: int = 1):
         runtimes = list(runtimes)
         if isinstance(runtime, extend.Runtime):
             if runtime not in runtimes:
@@ -126,7 +128,7 @@ class Cluster(Members, Harness):
         lib.skiff_options_set_verbosity(options, numbers[1])
         try:
             set_member(options, member)
-            set_options(options, clock, seed, permute_order, controllers_off)
+            set_options(options, clock, seed, permute_order, controllers_off, members)
             callbacks = extend.add(options, controllers, admission, runtimes)
             code = lib.skiff_cluster_open(options, ctypes.byref(pointer), ctypes.byref(error))
         finally:

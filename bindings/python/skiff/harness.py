@@ -34,7 +34,7 @@ def _ms(seconds: float) -> int:
 
 
 def set_options(options: ctypes.c_void_p, clock: str, seed: int | None, permute_order: bool,
-                controllers_off: Iterable[str]) -> None:
+                controllers_off: Iterable[str], members: int) -> None:
     if isinstance(controllers_off, str):
         raise TypeError("controllers_off: want several names, not one string")
     lib.skiff_options_set_clock(options, text(clock))
@@ -42,6 +42,7 @@ def set_options(options: ctypes.c_void_p, clock: str, seed: int | None, permute_
         if not 0 <= seed < 1 << 64:
             raise ValueError("a seed is from 0 to 2**64 - 1")
         lib.skiff_options_set_seed(options, seed)
+    lib.skiff_options_set_members(options, number(members, 32))
     lib.skiff_options_set_permute_order(options, int(permute_order))
     lib.skiff_options_set_controllers_off(options, text(",".join(controllers_off)))
 
@@ -148,13 +149,32 @@ class Harness:
         self._fault("failWrites", count=count, verb=verb, objectKind=kind, namespace=namespace,
                     name=name, error=error, message=message)
 
-    def slow_disk(self, seconds: float) -> None:
-        """Every write takes that much longer; 0 ends it."""
-        self._fault("slowDisk", delayMs=_ms(seconds))
+    def slow_disk(self, seconds: float, member: int | None = None) -> None:
+        """Every write takes that much longer; 0 ends it. With several members, of that member's
+        disk, or of all of them."""
+        self._fault("slowDisk", delayMs=_ms(seconds), member=member)
 
-    def fail_disk(self, on: bool = True) -> None:
-        """Every write fails as if the disk were full (ExhaustedError); reads go on."""
-        self._fault("failDisk", on=on)
+    def fail_disk(self, on: bool = True, member: int | None = None) -> None:
+        """Every write fails as if the disk were full (ExhaustedError); reads go on. With several
+        members, of that member's disk, or of all of them."""
+        self._fault("failDisk", on=on, member=member)
+
+    def kill_member(self, member: int) -> None:
+        """Its power fails: what its disk has not confirmed is gone. Members count from 0."""
+        self._fault("killMember", member=member)
+
+    def restart_member(self, member: int) -> None:
+        """A member, killed or not, starts again with what its disk has."""
+        self._fault("restartMember", member=member)
+
+    def partition_member(self, member: int, on: bool = True) -> None:
+        """Nothing gets from it to the others and to clients, or back, while it is on."""
+        self._fault("partitionMember", member=member, on=on)
+
+    def disturb_network(self, loss: float = 0, duplicate: float = 0, delay: float = 0) -> None:
+        """Of the messages between members those shares are lost or arrive twice, and each takes up
+        to so many seconds. Without arguments all is well again."""
+        self._fault("network", loss=loss, duplicate=duplicate, delayMs=_ms(delay))
 
     def heal_writes(self) -> None:
         """They fail no more, and are as fast as they can be."""
