@@ -1,0 +1,552 @@
+#include "tests/sim/cluster_storm.h"
+
+#include <stdio.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+
+#include "absl/strings/str_cat.h"
+#include "api/codec.h"
+#include "api/types.h"
+#include "cluster/local_nodes.h"
+#include "cluster/member_group.h"
+#include "cluster/virtual_time.h"
+#include "controllers/plan.h"
+#include "tests/sim/owner_checker.h"
+
+namespace skiff::sim {
+namespace {
+
+using cluster::ControlPlane;
+
+constexpr int kNotes = 4;
+constexpr absl::Duration kHealed = absl::Minutes(20);
+constexpr int kReplicas = 4;
+
+uint64_t Mix(uint64_t hash, absl::string_view text) {
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ull;
+  return hash;
+}
+
+template <typename T>
+T FromJson(absl::string_view json) {
+  T message;
+  const absl::Status read = api::DecodeJson(json, &message);
+  if (!read.ok()) printf("%s\n", read.ToString().c_str());
+  return message;
+}
+
+class Storm {
+ public:
+  explicit Storm(const ClusterStormOptions& options)
+      : options_(options), time_(options.seed, /*permute=*/true), rng_(options.seed * 7919) {
+    char dir[] = "/tmp/skiff-storm.XXXXXX";
+    if (mkdtemp(dir) != nullptr) dir_ = dir;
+    front_ = time_.New("front");
+    cluster::MemberGroupOptions group;
+    group.count = options.members;
+    auto opened = cluster::MemberGroup::Open(group, &time_, nullptr, &metrics_);
+    if (!opened.ok()) {
+      Fault(opened.status().ToString());
+      return;
+    }
+    group_ = *std::move(opened);
+    lives_.resize(options.members);
+    notes_.resize(kNotes);
+    for (int i = 0; i < options.members; ++i) Follow(i);
+    cluster::LocalNodesOptions nodes;
+    nodes.count = options.nodes;
+    nodes.runtime = RuntimeKind::kFake;
+    nodes.home = dir_;
+    nodes.cpu_millis = 4000;
+    nodes.memory_bytes = int64_t{8} << 30;
+    auto started = cluster::LocalNodes::Start(nodes, group_->client(), &time_, nullptr, &metrics_);
+    if (!started.ok()) {
+      Fault(started.status().ToString());
+      return;
+    }
+    nodes_ = *std::move(started);
+    node_alive_.assign(options.nodes, true);
+  }
+  ~Storm() {
+    if (nodes_ != nullptr) nodes_->Stop(false).IgnoreError();
+    if (group_ != nullptr) {
+      time_.Run([&] { lives_.clear(); });
+      group_->Stop();
+    }
+    nodes_.reset();
+    group_.reset();
+    front_.reset();
+    std::filesystem::remove_all(dir_);
+  }
+
+  ClusterStormResult Run() {
+    if (!result_.faults.empty()) return result_;
+    Await("a leader and nodes", absl::Minutes(2), [&] { return NodesReady(); });
+    Edit([](appsv1::Deployment*) {});
+    const absl::Time end = time_.clock().Now() + options_.length;
+    while (time_.clock().Now() < end) {
+      Pass(absl::Milliseconds(100 + static_cast<int64_t>(rng_.Below(1900))));
+      if (rng_.Below(2) == 0) {
+        Break();
+      } else {
+        Work();
+      }
+      WriteNote();
+    }
+    Heal();
+    Converge();
+    Verify();
+    return std::move(result_);
+  }
+
+ private:
+  struct Note {  // A ConfigMap that is written over and over.
+    int64_t tried = 0;
+    int64_t acknowledged = 0;
+    bool under_way = false;
+  };
+  struct Life {
+    std::unique_ptr<store::Watch> watch;
+    int number = 0;
+  };
+
+  void Fault(const std::string& what) {
+    if (result_.faults.size() < 20) result_.faults.push_back(what);
+  }
+  void Tell(const std::string& what) {
+    result_.trace = Mix(result_.trace, what);
+    if (!options_.verbose) return;
+    printf("%s %s\n",
+           absl::FormatTime("%H:%M:%E3S", time_.clock().Now(), absl::UTCTimeZone()).c_str(),
+           what.c_str());
+  }
+  void Pass(absl::Duration time) {
+    time_.Run([&] {
+      time_.sim().RunFor(time);
+      if (group_->leader() >= 0 && group_->leader() != led_) {
+        led_ = group_->leader();
+        ++result_.elections;
+        Tell(absl::StrCat("member ", led_, " leads"));
+      }
+    });
+    for (int i = 0; i < options_.members; ++i) {
+      if (group_->plane(i) != nullptr && lives_[i].watch == nullptr) Follow(i);
+    }
+  }
+  bool Await(const std::string& what, absl::Duration limit, const std::function<bool()>& holds) {
+    for (absl::Duration passed; passed < limit; passed += absl::Milliseconds(500)) {
+      bool there = false;
+      time_.Run([&] { there = holds(); });
+      if (there) return true;
+      Pass(absl::Milliseconds(500));
+    }
+    Fault(absl::StrCat("there is not in time: ", what));
+    if (options_.verbose) time_.Run([&] { TellState(); });
+    return false;
+  }
+
+  void TellState() {
+    for (const api::ObjectPtr& pod : All<corev1::Pod>()) Tell(*pod->Json());
+    for (const api::ObjectPtr& job : All<batchv1::Job>()) Tell(*job->Json());
+    for (const auto& view : nodes_->Inspect()) {
+      Tell(absl::StrCat(view.name, view.alive ? "" : " dead", view.reachable ? "" : " cut",
+                        view.settled ? "" : " busy", " runs ", view.running.size()));
+    }
+  }
+
+  // ---- what every member sees ----
+
+  void Follow(int member) {
+    time_.Run([&] {
+      ControlPlane* plane = group_->plane(member);
+      Life& life = lives_[member];
+      const int number = ++life.number;
+      const uint64_t after = std::min(plane->server().revision(), seen_);
+      store::WatchSink sink;
+      sink.on_events = [this, member](const auto& events) { See(member, *events); };
+      sink.on_end = [this, member, number](const absl::Status&) {
+        if (static_cast<size_t>(member) >= lives_.size()) return;
+        Life& now = lives_[member];
+        if (now.number == number) ended_.push_back(std::move(now.watch));
+      };
+      auto watch = plane->store().StartWatch("", after, sink);
+      if (!watch.ok()) {
+        watch = plane->store().StartWatch("", plane->server().revision(), std::move(sink));
+      }
+      if (watch.ok()) life.watch = *std::move(watch);
+    });
+  }
+
+  void See(int member, const std::vector<store::Event>& events) {
+    for (size_t i = 0; i < events.size();) {
+      const uint64_t revision = events[i].revision;
+      std::string digest;
+      std::vector<store::Event> one;
+      for (; i < events.size() && events[i].revision == revision; ++i) {
+        one.push_back(events[i]);
+        absl::StrAppend(&digest, events[i].type == store::Event::Type::kPut ? "+" : "-",
+                        events[i].key, " ", events[i].object->meta().uid(), ";");
+      }
+      const auto [it, first] = log_.try_emplace(revision, digest, std::move(one));
+      if (!first && it->second.first != digest) {
+        Fault(absl::StrCat("revision ", revision, " is \"", digest, "\" to member ", member,
+                           " and \"", it->second.first, "\" to another"));
+      }
+    }
+    while (log_.count(seen_ + 1) != 0) ++seen_;
+  }
+
+  // ---- what users do ----
+
+  void Submit(client::Write write, std::function<void(const absl::Status&)> then = nullptr) {
+    std::vector<client::Write> writes;
+    writes.push_back(std::move(write));
+    group_->client()->Commit(std::move(writes), front_.get(),
+                             [this, then](absl::StatusOr<client::WriteResult> result) {
+                               ++(result.ok() ? result_.acknowledged : result_.refused);
+                               if (then) then(result.status());
+                             });
+  }
+  // As some member has it, maybe of late.
+  template <typename T>
+  std::vector<api::ObjectPtr> All() {
+    for (int i = 0; i < options_.members; ++i) {
+      const int member = (i + std::max(0, group_->leader())) % options_.members;
+      if (group_->plane(member) == nullptr || group_->cut(member)) continue;
+      auto list = group_->plane(member)->server().ListNow(api::ResourceOf<T>(), {}, false);
+      if (list.ok()) return std::move(list->items);
+    }
+    return {};
+  }
+  void Edit(const std::function<void(appsv1::Deployment*)>& change,
+            std::function<void(const absl::Status&)> then = nullptr) {
+    time_.Run([&] {
+      const auto all = All<appsv1::Deployment>();
+      if (!all.empty()) {
+        auto web = all[0]->CopyAs<appsv1::Deployment>();
+        change(web.get());
+        return Submit(client::Write::Update(std::move(web)), then);
+      }
+      auto web = std::make_unique<appsv1::Deployment>(FromJson<appsv1::Deployment>(
+          R"({"metadata":{"name":"web","namespace":"default"},"spec":{"replicas":3,"selector":{
+              "matchLabels":{"app":"web"}},"template":{"metadata":{"labels":{"app":"web"}},"spec":{
+              "containers":[{"name":"c","image":"v0"}]}}}})"));
+      change(web.get());
+      Submit(client::Write::Create(std::move(web)), then);
+    });
+  }
+  void CreateJob() {
+    auto job = std::make_unique<batchv1::Job>(FromJson<batchv1::Job>(absl::StrCat(
+        R"({"metadata":{"name":"j)", jobs_++,
+        R"(","namespace":"default"},"spec":{"completions":3,"parallelism":2,"backoffLimit":6,
+           "template":{"metadata":{"annotations":{"fake.skiff.dev/run-seconds":"4"}},
+           "spec":{"restartPolicy":"Never","containers":[{"name":"c","image":"x"}]}}}})")));
+    time_.Run([&] { Submit(client::Write::Create(std::move(job))); });
+  }
+  void DeletePod() {
+    time_.Run([&] {
+      const auto pods = All<corev1::Pod>();
+      if (pods.empty()) return;
+      Submit(client::Write::Delete(*pods[rng_.Below(pods.size())]));
+    });
+  }
+  void Work() {
+    switch (rng_.Below(5)) {
+      case 0:
+        return Edit([&](appsv1::Deployment* web) {
+          web->mutable_spec()
+              ->mutable_template_()
+              ->mutable_spec()
+              ->mutable_containers(0)
+              ->set_image(absl::StrCat("v", rng_.Below(4)));
+        });
+      case 1:
+        if (jobs_ < 4) return CreateJob();
+        break;
+      case 2:
+        return DeletePod();
+      default:
+        break;
+    }
+    Edit([&](appsv1::Deployment* web) {
+      web->mutable_spec()->set_replicas(static_cast<int>(rng_.Below(8)));
+    });
+  }
+  // One writer for each: what is there afterwards was written, and is no older than what was
+  // acknowledged.
+  void WriteNote() {
+    const size_t which = rng_.Below(kNotes);
+    Note& note = notes_[which];
+    if (note.under_way) return;
+    note.under_way = true;
+    const int64_t value = ++note.tried;
+    auto map = std::make_unique<corev1::ConfigMap>();
+    map->mutable_metadata()->set_name(absl::StrCat("note-", which));
+    map->mutable_metadata()->set_namespace_("default");
+    (*map->mutable_data())["value"] = absl::StrCat(value);
+    const bool create = note.acknowledged == 0;
+    time_.Run([&] {
+      Submit(create ? client::Write::Create(std::move(map)) : client::Write::Update(std::move(map)),
+             [this, which, value](const absl::Status& status) {
+               notes_[which].under_way = false;
+               if (status.ok()) notes_[which].acknowledged = value;
+               // Done by an earlier try whose answer never came.
+               if (absl::IsAlreadyExists(status)) notes_[which].acknowledged = 1;
+             });
+    });
+  }
+
+  // ---- what goes wrong ----
+
+  void Break() {
+    switch (rng_.Below(4)) {
+      case 0:
+        return BreakNode();
+      case 1:
+        return BreakDisk();
+      case 2: {
+        raft::NetworkFaults faults;
+        if (rng_.Below(3) != 0) {
+          faults.loss = rng_.Unit() * 0.2;
+          faults.duplicate = rng_.Unit() * 0.2;
+          faults.reorder = rng_.Unit() * 0.2;
+          faults.delay_max = absl::Milliseconds(1 + static_cast<int64_t>(rng_.Below(100)));
+        }
+        Tell(absl::StrCat("the network loses ", faults.loss));
+        return time_.Run([&] { group_->network().SetFaults(faults); });
+      }
+      default:
+        return BreakMember();
+    }
+  }
+  void BreakNode() {
+    const size_t which = rng_.Below(node_alive_.size());
+    const std::string name = absl::StrCat("node-", which);
+    if (!node_alive_[which] || rng_.Below(2) == 0) {
+      Tell(absl::StrCat(name, " starts again"));
+      nodes_->Restart(name).IgnoreError();
+      nodes_->Cut(name, false).IgnoreError();
+      node_alive_[which] = true;
+    } else if (rng_.Below(2) == 0) {
+      Tell(absl::StrCat(name, " is cut off"));
+      nodes_->Cut(name, true).IgnoreError();
+    } else {
+      Tell(absl::StrCat(name, " dies"));
+      nodes_->Kill(name).IgnoreError();
+      node_alive_[which] = false;
+    }
+  }
+  void BreakDisk() {
+    const int which = static_cast<int>(rng_.Below(options_.members));
+    const uint64_t how = rng_.Below(3);
+    Tell(absl::StrCat("disk ", which, " has ", how));
+    time_.Run([&] {
+      if (how == 0) group_->FailDisk(which, true).IgnoreError();
+      if (how == 1) group_->SlowDisk(which, absl::Milliseconds(200)).IgnoreError();
+      if (how == 2) group_->disk(which).ClearFaults();
+    });
+  }
+  void BreakMember() {
+    // The leader more often than others.
+    int which = static_cast<int>(rng_.Below(options_.members));
+    time_.Run([&] {
+      if (rng_.Below(2) == 0 && group_->leader() >= 0) which = group_->leader();
+    });
+    if (group_->plane(which) == nullptr) return Restart(which);
+    if (group_->cut(which) || rng_.Below(3) == 0) {
+      const bool cut = !group_->cut(which);
+      Tell(absl::StrCat("member ", which, cut ? " is cut off" : " is back"));
+      result_.cuts += cut ? 1 : 0;
+      return time_.Run([&] { group_->Cut(which, cut).IgnoreError(); });
+    }
+    Tell(absl::StrCat("member ", which, " crashes"));
+    ++result_.kills;
+    time_.Run([&] {
+      lives_[which].watch.reset();
+      group_->Kill(which).IgnoreError();
+    });
+    if (rng_.Below(3) == 0) Restart(which);
+  }
+  void Restart(int which) {
+    Tell(absl::StrCat("member ", which, " starts again"));
+    time_.Run([&] {
+      const absl::Status started = group_->Restart(which);
+      if (!started.ok()) Fault(absl::StrCat("member ", which, ": ", started.ToString()));
+    });
+    if (group_->plane(which) != nullptr) Follow(which);
+  }
+
+  // ---- and in the end ----
+
+  void Heal() {
+    Tell("all heals");
+    time_.Run([&] {
+      group_->network().SetFaults({});
+      for (int i = 0; i < options_.members; ++i) {
+        group_->disk(i).ClearFaults();
+        group_->Cut(i, false).IgnoreError();
+      }
+    });
+    for (int i = 0; i < options_.members; ++i) {
+      if (group_->plane(i) == nullptr) Restart(i);
+    }
+    for (int i = 0; i < options_.nodes; ++i) {
+      const std::string name = absl::StrCat("node-", i);
+      if (!node_alive_[i]) nodes_->Restart(name).IgnoreError();
+      nodes_->Cut(name, false).IgnoreError();
+    }
+  }
+  void Converge() {
+    Await("a leader and nodes", kHealed, [&] { return NodesReady(); });
+    bool asked = false;
+    for (int i = 0; i < 60 && !asked; ++i) {
+      Edit(
+          [](appsv1::Deployment* web) {
+            web->mutable_spec()->set_replicas(kReplicas);
+            web->mutable_spec()
+                ->mutable_template_()
+                ->mutable_spec()
+                ->mutable_containers(0)
+                ->set_image("last");
+          },
+          [&](const absl::Status& status) { asked = asked || status.ok(); });
+      Pass(absl::Seconds(11));  // Longer than an answer takes.
+    }
+    if (!asked) Fault("no write is acknowledged after all has healed");
+    Await("the deployment as it was asked for", kHealed, [&] { return RolledOut(); });
+    Await("an end of every job", kHealed, [&] { return JobsOver(); });
+    Await("as many pods as there are to be", kHealed, [&] { return PodsFit(); });
+    Await("rest", absl::Minutes(2), [&] {
+      ControlPlane* plane = group_->leading();
+      return plane != nullptr && plane->controllers().Settled(absl::ZeroDuration()) &&
+             plane->scheduler().Settled(absl::ZeroDuration()) && nodes_->Settled();
+    });
+  }
+  bool NodesReady() {
+    if (group_->leading() == nullptr) return false;
+    const auto nodes = All<corev1::Node>();
+    return nodes.size() == static_cast<size_t>(options_.nodes) &&
+           std::all_of(nodes.begin(), nodes.end(), [](const api::ObjectPtr& node) {
+             if (!node->As<corev1::Node>().spec().taints().empty()) return false;
+             const auto& all = node->As<corev1::Node>().status().conditions();
+             return std::any_of(all.begin(), all.end(), [](const auto& each) {
+               return each.type() == "Ready" && each.status() == "True";
+             });
+           });
+  }
+  bool RolledOut() {
+    const auto all = All<appsv1::Deployment>();
+    if (all.empty()) return false;
+    const auto& web = all[0]->As<appsv1::Deployment>();
+    return web.status().observed_generation() == web.metadata().generation() &&
+           web.status().updated_replicas() == kReplicas && web.status().replicas() == kReplicas &&
+           web.status().available_replicas() == kReplicas;
+  }
+  bool JobsOver() {
+    for (const api::ObjectPtr& job : All<batchv1::Job>()) {
+      const auto& all = job->As<batchv1::Job>().status().conditions();
+      if (std::none_of(all.begin(), all.end(), [](const auto& each) {
+            return each.type() == "Complete" || each.type() == "Failed";
+          })) {
+        return false;
+      }
+    }
+    return true;
+  }
+  bool PodsFit() {
+    int active = 0;
+    for (const api::ObjectPtr& pod : All<corev1::Pod>()) {
+      active += controllers::IsPodActive(pod->As<corev1::Pod>()) ? 1 : 0;
+      if (pod->meta().has_deletion_timestamp()) return false;
+    }
+    return active == kReplicas;
+  }
+
+  std::string Dump(int member) {
+    std::string out;
+    const auto snapshot = group_->plane(member)->store().snapshot();
+    snapshot->Scan("", "", [&](absl::string_view key, const api::ObjectPtr& object) {
+      absl::StrAppend(&out, key, "=", *object->Json(), "\n");
+      return true;
+    });
+    return out;
+  }
+  void Verify() {
+    const auto same = [&] {
+      for (int i = 1; i < options_.members; ++i) {
+        if (group_->plane(i)->server().revision() != group_->plane(0)->server().revision()) {
+          return false;
+        }
+      }
+      return true;
+    };
+    if (Await("one revision of all members", absl::Minutes(1), same)) {
+      time_.Run([&] {
+        const std::string first = Dump(0);
+        for (int i = 1; i < options_.members; ++i) {
+          if (Dump(i) != first) Fault(absl::StrCat("member ", i, " has another state than 0"));
+        }
+        result_.trace = Mix(result_.trace, first);
+        result_.revision = group_->plane(0)->server().revision();
+      });
+    }
+    time_.Run([&] { VerifyNotes(); });
+    OwnerChecker owners;
+    uint64_t last = 0;
+    for (const auto& [revision, what] : log_) {
+      if (last != 0 && revision != last + 1) {
+        Fault(absl::StrCat("nobody saw revision ", last + 1));
+      }
+      last = revision;
+      owners.Observe(what.second);
+      result_.trace = Mix(result_.trace, what.first);
+    }
+    for (const std::string& fault : owners.faults()) Fault(fault);
+  }
+  void VerifyNotes() {
+    std::map<std::string, int64_t> values;
+    for (const api::ObjectPtr& map : All<corev1::ConfigMap>()) {
+      const auto& data = map->As<corev1::ConfigMap>().data();
+      const auto it = data.find("value");
+      if (it != data.end()) values[map->meta().name()] = atoll(it->second.c_str());
+    }
+    for (int i = 0; i < kNotes; ++i) {
+      const std::string name = absl::StrCat("note-", i);
+      const int64_t value = values.count(name) == 0 ? 0 : values[name];
+      if (value >= notes_[i].acknowledged && value <= notes_[i].tried) continue;
+      Fault(absl::StrCat(name, " is ", value, ", though ", notes_[i].acknowledged,
+                         " was acknowledged and ", notes_[i].tried, " tried"));
+    }
+  }
+
+  const ClusterStormOptions options_;
+  ClusterStormResult result_;
+  Metrics metrics_;
+  std::string dir_;
+  cluster::VirtualTime time_;
+  Rng rng_;
+  std::unique_ptr<cluster::Loop> front_;
+  std::unique_ptr<cluster::MemberGroup> group_;
+  std::unique_ptr<cluster::LocalNodes> nodes_;
+  std::vector<bool> node_alive_;
+  std::vector<Life> lives_;
+  std::vector<std::unique_ptr<store::Watch>> ended_;
+  std::map<uint64_t, std::pair<std::string, std::vector<store::Event>>> log_;
+  uint64_t seen_ = 0;  // All up to here.
+  std::vector<Note> notes_;
+  int jobs_ = 0;
+  int led_ = -1;
+};
+
+}  // namespace
+
+ClusterStormResult RunClusterStorm(const ClusterStormOptions& options) {
+  return Storm(options).Run();
+}
+
+}  // namespace skiff::sim
