@@ -39,6 +39,7 @@ absl::StatusOr<Result> StoreWatch(const Options& options);
 absl::StatusOr<Result> StoreSize(const Options& options);
 absl::StatusOr<Result> StoreGrowth(const Options& options);
 absl::StatusOr<Result> Failover(const Options& options);
+absl::StatusOr<Result> SimHour();
 
 // The value below which `part` (0 to 1) of the samples lie.
 double Quantile(std::vector<double> samples, double part);

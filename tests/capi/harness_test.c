@@ -100,6 +100,31 @@ TEST(AClusterIsSavedAndRestored) {
   skiff_saved_free(NULL);
 }
 
+TEST(AClusterOutlivesItsMembers) {
+  skiff_options* options = skiff_options_new();
+  skiff_options_set_runtime(options, "fake");
+  skiff_options_set_members(options, 3);
+  skiff_options_set_members(NULL, 3);
+  skiff_cluster* cluster = NULL;
+  FAILS(SKIFF_INVALID, "virtual clock", skiff_cluster_open(options, &cluster, &error));
+  skiff_options_set_clock(options, "virtual");
+  OK(skiff_cluster_open(options, &cluster, &error));
+  skiff_options_free(&options);
+  OK(skiff_apply(cluster, kDeployment, NULL, NULL, &error));
+  OK(skiff_inject_fault(cluster, "{\"kind\":\"killMember\",\"member\":0}", &error));
+  OK(skiff_inject_fault(cluster, "{\"kind\":\"slowDisk\",\"member\":1,\"delayMs\":50}", &error));
+  OK(skiff_inject_fault(cluster, "{\"kind\":\"network\",\"loss\":0.01,\"duplicate\":0.1}", &error));
+  OK(skiff_settle(cluster, SOON_MS, &error));
+  OK(skiff_wait(cluster, "deployment", NULL, "web", "condition=Available", 0, &error));
+  OK(skiff_inject_fault(cluster, "{\"kind\":\"restartMember\",\"member\":0}", &error));
+  OK(skiff_inject_fault(cluster, "{\"kind\":\"partitionMember\",\"member\":2}", &error));
+  FAILS(SKIFF_NOT_FOUND, "member 3",
+        skiff_inject_fault(cluster, "{\"kind\":\"killMember\",\"member\":3}", &error));
+  FAILS(SKIFF_INVALID, "loss",
+        skiff_inject_fault(cluster, "{\"kind\":\"network\",\"loss\":\"all\"}", &error));
+  OK(skiff_cluster_close(&cluster, 1, &error));
+}
+
 TEST(WhatNeedsAVirtualClockSaysSo) {
   skiff_cluster* cluster = open_fake(1);
   CHECK(skiff_cluster_seed(cluster) == 0);
