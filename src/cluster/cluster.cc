@@ -578,6 +578,12 @@ absl::StatusOr<SnapshotInfo> Cluster::RestoreSnapshot(const std::string& path,
   }
   raft::MemberId id = 1;
   std::string note;
+  if (member && !member->token.empty()) {
+    return absl::InvalidArgumentError(
+        "the member's token: a restored cluster is a new one, which its first member does not "
+        "join");
+  }
+  SKIFF_RETURN_IF_ERROR(store::VerifySnapshot(path).status());  // Before anything is made.
   if (member) {
     SKIFF_ASSIGN_OR_RETURN(
         const cluster::MemberIdentity identity,
