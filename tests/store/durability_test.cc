@@ -66,9 +66,10 @@ TEST_CASE("AWatchResumesOverRestarts") {
     CHECK(seen.events[0] == absl::StrCat("+a=1@", start + 1));
     CHECK(seen.events[1] == absl::StrCat("-a@", start + 2));
     // As far back as history goes, and no further.
-    const auto far = store.store->StartWatch("/configmaps/", start - 500, Seen().Sink());
+    Seen others;
+    const auto far = store.store->StartWatch("/configmaps/", start - 500, others.Sink());
     CHECK(far.ok());
-    const auto gone = store.store->StartWatch("/configmaps/", 2, Seen().Sink());
+    const auto gone = store.store->StartWatch("/configmaps/", 2, others.Sink());
     CHECK(absl::IsOutOfRange(gone.status()));
     CHECK(store.store->SnapshotAt(start)->get()->Get(MapKey("a")) == nullptr);
     CHECK(ValueOf(store.store->SnapshotAt(start + 1)->get()->Get(MapKey("a"))) == "1");
