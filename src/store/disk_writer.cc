@@ -25,9 +25,14 @@ void DiskWriter::Execute(const std::shared_ptr<Task>& task) {
   task->started = true;
   pool_->Run([this, task, alive = alive_, executor = executor_] {
     task->result = task->job();
-    executor->PostAfter(task->delay / 2, [this, task, alive] {
+    auto complete = [this, task, alive] {
       if (*alive && !queue_.empty() && queue_.front() == task) Complete(task);
-    });
+    };
+    if (task->delay > absl::ZeroDuration()) {
+      executor->PostAfter(task->delay / 2, std::move(complete));
+    } else {
+      executor->Post(std::move(complete));
+    }
     task->ran.Notify();  // Last: whoever waits for it may destroy everything but the task.
   });
 }
@@ -45,6 +50,7 @@ void DiskWriter::Finish() {
     task->ran.WaitForNotification();
     if (!queue_.empty() && queue_.front() == task) Complete(task);
   }
+  *alive_ = false;
 }
 
 }  // namespace skiff::store

@@ -19,14 +19,16 @@ class DiskWriter {
   using Done = absl::AnyInvocable<void(absl::Status) &&>;
 
   DiskWriter(Executor* executor, WorkPool* pool) : executor_(executor), pool_(pool) {}
-  // Finish must have been called, or nothing be under way.
-  ~DiskWriter() { *alive_ = false; }
+  // Off the loop only after Finish.
+  ~DiskWriter() {
+    if (*alive_) *alive_ = false;
+  }
 
   // `delay`: how much longer than it takes the job shall seem to take (a simulated disk's); its
   // effect comes about half-way.
   void Run(Job job, Done done, absl::Duration delay = absl::ZeroDuration());
   bool idle() const { return queue_.empty(); }
-  // Waits until every job has run, and tells how they went, from within the call.
+  // Waits until every job has run, and tells how they went, from within the call. The last one.
   void Finish();
 
  private:
