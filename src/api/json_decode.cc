@@ -10,6 +10,7 @@
 #include "absl/strings/str_join.h"
 #include "api/codec.h"
 #include "api/json_value.h"
+#include "api/map_field.h"
 #include "api/quantity.h"
 #include "api/schema.h"
 #include "api/time.h"
@@ -122,7 +123,7 @@ class Decoder {
 
   absl::Status Field(const FieldPlan& field, dom::element value, Message* message) {
     const Reflection& reflection = *message->GetReflection();
-    if (field.is_map) return MapField(field, value, message, reflection);
+    if (field.is_map) return MapField(field, value, message);
     if (field.is_list) return ListField(field, value, message, reflection);
     if (field.message != nullptr) {
       return Value(*field.message, value, reflection.MutableMessage(message, field.field), false);
@@ -150,36 +151,43 @@ class Decoder {
     return absl::OkStatus();
   }
 
-  absl::Status MapField(const FieldPlan& field, dom::element value, Message* message,
-                        const Reflection& reflection) {
+  absl::Status MapField(const FieldPlan& field, dom::element value, Message* message) {
     dom::object members;
     if (value.get(members) != simdjson::SUCCESS) {
       return Mismatch(value, absl::StrCat("map[string]", ItemType(field)));
     }
-    absl::flat_hash_map<std::string, Message*> seen;
     for (const dom::key_value_pair member : members) {
       const std::string key(member.key);
-      Message*& entry = seen[key];
-      if (entry == nullptr) {
-        entry = reflection.AddMessage(message, field.field);
-        entry->GetReflection()->SetString(entry, field.map_key, key);
-      } else {
-        Note("duplicate", key);
-        entry->GetReflection()->ClearField(entry, field.map_value);
-      }
+      google::protobuf::MapValueRef entry;
+      const bool fresh = MapAccess::Insert(message, field.field, MapKeyOf(key), &entry);
+      if (!fresh) Note("duplicate", key);
       path_.push_back(key);
-      const Reflection& own = *entry->GetReflection();
       if (field.message != nullptr) {
-        Message* target = own.MutableMessage(entry, field.map_value);
+        Message* target = entry.MutableMessageValue();
+        if (!fresh) target->Clear();
         if (!member.value.is_null()) {
           SKIFF_RETURN_IF_ERROR(Value(*field.message, member.value, target, false));
         }
-      } else if (!member.value.is_null()) {
-        SKIFF_RETURN_IF_ERROR(Scalar(field.map_value, member.value, entry, own, false));
       } else {
-        own.SetString(entry, field.map_value, "");
+        std::string text;
+        SKIFF_RETURN_IF_ERROR(Text(field.map_value, member.value, &text));
+        entry.SetStringValue(text);
       }
       path_.pop_back();
+    }
+    return absl::OkStatus();
+  }
+
+  // A string, or bytes in base64; null is empty.
+  absl::Status Text(const FieldDescriptor* field, dom::element value, std::string* out) {
+    std::string_view text;
+    if (!value.is_null() && value.get(text) != simdjson::SUCCESS) {
+      return Mismatch(value, GoType(field));
+    }
+    if (field->type() != FieldDescriptor::TYPE_BYTES) {
+      out->assign(text);
+    } else if (!absl::Base64Unescape(View(text), out)) {
+      return Bad("illegal base64 data");
     }
     return absl::OkStatus();
   }
@@ -204,15 +212,10 @@ class Decoder {
                       const Reflection& reflection, bool add) {
     switch (field->cpp_type()) {
       case FieldDescriptor::CPPTYPE_STRING: {
-        std::string_view text;
-        if (!value.is_null() && value.get(text) != simdjson::SUCCESS) break;
-        std::string bytes(text);
-        if (field->type() == FieldDescriptor::TYPE_BYTES &&
-            !absl::Base64Unescape(View(text), &bytes)) {
-          return Bad("illegal base64 data");
-        }
-        add ? reflection.AddString(message, field, std::move(bytes))
-            : reflection.SetString(message, field, std::move(bytes));
+        std::string text;
+        SKIFF_RETURN_IF_ERROR(Text(field, value, &text));
+        add ? reflection.AddString(message, field, std::move(text))
+            : reflection.SetString(message, field, std::move(text));
         return absl::OkStatus();
       }
       case FieldDescriptor::CPPTYPE_INT32: {

@@ -7,6 +7,7 @@
 #include "absl/strings/str_format.h"
 #include "api/codec.h"
 #include "api/json_value.h"
+#include "api/map_field.h"
 #include "api/schema.h"
 #include "api/time.h"
 #include "base/status.h"
@@ -74,7 +75,7 @@ class Encoder {
     const Reflection* reflection = message.GetReflection();
     for (const FieldPlan& field : plan.fields) {
       if (field.is_map) {
-        MapField(field, message, *reflection);
+        MapField(field, message);
       } else if (field.is_list) {
         ListField(field, message, *reflection);
       } else if (field.inlined && field.message != nullptr &&
@@ -158,34 +159,42 @@ class Encoder {
     Close(']');
   }
 
-  void MapField(const FieldPlan& field, const Message& message, const Reflection& reflection) {
-    const int size = reflection.FieldSize(message, field.field);
+  void MapField(const FieldPlan& field, const Message& message) {
+    const int size = MapAccess::Size(message, field.field);
     if (size == 0 && field.facts->omit_empty()) return;
     Member(field.json_key);
     if (size == 0) {
       out_.append("null");
       return;
     }
-    std::vector<std::pair<std::string, const Message*>> entries;
-    for (int i = 0; i < size; ++i) {
-      const Message& entry = reflection.GetRepeatedMessage(message, field.field, i);
-      entries.emplace_back(entry.GetReflection()->GetString(entry, field.map_key), &entry);
+    std::vector<std::pair<std::string, google::protobuf::MapValueRef>> entries;
+    entries.reserve(static_cast<size_t>(size));
+    const auto end = MapAccess::End(message, field.field);
+    for (auto it = MapAccess::Begin(message, field.field); it != end; ++it) {
+      entries.emplace_back(it.GetKey().GetStringValue(), it.GetValueRef());
     }
     std::sort(entries.begin(), entries.end(),
               [](const auto& a, const auto& b) { return a.first < b.first; });
     Open('{');
-    for (const auto& [key, entry] : entries) {
+    for (const auto& [key, value] : entries) {
       Item();
       AppendJsonString(key, &out_);
       out_.append(indent_ == 0 ? ":" : ": ");
-      const Reflection& own = *entry->GetReflection();
       if (field.message != nullptr) {
-        Value(*field.message, own.GetMessage(*entry, field.map_value));
+        Value(*field.message, value.GetMessageValue());
       } else {
-        Scalar(field.map_value, *entry, own, -1);
+        Text(field.map_value, value.GetStringValue());
       }
     }
     Close('}');
+  }
+
+  void Text(const FieldDescriptor* field, const std::string& text) {
+    if (field->type() == FieldDescriptor::TYPE_BYTES) {
+      absl::StrAppend(&out_, "\"", absl::Base64Escape(text), "\"");
+    } else {
+      AppendJsonString(text, &out_);
+    }
   }
 
   // The value itself; of a list, item `index`.
@@ -195,15 +204,9 @@ class Encoder {
     switch (field->cpp_type()) {
       case FieldDescriptor::CPPTYPE_STRING: {
         std::string scratch;
-        const std::string& text =
-            list ? reflection.GetRepeatedStringReference(message, field, index, &scratch)
-                 : reflection.GetStringReference(message, field, &scratch);
-        if (field->type() == FieldDescriptor::TYPE_BYTES) {
-          absl::StrAppend(&out_, "\"", absl::Base64Escape(text), "\"");
-        } else {
-          AppendJsonString(text, &out_);
-        }
-        return;
+        return Text(field,
+                    list ? reflection.GetRepeatedStringReference(message, field, index, &scratch)
+                         : reflection.GetStringReference(message, field, &scratch));
       }
       case FieldDescriptor::CPPTYPE_INT32:
         absl::StrAppend(&out_, list ? reflection.GetRepeatedInt32(message, field, index)

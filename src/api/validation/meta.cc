@@ -65,6 +65,10 @@ void Unchanged(const Path& path, const T& now, const T& old, ErrorList* errors) 
   if (now != old) errors->Invalid(path, now, kImmutable);
 }
 
+bool SameTime(const metav1::Time& a, const metav1::Time& b) {
+  return a.seconds() == b.seconds() && a.nanos() == b.nanos();
+}
+
 }  // namespace
 
 void CheckLabels(const Labels& labels, const Path& path, ErrorList* errors) {
@@ -168,11 +172,11 @@ void CheckMetaUpdate(const metav1::ObjectMeta& now, const metav1::ObjectMeta& ol
   Unchanged(path / "name", now.name(), old.name(), errors);
   Unchanged(path / "namespace", now.namespace_(), old.namespace_(), errors);
   Unchanged(path / "uid", now.uid(), old.uid(), errors);
-  if (!SameMessage(now.creation_timestamp(), old.creation_timestamp())) {
+  if (!SameTime(now.creation_timestamp(), old.creation_timestamp())) {
     errors->Invalid(path / "creationTimestamp", now.creation_timestamp(), kImmutable);
   }
   if (now.has_deletion_timestamp() != old.has_deletion_timestamp() ||
-      !SameMessage(now.deletion_timestamp(), old.deletion_timestamp())) {
+      !SameTime(now.deletion_timestamp(), old.deletion_timestamp())) {
     errors->Invalid(path / "deletionTimestamp", now.deletion_timestamp(), kImmutable);
   }
   Unchanged(path / "deletionGracePeriodSeconds", now.deletion_grace_period_seconds(),

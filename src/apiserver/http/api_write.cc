@@ -170,7 +170,7 @@ void ApiHandler::Create(const ExchangePtr& exchange, const Target& target) {
   std::vector<client::Write> writes;
   writes.push_back(std::move(write));
   server_->Write(
-      std::move(writes), {query->dry_run}, loop_,
+      std::move(writes), {.dry_run = query->dry_run}, loop_,
       [exchange, format = query->format, warnings = std::move(warnings), this, alive = alive_,
        binding = target.subresource == "binding"](absl::StatusOr<Written> written) {
         if (!*alive) return;
@@ -186,25 +186,35 @@ void ApiHandler::Create(const ExchangePtr& exchange, const Target& target) {
 }
 
 void ApiHandler::Update(const ExchangePtr& exchange, const Target& target) {
-  const Request& request = exchange->request();
-  const auto query = ReadQuery(request);
+  const auto query = ReadQuery(exchange->request());
   if (!query.ok()) return SendError(*exchange, query.status());
-  const BodyType type = BodyTypeOf(*target.resource, target.subresource);
+  const auto make = [exchange, target, validation = query->validation](
+                        std::vector<std::string>* warnings) -> absl::StatusOr<client::Write> {
+    const BodyType type = BodyTypeOf(*target.resource, target.subresource);
+    client::Write write;
+    SKIFF_ASSIGN_OR_RETURN(
+        write.object, DecodeBody(exchange->request(), *type.prototype, type.api_version, type.kind,
+                                 validation, warnings));
+    write.verb = client::Write::Verb::kUpdate;
+    write.resource = target.resource;
+    write.name_space = target.name_space;
+    write.name = target.name;
+    write.subresource = target.subresource;
+    return write;
+  };
   std::vector<std::string> warnings;
-  auto message = DecodeBody(request, *type.prototype, type.api_version, type.kind,
-                            query->validation, &warnings);
-  if (!message.ok()) return SendError(*exchange, message.status());
-  client::Write write;
-  write.verb = client::Write::Verb::kUpdate;
-  write.resource = target.resource;
-  write.name_space = target.name_space;
-  write.name = target.name;
-  write.subresource = target.subresource;
-  write.object = *std::move(message);
+  auto write = make(&warnings);
+  if (!write.ok()) return SendError(*exchange, write.status());
   std::vector<client::Write> writes;
-  writes.push_back(std::move(write));
+  writes.push_back(*std::move(write));
+  WriteOptions options;
+  options.dry_run = query->dry_run;
+  options.again = [make] {
+    std::vector<std::string> known;
+    return make(&known);
+  };
   server_->Write(
-      std::move(writes), {query->dry_run}, loop_,
+      std::move(writes), std::move(options), loop_,
       [exchange, format = query->format, warnings = std::move(warnings), this, alive = alive_,
        scale = target.subresource == "scale"](absl::StatusOr<Written> written) {
         if (!*alive) return;
@@ -329,7 +339,7 @@ void ApiHandler::Delete(const ExchangePtr& exchange, const Target& target) {
   writes.push_back(*std::move(write));
   const bool dry_run = query->dry_run || !options->dry_run().empty();
   server_->Write(
-      std::move(writes), {dry_run}, loop_,
+      std::move(writes), {.dry_run = dry_run}, loop_,
       [exchange, format = query->format, warnings = DeletionWarnings(*target.resource, *options),
        this, alive = alive_](absl::StatusOr<Written> written) {
         if (!*alive) return;

@@ -43,7 +43,7 @@ class Planner {
                              // Of what is removed, its last state.
     bool removed = false;
   };
-  const std::vector<Outcome>& outcomes() const { return outcomes_; }
+  std::vector<Outcome> TakeOutcomes() { return std::move(outcomes_); }
 
  private:
   absl::Status Create(client::Write write);

@@ -54,22 +54,31 @@ struct Server::Attempt {
   Executor* reply_on;
   client::Callback<Written> done;
   int tries = 0;
-  // Of a lone create, whose object the first plan took away: the key.
-  bool consumed = false;
+  // A lone create, whose object the first plan takes away: where it was to be.
+  bool lone_create = false;
   const api::ResourceInfo* resource = nullptr;
   std::string name_space;
   std::string name;
 
-  // Creates are what there is most of, and one of a given name is never planned twice: it either
-  // succeeds or is told why not. So its object needs no copy.
-  void ConsumeLoneCreate() {
-    if (writes.size() != 1 || options.dry_run) return;
+  // On the way to `done`, what it was made from goes first: `again` may hold what belongs to the
+  // loop that is answered.
+  void Answer(absl::StatusOr<Written> result) {
+    options.again = nullptr;
+    Reply<Written>(reply_on, std::move(done), std::move(result));
+  }
+
+  // What errors will name. Creates are what there is most of, and one of a given name is never
+  // planned twice: it either succeeds or is told why not. So its object needs no copy.
+  void NoteFirst() {
+    if (writes.empty()) return;
     const client::Write& write = writes[0];
+    resource = write.resource;
+    name = write.name;
+    if (writes.size() != 1 || options.dry_run) return;
     if (write.verb != client::Write::Verb::kCreate || !write.subresource.empty()) return;
     const metav1::ObjectMeta* meta = write.object == nullptr ? nullptr : api::MetaOf(*write.object);
     if (meta == nullptr || meta->name().empty() || write.resource == nullptr) return;
-    consumed = true;
-    resource = write.resource;
+    lone_create = true;
     name = meta->name();
     name_space = !meta->namespace_().empty() ? meta->namespace_() : write.name_space;
     if (name_space.empty()) name_space = "default";
@@ -117,13 +126,13 @@ void Server::Write(std::vector<client::Write> writes, WriteOptions options, Exec
                    client::Callback<Written> done) {
   auto attempt = std::make_shared<Attempt>();
   attempt->writes = std::move(writes);
-  attempt->options = options;
+  attempt->options = std::move(options);
   attempt->reply_on = reply_on;
   attempt->done = std::move(done);
-  attempt->ConsumeLoneCreate();
+  attempt->NoteFirst();
   Fresh(reply_on, [this, attempt = std::move(attempt)](const absl::Status& fresh) {
     if (fresh.ok()) return Try(attempt);
-    Reply<Written>(attempt->reply_on, std::move(attempt->done), fresh);
+    attempt->Answer(fresh);
   });
 }
 
@@ -132,47 +141,50 @@ void Server::Try(std::shared_ptr<Attempt> attempt) {
   const auto snapshot = store_->snapshot();
   Env env = MakeEnv();
   env.dry_run = dry_run;
-  auto planner = std::make_shared<Planner>(std::move(env), snapshot,
-                                           /*previews=*/dry_run || attempt->writes.size() > 1);
-  for (client::Write& write : attempt->writes) {
-    const absl::Status status = planner->Add(attempt->consumed ? std::move(write) : CopyOf(write));
-    if (!status.ok()) return Reply<Written>(attempt->reply_on, std::move(attempt->done), status);
+  Planner planner(std::move(env), snapshot, /*previews=*/dry_run || attempt->writes.size() > 1);
+  if (attempt->tries > 0 && attempt->options.again != nullptr) {
+    auto made = attempt->options.again();
+    if (!made.ok()) return attempt->Answer(made.status());
+    attempt->writes[0] = *std::move(made);
   }
-  store::Txn txn = planner->TakeTxn();
+  const bool consume = attempt->lone_create || attempt->options.again != nullptr;
+  for (client::Write& write : attempt->writes) {
+    const absl::Status status = planner.Add(consume ? std::move(write) : CopyOf(write));
+    if (!status.ok()) return attempt->Answer(status);
+  }
+  store::Txn txn = planner.TakeTxn();
   if (dry_run || txn.ops.empty()) {
     Written written;
     written.revision = snapshot->revision();
-    for (const Planner::Outcome& outcome : planner->outcomes()) {
+    for (const Planner::Outcome& outcome : planner.TakeOutcomes()) {
       written.items.push_back({outcome.preview, outcome.removed});
     }
-    return Reply<Written>(attempt->reply_on, std::move(attempt->done), std::move(written));
+    return attempt->Answer(std::move(written));
   }
-  store_->Commit(std::move(txn), [this, attempt, planner](absl::StatusOr<store::TxnResult> result) {
-    OnCommitted(attempt, *planner, std::move(result));
+  store_->Commit(std::move(txn), [this, attempt, outcomes = planner.TakeOutcomes()](
+                                     absl::StatusOr<store::TxnResult> result) {
+    OnCommitted(attempt, outcomes, std::move(result));
   });
 }
 
-void Server::OnCommitted(const std::shared_ptr<Attempt>& attempt, const Planner& planner,
+void Server::OnCommitted(const std::shared_ptr<Attempt>& attempt,
+                         const std::vector<Planner::Outcome>& outcomes,
                          absl::StatusOr<store::TxnResult> result) {
-  const auto fail = [&](const absl::Status& status) {
-    Reply<Written>(attempt->reply_on, std::move(attempt->done), status);
-  };
-  if (!result.ok()) return fail(result.status());
+  if (!result.ok()) return attempt->Answer(result.status());
   if (!result->applied) {
     // Somebody was faster. Planned anew, it either fits or says exactly what is wrong.
-    if (attempt->consumed) return fail(WhyLost(*attempt));
+    if (attempt->lone_create) return attempt->Answer(WhyLost(*attempt));
     if (++attempt->tries < kAttempts) return Try(attempt);
-    const client::Write& first = attempt->writes.front();
-    return fail(
-        api::Conflict(*first.resource, first.name, "too many concurrent writers; try again"));
+    return attempt->Answer(
+        api::Conflict(*attempt->resource, attempt->name, "too many concurrent writers; try again"));
   }
   Written written;
   written.revision = result->revision;
-  for (const Planner::Outcome& outcome : planner.outcomes()) {
+  for (const Planner::Outcome& outcome : outcomes) {
     written.items.push_back(
         {outcome.op < 0 ? outcome.unchanged : result->objects[outcome.op], outcome.removed});
   }
-  Reply<Written>(attempt->reply_on, std::move(attempt->done), std::move(written));
+  attempt->Answer(std::move(written));
 }
 
 // A create needs its namespace and a free name.
@@ -294,8 +306,9 @@ void Server::PatchAgain(PatchRequest request, int tries, Executor* reply_on,
   write.object = *std::move(made);
   std::vector<client::Write> writes;
   writes.push_back(std::move(write));
-  const WriteOptions options{request.dry_run};
-  Write(std::move(writes), options, reply_on,
+  WriteOptions options;
+  options.dry_run = request.dry_run;
+  Write(std::move(writes), std::move(options), reply_on,
         [this, request = std::move(request), tries, reply_on, own, before = *current,
          warnings = std::move(warnings),
          done = std::move(done)](absl::StatusOr<Written> written) mutable {
@@ -357,7 +370,7 @@ void Server::SweepOn(std::shared_ptr<Sweep> sweep) {
     return Reply<Written>(sweep->reply_on, std::move(sweep->done), std::move(sweep->written));
   }
   const size_t count = writes.size();
-  Write(std::move(writes), {sweep->request.dry_run}, sweep->reply_on,
+  Write(std::move(writes), {.dry_run = sweep->request.dry_run}, sweep->reply_on,
         [this, sweep, count](absl::StatusOr<Written> written) mutable {
           const bool gone = absl::IsNotFound(written.status()) || absl::IsAborted(written.status());
           if (gone && count > 1) {

@@ -12,6 +12,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -33,6 +34,9 @@ enum class FieldValidation { kIgnore, kWarn, kStrict };
 
 struct WriteOptions {
   bool dry_run = false;
+  // Makes the write, a lone one, once more when others got in between and it is planned again; on
+  // any thread, until `done` is called. Null: it is copied before each plan.
+  std::function<absl::StatusOr<client::Write>()> again = nullptr;
 };
 
 struct Written {
@@ -133,7 +137,8 @@ class Server final : public client::Client {
   absl::StatusOr<std::string> AllocateClusterIp(const store::Snapshot& snapshot);
   absl::StatusOr<int32_t> AllocateNodePort(const store::Snapshot& snapshot);
   void Try(std::shared_ptr<Attempt> attempt);
-  void OnCommitted(const std::shared_ptr<Attempt>& attempt, const Planner& planner,
+  void OnCommitted(const std::shared_ptr<Attempt>& attempt,
+                   const std::vector<Planner::Outcome>& outcomes,
                    absl::StatusOr<store::TxnResult> result);
   absl::Status WhyLost(const Attempt& attempt) const;
   void PatchAgain(PatchRequest request, int tries, Executor* reply_on,

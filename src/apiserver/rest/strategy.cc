@@ -1,12 +1,9 @@
 #include "apiserver/rest/strategy.h"
 
-#include <google/protobuf/io/coded_stream.h>
-#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
-
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
-#include "api/codec.h"
+#include "api/same.h"
 #include "api/time.h"
 #include "base/status.h"
 
@@ -20,42 +17,9 @@ const FieldDescriptor* Part(const Message& message, const char* name) {
   return message.GetDescriptor()->FindFieldByName(name);
 }
 
-// What a client would see of it: an empty struct and an absent one are the same, as are orders of
-// maps.
-std::string Seen(const Message& message) {
-  std::string out;
-  api::EncodeJson(message, {}, &out);
-  return out;
-}
-
-// The bytes of the messages decide most cases, at a fraction of the price of their JSON: what has
-// the same bytes looks the same.
-bool SameBytes(const Message& a, const Message& b) {
-  if (a.ByteSizeLong() != b.ByteSizeLong()) return false;
-  const auto bytes = [](const Message& message) {
-    std::string out;
-    google::protobuf::io::StringOutputStream stream(&out);
-    google::protobuf::io::CodedOutputStream coded(&stream);
-    coded.SetSerializationDeterministic(true);
-    message.SerializePartialToCodedStream(&coded);
-    coded.Trim();
-    return out;
-  };
-  return bytes(a) == bytes(b);
-}
-
-// Whether different bytes of this field, which is no message, mean different content; else it may
-// be that one says what the other leaves out.
-bool BytesTell(const Message& a, const Message& b, const FieldDescriptor* field) {
-  if (field->is_map()) return field->message_type()->map_value()->message_type() == nullptr;
-  if (field->is_repeated()) return field->message_type() == nullptr;
-  return a.GetReflection()->HasField(a, field) == b.GetReflection()->HasField(b, field);
-}
-
-bool Same(const Message& a, const Message& b) { return SameBytes(a, b) || Seen(a) == Seen(b); }
-
 bool SamePart(const Message& a, const Message& b, const FieldDescriptor* part) {
-  return Same(a.GetReflection()->GetMessage(a, part), b.GetReflection()->GetMessage(b, part));
+  return api::LooksSame(a.GetReflection()->GetMessage(a, part),
+                        b.GetReflection()->GetMessage(b, part));
 }
 
 void CopyPart(const Message& from, const FieldDescriptor* part, Message* to) {
@@ -80,37 +44,10 @@ bool IsMessage(const FieldDescriptor* part) {
 
 }  // namespace
 
-// Part by part: most writes change one, and the bytes of the others settle them.
 bool SameContent(const Message& a, const Message& b) {
-  metav1::ObjectMeta left = *api::MetaOf(a);
-  metav1::ObjectMeta right = *api::MetaOf(b);
-  left.clear_resource_version();
-  right.clear_resource_version();
-  if (!Same(left, right)) return false;
-  bool plain = false;  // Has fields that are no messages, as the data of a ConfigMap.
-  bool bytes_tell = true;
-  const auto* type = a.GetDescriptor();
-  for (int i = 0; i < type->field_count(); ++i) {
-    const FieldDescriptor* part = type->field(i);
-    if (part->message_type() == metav1::ObjectMeta::descriptor()) continue;
-    if (!IsMessage(part)) {
-      plain = true;
-      bytes_tell = bytes_tell && BytesTell(a, b, part);
-    } else if (!SamePart(a, b, part)) {
-      return false;
-    }
-  }
-  if (!plain) return true;
-  const api::MessagePtr whole(a.New());
-  whole->CopyFrom(a);
-  const api::MessagePtr other(b.New());
-  other->CopyFrom(b);
-  for (int i = 0; i < type->field_count(); ++i) {  // They are the same by now.
-    if (!IsMessage(type->field(i))) continue;
-    whole->GetReflection()->ClearField(whole.get(), type->field(i));
-    other->GetReflection()->ClearField(other.get(), type->field(i));
-  }
-  return bytes_tell ? SameBytes(*whole, *other) : Same(*whole, *other);
+  static const FieldDescriptor* const kVersion =
+      metav1::ObjectMeta::descriptor()->FindFieldByName("resource_version");
+  return api::LooksSame(a, b, kVersion);
 }
 
 absl::Status PrepareCreate(const Env& env, Message* object) {

@@ -1,0 +1,51 @@
+// Maps of messages, by reflection, as maps. Protobuf's public reflection shows a map as a list of
+// its entries: a second form of it that costs an allocation an entry to make, and is then kept
+// beside the map as long as the message lives. The access to the map itself is there, reserved to
+// the libraries that protobuf names as friends; of one of these the name is taken here.
+//
+// Threads: as the message: any number may read it, or one change it.
+#pragma once
+
+#include <string>
+
+#include "google/protobuf/map_field.h"
+#include "google/protobuf/message.h"
+
+namespace google::protobuf::expr {
+
+class CelMapReflectionFriend {
+ public:
+  static MapIterator Begin(const Message& message, const FieldDescriptor* field) {
+    return message.GetReflection()->MapBegin(const_cast<Message*>(&message), field);
+  }
+  static MapIterator End(const Message& message, const FieldDescriptor* field) {
+    return message.GetReflection()->MapEnd(const_cast<Message*>(&message), field);
+  }
+  static int Size(const Message& message, const FieldDescriptor* field) {
+    return message.GetReflection()->MapSize(message, field);
+  }
+  static bool Find(const Message& message, const FieldDescriptor* field, const MapKey& key,
+                   MapValueConstRef* value) {
+    return message.GetReflection()->LookupMapValue(message, field, key, value);
+  }
+  static bool Insert(Message* message, const FieldDescriptor* field, const MapKey& key,
+                     MapValueRef* value) {
+    return message->GetReflection()->InsertOrLookupMapValue(message, field, key, value);
+  }
+};
+
+}  // namespace google::protobuf::expr
+
+namespace skiff::api {
+
+// Size; Begin and End, in no order; Find; Insert, which returns whether the key is new. Keys are
+// strings.
+using MapAccess = google::protobuf::expr::CelMapReflectionFriend;
+
+inline google::protobuf::MapKey MapKeyOf(const std::string& key) {
+  google::protobuf::MapKey out;
+  out.SetStringValue(key);
+  return out;
+}
+
+}  // namespace skiff::api

@@ -1,0 +1,145 @@
+#include "api/same.h"
+
+#include <algorithm>
+#include <string>
+
+#include "api/codec.h"
+#include "api/map_field.h"
+#include "api/schema.h"
+#include "base/status.h"
+
+namespace skiff::api {
+namespace {
+
+using google::protobuf::FieldDescriptor;
+using google::protobuf::Message;
+using google::protobuf::Reflection;
+
+std::string JsonOf(const Message& message) {
+  std::string out;
+  EncodeJson(message, {}, &out);
+  return out;
+}
+
+// Walks two messages of one plan side by side, up to the first difference. The rules of what is
+// left out and what is null are the encoder's (json_encode.cc).
+class Comparer {
+ public:
+  explicit Comparer(const FieldDescriptor* but) : but_(but) {}
+
+  bool Value(const Plan& plan, const Message& a, const Message& b) const {
+    if (plan.form == JsonForm::kObject) return Fields(plan, a, b);
+    return a.SerializePartialAsString() == b.SerializePartialAsString() || JsonOf(a) == JsonOf(b);
+  }
+
+ private:
+  bool Fields(const Plan& plan, const Message& a, const Message& b) const {
+    return std::all_of(plan.fields.begin(), plan.fields.end(), [&](const FieldPlan& field) {
+      if (field.field == but_) return true;
+      if (field.is_map) return Map(field, a, b);
+      if (field.is_list) return List(field, a, b);
+      return field.message != nullptr ? Nested(field, a, b) : Scalar(field, a, b);
+    });
+  }
+
+  bool Nested(const FieldPlan& field, const Message& a, const Message& b) const {
+    const Reflection& reflection = *a.GetReflection();
+    const bool in_a = reflection.HasField(a, field.field);
+    const bool in_b = reflection.HasField(b, field.field);
+    if (!in_a && !in_b) return true;
+    const Message& left = reflection.GetMessage(a, field.field);
+    const Message& right = reflection.GetMessage(b, field.field);
+    if (in_a != in_b) {
+      if (field.inlined) return JsonOf(in_a ? left : right) == "{}";
+      if (field.facts->pointer() || field.facts->omit_zero()) return false;
+    }
+    return Value(*field.message, left, right);
+  }
+
+  bool Scalar(const FieldPlan& field, const Message& a, const Message& b) const {
+    const Reflection& reflection = *a.GetReflection();
+    // The zero that a pointer points to is seen; any other looks like no value.
+    if (field.facts->pointer() &&
+        reflection.HasField(a, field.field) != reflection.HasField(b, field.field)) {
+      return false;
+    }
+    std::string scratch_a;
+    std::string scratch_b;
+    switch (field.field->cpp_type()) {
+      case FieldDescriptor::CPPTYPE_STRING:
+        return reflection.GetStringReference(a, field.field, &scratch_a) ==
+               reflection.GetStringReference(b, field.field, &scratch_b);
+      case FieldDescriptor::CPPTYPE_INT32:
+        return reflection.GetInt32(a, field.field) == reflection.GetInt32(b, field.field);
+      case FieldDescriptor::CPPTYPE_INT64:
+        return reflection.GetInt64(a, field.field) == reflection.GetInt64(b, field.field);
+      case FieldDescriptor::CPPTYPE_BOOL:
+        return reflection.GetBool(a, field.field) == reflection.GetBool(b, field.field);
+      case FieldDescriptor::CPPTYPE_DOUBLE:
+        return reflection.GetDouble(a, field.field) == reflection.GetDouble(b, field.field);
+      default:
+        SKIFF_CHECK(false);  // The Kubernetes API has no other scalar types.
+    }
+    return false;
+  }
+
+  bool List(const FieldPlan& field, const Message& a, const Message& b) const {
+    const Reflection& reflection = *a.GetReflection();
+    const int size = reflection.FieldSize(a, field.field);
+    if (size != reflection.FieldSize(b, field.field)) return false;
+    for (int i = 0; i < size; ++i) {
+      if (!Item(field, a, b, reflection, i)) return false;
+    }
+    return true;
+  }
+
+  bool Item(const FieldPlan& field, const Message& a, const Message& b,
+            const Reflection& reflection, int i) const {
+    if (field.message != nullptr) {
+      return Value(*field.message, reflection.GetRepeatedMessage(a, field.field, i),
+                   reflection.GetRepeatedMessage(b, field.field, i));
+    }
+    std::string scratch_a;
+    std::string scratch_b;
+    switch (field.field->cpp_type()) {
+      case FieldDescriptor::CPPTYPE_STRING:
+        return reflection.GetRepeatedStringReference(a, field.field, i, &scratch_a) ==
+               reflection.GetRepeatedStringReference(b, field.field, i, &scratch_b);
+      case FieldDescriptor::CPPTYPE_INT32:
+        return reflection.GetRepeatedInt32(a, field.field, i) ==
+               reflection.GetRepeatedInt32(b, field.field, i);
+      case FieldDescriptor::CPPTYPE_INT64:
+        return reflection.GetRepeatedInt64(a, field.field, i) ==
+               reflection.GetRepeatedInt64(b, field.field, i);
+      default:
+        SKIFF_CHECK(false);  // Nor lists of others.
+    }
+    return false;
+  }
+
+  bool Map(const FieldPlan& field, const Message& a, const Message& b) const {
+    if (MapAccess::Size(a, field.field) != MapAccess::Size(b, field.field)) return false;
+    const auto end = MapAccess::End(a, field.field);
+    for (auto it = MapAccess::Begin(a, field.field); it != end; ++it) {
+      google::protobuf::MapValueConstRef other;
+      if (!MapAccess::Find(b, field.field, it.GetKey(), &other)) return false;
+      const google::protobuf::MapValueRef& own = it.GetValueRef();
+      if (field.message != nullptr
+              ? !Value(*field.message, own.GetMessageValue(), other.GetMessageValue())
+              : own.GetStringValue() != other.GetStringValue()) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  const FieldDescriptor* const but_;
+};
+
+}  // namespace
+
+bool LooksSame(const Message& a, const Message& b, const FieldDescriptor* but) {
+  return Comparer(but).Value(PlanOf(a.GetDescriptor()), a, b);
+}
+
+}  // namespace skiff::api
