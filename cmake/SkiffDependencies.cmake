@@ -15,3 +15,10 @@ pkg_check_modules(libseccomp REQUIRED IMPORTED_TARGET libseccomp)
 pkg_check_modules(libyaml REQUIRED IMPORTED_TARGET yaml-0.1)
 pkg_check_modules(libcurl REQUIRED IMPORTED_TARGET libcurl)
 pkg_check_modules(libarchive REQUIRED IMPORTED_TARGET libarchive)
+pkg_check_modules(libtcmalloc REQUIRED IMPORTED_TARGET libtcmalloc_minimal)
+# What programs allocate with: half of what the C library's costs where one thread frees what another
+# took. A library leaves that choice to its host, and sanitizers have their own.
+add_library(skiff_allocator INTERFACE)
+if(NOT SKIFF_SANITIZE)
+  target_link_libraries(skiff_allocator INTERFACE PkgConfig::libtcmalloc)
+endif()

@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 packages="g++ cmake ninja-build ccache mold pkg-config git ca-certificates python3 python3-yaml
   libabsl-dev libprotobuf-dev protobuf-compiler librocksdb-dev libuv1-dev libnl-3-dev
   libnl-route-3-dev libseccomp-dev libboost-dev libssl-dev libsimdjson-dev libyaml-dev
-  libarchive-dev libcurl4-openssl-dev libnghttp2-dev libspdlog-dev libcli11-dev clang-format
+  libarchive-dev libcurl4-openssl-dev libgoogle-perftools-dev libnghttp2-dev libspdlog-dev libcli11-dev clang-format
   python3-pytest prometheus-cpp-dev catch2 busybox-static crun etcd-server etcd-client iproute2
   nftables curl"
 # A kernel that is a program, for tests that need another than this machine's.
