@@ -102,7 +102,7 @@ absl::Status CheckFormatFile(const std::string& dir) {
 absl::Status UnknownFormat(absl::string_view dir, absl::string_view format) {
   return absl::FailedPreconditionError(absl::StrCat(
       "data directory ", dir, " has the format ", format,
-      "; this version of Skiff reads formats 1 and 2: start it with the version that wrote it, or "
+      "; this version of Skiff reads formats 1 to 3: start it with the version that wrote it, or "
       "a newer one"));
 }
 

@@ -11,10 +11,11 @@
 #include "base/status.h"
 #include "raft/crc32c.h"
 #include "raft/data_dir.h"
+#include "raft/log_floor.h"
 #include "raft/record_check.h"
 #include "raft/rocksdb_env.h"
-#include "rocksdb/compaction_filter.h"
 #include "rocksdb/options.h"
+#include "rocksdb/slice_transform.h"
 #include "rocksdb/table.h"
 
 namespace skiff::raft {
@@ -28,16 +29,15 @@ class NoDiary final : public rocksdb::Logger {
 
 using rocksdb::Slice;
 
-constexpr char kFormat[] = "2";
+constexpr char kFormat[] = "3";
 constexpr char kFormatKey[] = "format";
 constexpr char kHardStateKey[] = "hard-state";
-constexpr char kCheckpointKey[] = "checkpoint";
+constexpr char kCheckpointKey[] = "checkpoint";  // Of format 2, in the state.
 constexpr char kRowsKey[] = "rows";
 constexpr char kFirstKey[] = "first";  // Of format 1.
 constexpr absl::string_view kRowsPrefix = "rows-";
-constexpr size_t kEntryHeader = 9;  // Term and type.
-// More entries than this are removed by one range tombstone, which every read has to look at.
-constexpr Index kFewEntries = 256;
+constexpr absl::string_view kCheckpointRow("\0", 1);  // Before every row.
+constexpr size_t kEntryHeader = 9;                    // Term and type.
 constexpr size_t kReadahead = 4 << 20;
 
 std::string BigEndian(uint64_t value) {
@@ -55,36 +55,6 @@ uint64_t FromBigEndian(absl::string_view bytes) {
 std::string Pair(uint64_t a, uint64_t b) { return BigEndian(a) + BigEndian(b); }
 
 absl::string_view View(const Slice& slice) { return {slice.data(), slice.size()}; }
-
-// Leaves out of new files the log entries that the checkpoint stands for.
-class CompactedEntries final : public rocksdb::CompactionFilter {
- public:
-  explicit CompactedEntries(Index floor) : floor_(floor) {}
-  const char* Name() const override { return "skiff.compacted-entries"; }
-  bool Filter(int, const Slice& key, const Slice&, std::string*, bool*) const override {
-    return key.size() == 8 && FromBigEndian(View(key)) <= floor_;
-  }
-
- private:
-  const Index floor_;
-};
-
-class CompactedEntriesFactory final : public rocksdb::CompactionFilterFactory {
- public:
-  explicit CompactedEntriesFactory(std::shared_ptr<std::atomic<Index>> floor)
-      : floor_(std::move(floor)) {}
-  const char* Name() const override { return "skiff.compacted-entries"; }
-  bool ShouldFilterTableFileCreation(rocksdb::TableFileCreationReason) const override {
-    return true;  // Flushes too.
-  }
-  std::unique_ptr<rocksdb::CompactionFilter> CreateCompactionFilter(
-      const rocksdb::CompactionFilter::Context&) override {
-    return std::make_unique<CompactedEntries>(floor_->load());
-  }
-
- private:
-  const std::shared_ptr<std::atomic<Index>> floor_;
-};
 
 // RocksDB's own sums of whole files, by the processor where it can: Debian's RocksDB cannot.
 class FileSum final : public rocksdb::FileChecksumGenerator {
@@ -131,7 +101,7 @@ rocksdb::Options DatabaseOptions() {
   options.info_log = std::make_shared<NoDiary>();
   options.max_manifest_file_size = 2 << 20;
   options.max_total_wal_size = 80 << 20;
-  options.db_write_buffer_size = 40 << 20;
+  options.db_write_buffer_size = 48 << 20;
   options.max_bgerror_resume_count = 0;  // The next write is the retry.
   options.file_checksum_gen_factory = std::make_shared<FileSumFactory>();
   return options;
@@ -139,7 +109,7 @@ rocksdb::Options DatabaseOptions() {
 
 rocksdb::ColumnFamilyOptions FamilyOptions() {
   rocksdb::ColumnFamilyOptions options;
-  options.write_buffer_size = 8 << 20;
+  options.write_buffer_size = 4 << 20;
   options.level_compaction_dynamic_level_bytes = true;
   options.periodic_compaction_seconds = 0;
   options.ttl = 0;
@@ -177,12 +147,22 @@ void PutEntry(rocksdb::ColumnFamilyHandle* log, const Entry& entry, rocksdb::Wri
   batch->Put(log, rocksdb::SliceParts(&key_slice, 1), rocksdb::SliceParts(parts, 2));
 }
 
+void PutCheckpoint(rocksdb::ColumnFamilyHandle* rows, const Checkpoint& checkpoint,
+                   rocksdb::WriteBatch* batch) {
+  batch->Put(rows, Slice(kCheckpointRow.data(), kCheckpointRow.size()),
+             EncodeCheckpoint(checkpoint));
+}
+
 // About as many as its batch takes, so that it need not grow step by step.
+constexpr size_t kEach = 40;
 size_t BatchBytes(const DiskWrite& write) {
-  constexpr size_t kEach = 40;
   size_t bytes = 1024;
   for (const Entry& entry : write.append) bytes += kEach + entry.data.size();
-  for (const Row& row : write.rows) {
+  return bytes;
+}
+size_t BytesOf(const std::vector<Row>& rows) {
+  size_t bytes = 1024;
+  for (const Row& row : rows) {
     bytes += kEach + row.key.size() + (row.value ? row.value->size() : 0);
   }
   return bytes;
@@ -217,6 +197,7 @@ absl::Status RocksdbStorage::OpenDatabase() {
   SKIFF_ASSIGN_OR_RETURN(const bool verified, CheckDataDir(dir_));
   rocksdb::Options options = DatabaseOptions();
   options.env = env_.get();
+  options.listeners.push_back(TellsFlushes(floor_));
   // What was verified has nothing broken in it that could be tolerated.
   options.wal_recovery_mode = verified ? rocksdb::WALRecoveryMode::kAbsoluteConsistency
                                        : rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
@@ -232,10 +213,13 @@ absl::Status RocksdbStorage::OpenDatabase() {
   for (const std::string& name : names) {
     rocksdb::ColumnFamilyOptions family = FamilyOptions();
     if (name == "log") {
-      family.compaction_filter_factory = std::make_shared<CompactedEntriesFactory>(floor_);
+      family.compaction_filter_factory = DropsBelow(floor_);
       family.compression = rocksdb::kNoCompression;  // Nothing stays in it for long.
       // More than the log is long: most entries are compacted away before they leave memory.
-      family.write_buffer_size = 24 << 20;
+      family.write_buffer_size = 32 << 20;
+      // They come in order: each goes in behind the last, without a search. (With this, ranges
+      // cannot be deleted: RocksDB looks for their place behind a key.)
+      family.memtable_insert_with_hint_prefix_extractor.reset(rocksdb::NewFixedPrefixTransform(1));
     }
     descriptors.emplace_back(name, family);
   }
@@ -277,6 +261,8 @@ absl::Status RocksdbStorage::FindFormat(const Format1& format1) {
     SKIFF_RETURN_IF_ERROR(Commit(&batch));
   } else if (format == "1") {
     SKIFF_RETURN_IF_ERROR(Migrate(format1));
+  } else if (format == "2") {
+    SKIFF_RETURN_IF_ERROR(MigrateCheckpoint());
   } else if (format != kFormat) {
     return UnknownFormat(dir_, format);
   }
@@ -286,7 +272,8 @@ absl::Status RocksdbStorage::FindFormat(const Format1& format1) {
         absl::StrCat(dir_, ": the column family ", rows_, " is missing; ", kRemedy));
   }
   SKIFF_ASSIGN_OR_RETURN(const Checkpoint checkpoint, ReadCheckpoint());
-  floor_->store(checkpoint.index);
+  begun_ = checkpoint.index != 0 || checkpoint.config != Config();
+  floor_->Set(checkpoint.index);
   const std::vector<Family> families = families_;
   for (const Family& other : families) {  // Staged before a crash, or of format 1.
     const bool rows = absl::StartsWith(other.name, kRowsPrefix) || other.name == "objects";
@@ -295,6 +282,19 @@ absl::Status RocksdbStorage::FindFormat(const Format1& format1) {
     }
   }
   return absl::OkStatus();
+}
+
+// From format 2, which had the checkpoint beside the hard state.
+absl::Status RocksdbStorage::MigrateCheckpoint() {
+  SKIFF_ASSIGN_OR_RETURN(const std::string rows, Get("state", kRowsKey));
+  SKIFF_ASSIGN_OR_RETURN(const std::string checkpoint, Get("state", kCheckpointKey));
+  rocksdb::WriteBatch batch;
+  if (!checkpoint.empty() && family(rows) != nullptr) {
+    batch.Put(family(rows), Slice(kCheckpointRow.data(), kCheckpointRow.size()), checkpoint);
+    batch.Delete(family("state"), kCheckpointKey);
+  }
+  batch.Put(family("state"), kFormatKey, kFormat);
+  return Commit(&batch);
 }
 
 absl::Status RocksdbStorage::Migrate(const Format1& format1) {
@@ -335,7 +335,7 @@ absl::Status RocksdbStorage::Migrate(const Format1& format1) {
               Pair(FromBigEndian(hard_state), voted ? format1.member : 0));
   }
   batch.Delete(family("state"), kFirstKey);
-  AddCheckpoint(checkpoint, &batch);
+  PutCheckpoint(family("objects"), checkpoint, &batch);
   batch.Put(family("state"), kRowsKey, "objects");
   batch.Put(family("state"), kFormatKey, kFormat);
   return Commit(&batch);
@@ -365,7 +365,7 @@ RocksdbStorage::~RocksdbStorage() {
 }
 
 absl::StatusOr<Checkpoint> RocksdbStorage::ReadCheckpoint() {
-  SKIFF_ASSIGN_OR_RETURN(const std::string bytes, Get("state", kCheckpointKey));
+  SKIFF_ASSIGN_OR_RETURN(const std::string bytes, Get(rows_, std::string(kCheckpointRow)));
   if (bytes.empty()) return Checkpoint();
   auto checkpoint = DecodeCheckpoint(bytes);
   if (checkpoint.ok()) return checkpoint;
@@ -411,6 +411,7 @@ absl::Status RocksdbStorage::ReadRows(
   options.readahead_size = kReadahead;
   const std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator(options, family(rows_)));
   for (it->SeekToFirst(); it->Valid(); it->Next()) {
+    if (View(it->key()) == kCheckpointRow) continue;
     SKIFF_RETURN_IF_ERROR(visit(View(it->key()), View(it->value())));
   }
   return Error(it->status());
@@ -427,7 +428,7 @@ absl::Status RocksdbStorage::Read(Index from, Index to,
   }
   SKIFF_RETURN_IF_ERROR(Error(it->status()));
   if (index > to) return absl::OkStatus();
-  if (from <= floor_->load()) {
+  if (from <= floor_->index()) {
     return absl::OutOfRangeError(absl::StrCat(dir_, ": log entry ", index, " is compacted away"));
   }
   return absl::DataLossError(
@@ -435,6 +436,8 @@ absl::Status RocksdbStorage::Read(Index from, Index to,
 }
 
 absl::Status RocksdbStorage::Write(const DiskWrite& write) {
+  if (write.checkpoint) SKIFF_RETURN_IF_ERROR(WriteCheckpoint(*write.checkpoint, write.rows));
+  if (!write.hard_state && write.append.empty()) return absl::OkStatus();
   rocksdb::WriteBatch batch(BatchBytes(write));
   if (write.hard_state) {
     batch.Put(family("state"), kHardStateKey, Pair(write.hard_state->term, write.hard_state->vote));
@@ -445,21 +448,42 @@ absl::Status RocksdbStorage::Write(const DiskWrite& write) {
     AddRemoval(write.append.back().index + 1, before, &batch);
     last_ = std::max(before, write.append.back().index);
   }
-  for (const Row& row : write.rows) {
-    if (row.value) {
-      batch.Put(family(rows_), row.key, *row.value);
-    } else {
-      batch.Delete(family(rows_), row.key);
-    }
-  }
-  if (write.checkpoint) AddCheckpoint(*write.checkpoint, &batch);
   SKIFF_RETURN_IF_ERROR(Commit(&batch));
   if (!write.append.empty()) last_ = write.append.back().index;
-  if (write.checkpoint) {
-    floor_->store(write.checkpoint->index);
-    last_ = std::max(last_, write.checkpoint->index);
-  }
   return absl::OkStatus();
+}
+
+// Past the write-ahead log: every row is in an entry that is synced already, and until the rows are
+// as well, a start replays it.
+absl::Status RocksdbStorage::WriteCheckpoint(const Checkpoint& checkpoint,
+                                             const std::vector<Row>& rows) {
+  SKIFF_RETURN_IF_ERROR(WriteRows(rows_, rows, &checkpoint));
+  last_ = std::max(last_, checkpoint.index);
+  if (begun_) {
+    floor_->Expect(rows_, db_->GetLatestSequenceNumber(), checkpoint.index);
+    return absl::OkStatus();
+  }
+  // There is no log yet from which the first could be made again.
+  SKIFF_RETURN_IF_ERROR(Retry([&] { return db_->Flush(rocksdb::FlushOptions(), family(rows_)); }));
+  floor_->Set(checkpoint.index);
+  begun_ = true;
+  return absl::OkStatus();
+}
+
+absl::Status RocksdbStorage::WriteRows(const std::string& name, const std::vector<Row>& rows,
+                                       const Checkpoint* checkpoint) {
+  rocksdb::WriteBatch batch(BytesOf(rows));
+  for (const Row& row : rows) {
+    if (row.value) {
+      batch.Put(family(name), row.key, *row.value);
+    } else {
+      batch.Delete(family(name), row.key);
+    }
+  }
+  if (checkpoint != nullptr) PutCheckpoint(family(name), *checkpoint, &batch);
+  rocksdb::WriteOptions options;
+  options.disableWAL = true;
+  return Retry([&] { return db_->Write(options, &batch); });
 }
 
 absl::Status RocksdbStorage::Stage(const std::vector<Row>& rows, bool first) {
@@ -470,31 +494,21 @@ absl::Status RocksdbStorage::Stage(const std::vector<Row>& rows, bool first) {
     staged_ = name;
   }
   if (staged_.empty()) return absl::FailedPreconditionError("no state is being staged");
-  rocksdb::WriteBatch batch;
-  for (const Row& row : rows) {
-    if (row.value) {
-      batch.Put(family(staged_), row.key, *row.value);
-    } else {
-      batch.Delete(family(staged_), row.key);
-    }
-  }
-  // They are synced once, as table files, before they count.
-  rocksdb::WriteOptions options;
-  options.disableWAL = true;
-  return Retry([&] { return db_->Write(options, &batch); });
+  return WriteRows(staged_, rows, nullptr);
 }
 
 absl::Status RocksdbStorage::Install(const Checkpoint& checkpoint, const HardState& hard_state) {
   if (staged_.empty()) SKIFF_RETURN_IF_ERROR(Stage({}, /*first=*/true));
+  SKIFF_RETURN_IF_ERROR(WriteRows(staged_, {}, &checkpoint));
   SKIFF_RETURN_IF_ERROR(
       Retry([&] { return db_->Flush(rocksdb::FlushOptions(), family(staged_)); }));
   rocksdb::WriteBatch batch;
   batch.Put(family("state"), kHardStateKey, Pair(hard_state.term, hard_state.vote));
   batch.Put(family("state"), kRowsKey, staged_);
   AddRemoval(checkpoint.index + 1, last_, &batch);
-  AddCheckpoint(checkpoint, &batch);
   SKIFF_RETURN_IF_ERROR(Commit(&batch));
-  floor_->store(checkpoint.index);
+  floor_->Set(checkpoint.index);
+  begun_ = true;
   last_ = checkpoint.index;
   const std::string old = std::exchange(rows_, std::exchange(staged_, ""));
   DropFamily(old).IgnoreError();  // Else the next start does.
@@ -514,9 +528,13 @@ int64_t RocksdbStorage::DiskBytes() const {
 }
 
 absl::Status RocksdbStorage::Flush() {
+  const auto flush = [this](const std::vector<rocksdb::ColumnFamilyHandle*>& families) {
+    return Retry([&] { return db_->Flush(rocksdb::FlushOptions(), families); });
+  };
+  SKIFF_RETURN_IF_ERROR(flush({family(rows_)}));  // Then the log needs less.
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   for (const Family& family : families_) handles.push_back(family.handle);
-  return Retry([&] { return db_->Flush(rocksdb::FlushOptions(), handles); });
+  return flush(handles);
 }
 
 absl::StatusOr<std::string> RocksdbStorage::Get(const std::string& name,
@@ -559,16 +577,7 @@ std::string RocksdbStorage::UnusedRowsFamily() const {
   }
 }
 
-void RocksdbStorage::AddCheckpoint(const Checkpoint& checkpoint, rocksdb::WriteBatch* batch) const {
-  batch->Put(family("state"), kCheckpointKey, EncodeCheckpoint(checkpoint));
-}
-
 void RocksdbStorage::AddRemoval(Index from, Index to, rocksdb::WriteBatch* batch) const {
-  if (from > to) return;
-  if (to - from >= kFewEntries) {
-    batch->DeleteRange(log_, BigEndian(from), BigEndian(to + 1));
-    return;
-  }
   for (Index index = from; index <= to; ++index) batch->Delete(log_, BigEndian(index));
 }
 

@@ -1,27 +1,31 @@
-// A member's disk in a RocksDB database of its own: one write batch, one sync, for all of a write.
+// A member's disk in a RocksDB database of its own: one write batch and one sync for all entries of
+// a write. Rows are written past the write-ahead log: what they hold is in the log of entries until
+// RocksDB has flushed them.
 //
-// Column families, in format 2:
-//   state     hard state; checkpoint; format; which family the rows are in
+// Column families, in format 3:
+//   state     hard state; format; which family the rows are in
 //   log       big-endian index -> term, type, data
-//   rows-N    key -> value. State that comes from another member is staged in the next N;
-//   installing
-//             it is the one small write that says so, and the old family goes with all its files.
+//   rows-N    key -> value, and the checkpoint that they are the state of. State that comes from
+//             another member is staged in the next N; installing it is the one small write that
+//             says so, and the old family goes with all its files.
 //   format-2  nothing; it keeps versions that know format 1 only from opening the database
+// Format 2 had the checkpoint in `state`, and rows in the write-ahead log; it becomes format 3 as
+// it is opened, in one small write.
 //
-// Entries up to the checkpoint are not deleted: flushes and compactions leave them out, so that
-// there are no tombstones to read past. A file FORMAT beside RocksDB's says that every file is of
-// this format: then logs and MANIFEST are chunked files (chunked_file.h), and are verified as such
-// before RocksDB sees them, as are the checksums of all others.
+// Entries up to the checkpoint are not deleted: flushes and compactions leave them out
+// (log_floor.h). A file FORMAT beside RocksDB's says that every file is of format 2 or later: then
+// logs and MANIFEST are chunked files (chunked_file.h), and are verified as such before RocksDB
+// sees them, as are the checksums of all others.
 //
 // Threads: as Storage.
 #pragma once
 
-#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "raft/log_floor.h"
 #include "raft/storage.h"
 #include "rocksdb/db.h"
 #include "rocksdb/write_batch.h"
@@ -33,7 +37,7 @@ class OwnedEnv;
 class RocksdbStorage final : public Storage {
  public:
   // Format 1 was of a cluster of one member and left the meaning of entries to the owner. A
-  // database in it becomes one of format 2 as it is opened, in one atomic write: its objects are
+  // database in it becomes one of format 3 as it is opened, in one atomic write: its objects are
   // the rows, its revision (decimal) is the checkpoint's note, what was not applied yet is the log.
   struct Format1 {
     MemberId member = 1;  // What its one member is called now: the only voter.
@@ -80,6 +84,7 @@ class RocksdbStorage final : public Storage {
   absl::Status OpenDatabase();
   absl::Status FindFormat(const Format1& format1);
   absl::Status Migrate(const Format1& format1);
+  absl::Status MigrateCheckpoint();
   absl::Status AddOldEntries(const Format1& format1, Index applied, rocksdb::WriteBatch* batch);
   absl::Status VerifyTables();
   absl::StatusOr<Checkpoint> ReadCheckpoint();
@@ -91,7 +96,10 @@ class RocksdbStorage final : public Storage {
   absl::Status DropFamily(const std::string& name);
   std::string UnusedRowsFamily() const;
 
-  void AddCheckpoint(const Checkpoint& checkpoint, rocksdb::WriteBatch* batch) const;
+  absl::Status WriteCheckpoint(const Checkpoint& checkpoint, const std::vector<Row>& rows);
+  // `checkpoint`: null for rows alone.
+  absl::Status WriteRows(const std::string& name, const std::vector<Row>& rows,
+                         const Checkpoint* checkpoint);
   // That entries [from, to] are gone.
   void AddRemoval(Index from, Index to, rocksdb::WriteBatch* batch) const;
   // Runs `write` until it succeeds or will not: what is to be done about a full disk is here.
@@ -101,8 +109,8 @@ class RocksdbStorage final : public Storage {
 
   std::string dir_;
   bool failed_ = false;  // The last write.
-  // Of the checkpoint on disk: entries up to it may be left out of new files.
-  const std::shared_ptr<std::atomic<Index>> floor_ = std::make_shared<std::atomic<Index>>(0);
+  const std::shared_ptr<LogFloor> floor_ = std::make_shared<LogFloor>();
+  bool begun_ = false;             // There is a checkpoint on disk.
   Index last_ = 0;                 // The disk may hold entries up to this one.
   std::string rows_;               // The families' names.
   std::string staged_;             // Empty: nothing is staged.

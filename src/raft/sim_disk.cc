@@ -59,6 +59,28 @@ struct SimDisk::Image {
   std::shared_ptr<Rows> rows = std::make_shared<Rows>();
   std::shared_ptr<Log> log = std::make_shared<Log>();
   int64_t bytes = 0;
+  // The checkpoint and rows that a crash cannot take back; the log begins after this one.
+  Checkpoint settled;
+  std::shared_ptr<Rows> settled_rows = std::make_shared<Rows>();
+  int64_t unsettled_bytes = 0;  // By which the rows have grown since.
+
+  bool begun = false;  // There is a settled one.
+
+  void Settle() {
+    begun = begun || checkpoint.index != 0 || checkpoint.config != Config();
+    settled = checkpoint;
+    settled_rows = rows;
+    unsettled_bytes = 0;
+    Log* own = Own(&log);
+    EraseEntries(own->begin(), own->upper_bound(settled.index));
+  }
+
+  // What was not settled is lost, but for the log.
+  void Unsettle() {
+    checkpoint = settled;
+    rows = settled_rows;
+    bytes -= std::exchange(unsettled_bytes, 0);
+  }
 
   void EraseEntries(Log::iterator from, Log::iterator to) {
     for (auto it = from; it != to; ++it) bytes -= BytesOf(*it->second);
@@ -75,11 +97,14 @@ struct SimDisk::Image {
         bytes += BytesOf(entry);
       }
     }
-    if (!write.rows.empty()) bytes += Change(write.rows, Own(&rows));
     if (!write.checkpoint) return;
     checkpoint = *write.checkpoint;
-    Log* own = Own(&log);
-    EraseEntries(own->begin(), own->upper_bound(checkpoint.index));
+    if (!write.rows.empty()) {
+      const int64_t grown = Change(write.rows, Own(&rows));
+      bytes += grown;
+      unsettled_bytes += grown;
+    }
+    if (!begun) Settle();  // The first one.
   }
 };
 
@@ -99,9 +124,11 @@ std::unique_ptr<SimStorage> SimDisk::Open() {
 void SimDisk::Crash() {
   if (doubtful_ != nullptr && rng_.Below(2) == 0) image_->Apply(*doubtful_);
   doubtful_.reset();
-  if (storage_ == nullptr) return;
-  if (storage_->under_way_ != nullptr && rng_.Below(2) == 0) image_->Apply(*storage_->under_way_);
-  std::exchange(storage_, nullptr)->disk_ = nullptr;
+  if (storage_ != nullptr) {
+    if (storage_->under_way_ != nullptr && rng_.Below(2) == 0) image_->Apply(*storage_->under_way_);
+    std::exchange(storage_, nullptr)->disk_ = nullptr;
+  }
+  if (rng_.Below(2) == 0) image_->Unsettle();
 }
 
 SimDisk::Saved SimDisk::Save() const { return std::make_shared<const Image>(*image_); }
@@ -187,7 +214,8 @@ absl::StatusOr<Persistent> SimStorage::Load() {
   out.checkpoint = image.checkpoint;
   out.commit = image.checkpoint.index;
   Index expected = image.checkpoint.index + 1;
-  for (const auto& [index, entry] : *image.log) {
+  for (auto it = image.log->lower_bound(expected); it != image.log->end(); ++it) {
+    const auto& [index, entry] = *it;
     if (index != expected) {
       return absl::DataLossError(
           absl::StrCat("simulated disk: log entry ", expected, " is missing or damaged"));
@@ -242,6 +270,7 @@ absl::Status SimStorage::Write(const DiskWrite& write) {
     return fault;
   }
   disk_->image_->Apply(write);
+  if (disk_->rng_.Below(4) == 0) disk_->image_->Settle();
   for (const Entry& entry : write.append) disk_->damaged_.erase(entry.index);
   disk_->doubtful_.reset();
   ++disk_->writes_;
@@ -286,6 +315,7 @@ absl::Status SimStorage::Install(const Checkpoint& checkpoint, const HardState& 
   fresh.checkpoint = checkpoint;
   if (staging_) fresh.rows = std::move(staged_);
   fresh.bytes = std::exchange(staged_bytes_, 0);
+  fresh.Settle();
   staging_ = false;
   *disk_->image_ = std::move(fresh);
   disk_->damaged_.clear();

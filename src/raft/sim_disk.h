@@ -45,7 +45,7 @@ class SimDisk {
   // use any more (kFailedPrecondition), as after Crash.
   std::unique_ptr<SimStorage> Open();
   // Power fails: the handle is cut off, and a write under way has happened or not. What was staged
-  // is gone.
+  // is gone, and so may be the latest checkpoints, but not the entries they stand for.
   void Crash();
 
   // What is durable now, without a write under way.

@@ -28,12 +28,15 @@ struct Row {
   std::optional<std::string> value;  // None: it is deleted.
 };
 
-// One atomic, synced write.
+// Hard state and entries are one atomic, synced write. A checkpoint with its rows is atomic as
+// well, but may reach the disk only later: a start after a crash may find an earlier one, and the
+// log from there. The first one of all is on disk when the write is done.
 struct DiskWrite {
   std::optional<HardState> hard_state;
   std::vector<Entry> append;  // Replaces everything from the first one's index on...
   Index tail = 0;             // ...up to this, the last that the disk may hold.
-  // The log begins after it now. Its rows: those before, changed by `rows`.
+  // It stands for entries that earlier writes made durable: the log may begin after it now. Its
+  // rows: those before, changed by `rows`.
   std::optional<Checkpoint> checkpoint;
   std::vector<Row> rows;
 };
@@ -52,7 +55,8 @@ class Storage {
   virtual absl::Status Read(Index from, Index to,
                             absl::FunctionRef<absl::Status(Entry entry)> visit) const = 0;
 
-  // After a failure nothing of it is to be seen here, and a later write tries anew.
+  // After a failure no entry of it is to be seen here, and a later write tries anew; of its
+  // checkpoint a start may see more.
   // kResourceExhausted: the disk is full. kDataLoss.
   virtual absl::Status Write(const DiskWrite& write) = 0;
 
