@@ -157,15 +157,14 @@ void Storm::StartTap(Member* member, uint64_t after) {
       record_.OnApplied(member->id, event);
     }
   };
-  sink.on_end = [this, member, life = member->life](const absl::Status& why) {
+  sink.on_end = [this, member](const absl::Status& why) {
     if (!absl::IsOutOfRange(why)) return;
-    // It took over another's state.
+    // It took over another's state. It may apply more than history holds before its next turn, so
+    // whoever is to miss nothing watches from there at once.
     ++result_.states;
     const auto snapshot = member->store->snapshot();
     record_.CheckState(member->id, *snapshot);
-    After(absl::ZeroDuration(), [this, member, life, after = snapshot->revision()] {
-      if (member->store != nullptr && member->life == life) StartTap(member, after);
-    });
+    StartTap(member, snapshot->revision());
   };
   auto watch = member->store->StartWatch("", after, std::move(sink));
   if (watch.ok()) {
