@@ -192,8 +192,7 @@ class Replica final : public Store {
   bool staging_ = false;
   bool installing_ = false;
   std::map<raft::MemberId, std::string> peers_;  // As the transport knows them.
-  raft::Config told_;                            // Who the members are, as another said last...
-  raft::Term told_term_ = 0;                     // ...in this term.
+  std::map<raft::MemberId, std::string> told_;   // Notes of members, as others say.
   absl::Duration last_tick_;
   uint64_t ticks_ = 0;
   bool leads_ = false;

@@ -90,10 +90,9 @@ void Replica::NoteConfig() {
       if (member != options_.membership->id) peers.emplace(member, MemberAddress(note));
     }
   }
-  if (told_term_ >= core_->term()) {
-    for (const auto& [member, note] : told_.notes) {
-      if (member != options_.membership->id) peers.emplace(member, MemberAddress(note));
-    }
+  if (core_->leader() != 0 && core_->config().notes.count(core_->leader()) != 0) told_.clear();
+  for (const auto& [member, note] : told_) {
+    if (member != options_.membership->id) peers.emplace(member, MemberAddress(note));
   }
   if (peers != peers_) {
     transport_->SetPeers(peers);
@@ -188,23 +187,29 @@ void Replica::SendAll(std::vector<raft::Message> messages) {
   }
 }
 
-// A member that was away may know none of those that lead now, and refuse to hear them.
+// A member that was away may know none of those that are members now, and refuse to hear them: a
+// leader tells those that it does not hear of, and where there is none everybody tells all, since
+// it may take the vote of just that member to have one.
 void Replica::TellMembers() {
   if (transport_ == nullptr || ++ticks_ % kTellTicks != 0) return;
-  for (const auto& [member, follower] : core_->followers()) {
-    if (follower.active) continue;
-    raft::Message message{raft::MessageType::kMembers, options_.membership->id, member,
-                          core_->term()};
+  const auto tell = [this](raft::MemberId to) {
+    raft::Message message{raft::MessageType::kMembers, options_.membership->id, to, core_->term()};
     message.data = raft::EncodeConfig(core_->config());
     transport_->Send(std::move(message));
+  };
+  for (const auto& [member, follower] : core_->followers()) {
+    if (!follower.active) tell(member);
   }
+  if (core_->leader() != 0) return;
+  for (const auto& [member, address] : peers_) tell(member);
 }
 
+// Whoever knows its leader by its own log needs no hearsay. Until then all that is said counts, in
+// any order: it only says whom to hear.
 void Replica::OnMembers(const raft::Message& message) {
   auto config = raft::DecodeConfig(message.data);
-  if (!config.ok() || message.term < std::max(told_term_, core_->term())) return;
-  told_ = *std::move(config);
-  told_term_ = message.term;
+  if (!config.ok() || core_->leader() == options_.membership->id) return;
+  for (auto& [member, note] : config->notes) told_[member] = std::move(note);
 }
 
 void Replica::Forward(const std::vector<Proposal*>& proposals) {

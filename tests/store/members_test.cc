@@ -192,34 +192,54 @@ TEST_CASE("what is asked of a store that closes is answered") {
   CHECK(answers == 4);
 }
 
-TEST_CASE("a member that was away finds those that came meanwhile, though it knows none of them") {
-  SimMembers members(3);
-  members.Leader();
-  const raft::MemberId away = members.Follower();
-  members.Crash(away);
-  raft::Config config = members.initial;
+// One after the other, by members 4 and 5.
+void ReplaceTheOthers(SimMembers* members, raft::MemberId away) {
+  raft::Config config = members->initial;
   for (const raft::MemberId fresh : {4, 5}) {
-    const raft::MemberId leader = members.Leader();
+    const raft::MemberId leader = members->Leader();
     raft::MemberId leaves = 0;
     for (const raft::MemberId id : config.voters) {
       if (id != away && id < 4) leaves = id;
     }
     config.learners = {fresh};
     config.notes[fresh] = MemberNote(absl::StrCat("m", fresh), absl::StrCat("sim:", fresh));
-    REQUIRE(members.ChangeMembers(leader, config).ok());
-    members.Start(fresh, /*joins=*/true);
-    REQUIRE(members.Await([&] { return members.Agree(); }, absl::Seconds(5)));
+    REQUIRE(members->ChangeMembers(leader, config).ok());
+    members->Start(fresh, /*joins=*/true);
+    REQUIRE(members->Await([&] { return members->Agree(); }, absl::Seconds(5)));
     config.learners.clear();
     config.voters.insert(fresh);
     config.voters.erase(leaves);
     config.notes.erase(leaves);
-    REQUIRE(members.ChangeMembers(leader, config).ok());
-    members.Stop(leaves);
+    REQUIRE(members->ChangeMembers(leader, config).ok());
+    members->Stop(leaves);
   }
+}
+
+TEST_CASE("a member that was away finds those that came meanwhile, though it knows none of them") {
+  SimMembers members(3);
+  members.Leader();
+  const raft::MemberId away = members.Follower();
+  members.Crash(away);
+  ReplaceTheOthers(&members, away);
   REQUIRE(members.Commit(4, PutTxn("a", "1")).ok());
   members.Start(away);
   REQUIRE(members.Await([&] { return members.Agree(); }, absl::Seconds(10)));
   CHECK(members.Value(away, "a") == "1");
+}
+
+TEST_CASE(
+    "those that came meanwhile elect a leader with one that was away and knows none of them") {
+  SimMembers members(3);
+  members.Leader();
+  const raft::MemberId away = members.Follower();
+  members.Crash(away);
+  ReplaceTheOthers(&members, away);
+  members.Stop(4);
+  members.Stop(5);
+  members.Start(away);
+  members.Start(4, /*joins=*/true);
+  REQUIRE(members.Leader() == 4);
+  REQUIRE(members.Commit(away, PutTxn("a", "1")).ok());
 }
 
 TEST_CASE("only one voter is left, which has not heard yet that it leads") {
