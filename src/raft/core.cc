@@ -120,6 +120,10 @@ void Core::Abandon(Index index) {
   SKIFF_CHECK(progress_.empty() && index > persisted_ && index > commit_);
   TruncateFrom(index);
   rewrite_ = true;  // It may have been in the same write.
+  // Without an entry of its term a leader commits nothing of earlier ones, and serves no reads.
+  if (role_ != Role::kLeader || index > term_start_) return;
+  AppendOwn(EntryType::kData, "", nullptr);
+  term_start_ = log_.last();
 }
 
 void Core::TruncateFrom(Index index) {

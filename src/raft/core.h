@@ -122,7 +122,8 @@ class Core {
   // Entries up to `index`, of `term`, are on disk.
   void Persisted(Index index, Term term);
   // Entries from `index` on could not be written; a lone voter without learners forgets them, and
-  // their numbers are given anew. Nobody else may have seen them.
+  // their numbers are given anew. Nobody else may have seen them. The first of its term as leader
+  // it appends anew.
   void Abandon(Index index);
   // The log begins after it now. Must be committed, and what was taken up to it reported.
   void Compacted(Checkpoint to);

@@ -411,7 +411,7 @@ void Replica::CloseOnLoop() {
     inbox_.clear();
   }
   for (Proposal& proposal : refused) {
-    std::move(proposal.done)(proposal.term == 0 || solo() ? Closing() : Unknown());
+    std::move(proposal.done)(proposal.term == 0 ? Closing() : Unknown());
   }
   barriers_.FailAll(Closing());
   for (ConfigWait& wait : config_waits_) std::move(wait.done)(Closing());

@@ -102,6 +102,8 @@ class Replica final : public Store {
   void OnWritten(const std::shared_ptr<Batch>& batch, absl::Status result);
   void OnWriteFailed(const std::shared_ptr<Batch>& batch);
   void Abandon(Batch* batch);
+  void RefuseEntries(const std::vector<raft::Entry>& entries);
+  void PauseWrites(Executor::Task then);
   void DropWindowFrom(raft::Index first);
   void TrimWindow();
 

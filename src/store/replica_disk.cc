@@ -105,11 +105,16 @@ void Replica::OnWriteFailed(const std::shared_ptr<Batch>& batch) {
       if (follower.active && core_->TransferTo(member).ok()) break;
     }
   }
+  PauseWrites([this, batch] { RunWrite(batch); });
+}
+
+// A disk that fails is tried now and then, not without a pause.
+void Replica::PauseWrites(Executor::Task then) {
   retrying_ = true;
-  executor_->PostAfter(kRetry, [this, batch, alive = alive_] {
+  executor_->PostAfter(kRetry, [this, then = std::move(then), alive = alive_]() mutable {
     if (!*alive || closed_) return;
     retrying_ = false;
-    RunWrite(batch);
+    std::move(then)();
   });
 }
 
@@ -119,7 +124,8 @@ void Replica::Abandon(Batch* batch) {
     const raft::Index first = batch->write.append.front().index;
     core_->Abandon(first);
     DropWindowFrom(first);
-    for (Proposal& proposal : proposals_.TakeGiven()) std::move(proposal.done)(disk_);
+    RefuseEntries(batch->write.append);
+    RefuseEntries(std::exchange(next_.write.append, {}));  // They follow those.
   }
   if (batch->write.hard_state && !next_.write.hard_state) {
     next_.write.hard_state = batch->write.hard_state;
@@ -127,6 +133,23 @@ void Replica::Abandon(Batch* batch) {
   if (batch->write.checkpoint) {
     rows_.merge(batch->rows);  // What was forgotten since is newer, and stays.
     rows_bytes_ += batch->rows_bytes;
+  }
+  // What is not a client's to give up is left to be written.
+  PauseWrites([this] { Pump(); });
+}
+
+// Whose entries are given up is told so. What this member gave a leader before it was the only one
+// may be in the log already, and be done yet.
+void Replica::RefuseEntries(const std::vector<raft::Entry>& entries) {
+  for (const raft::Entry& entry : entries) {
+    EntryOrigin origin;
+    absl::string_view bytes;
+    if (entry.data.empty() || entry.type != raft::EntryType::kData ||
+        !DecodeOrigin(entry.data, &origin, &bytes).ok() ||
+        origin.member != options_.membership->id || origin.life != life_) {
+      continue;
+    }
+    if (auto own = proposals_.Take(origin.number)) std::move(own->done)(disk_);
   }
 }
 

@@ -90,6 +90,22 @@ TEST_CASE("AnAbandonedEntryGivesItsNumberBack") {
   CHECK(core.commit() == 2);
 }
 
+TEST_CASE("ALoneVoterBeginsItsTermAnewWhenItsFirstEntryWasAbandoned") {
+  Core core = LoneVoter({1}, 1);
+  core.Campaign();
+  core.TakeReady();
+  core.ReadIndex(7);
+  core.Abandon(2);
+  const Ready ready = Settle(&core);
+  REQUIRE(ready.append.size() == 1);
+  CHECK(ready.append[0].index == 2);
+  CHECK(ready.append[0].term == 2);
+  CHECK(ready.append[0].data.empty());
+  CHECK(core.commit() == 2);
+  REQUIRE(ready.reads.size() == 1);
+  CHECK(ready.reads[0].index == 2);
+}
+
 TEST_CASE("AnAbandonedConfigurationIsNotInForce") {
   Core core = LoneVoter();
   core.Campaign();
