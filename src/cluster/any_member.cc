@@ -3,17 +3,13 @@
 #include <utility>
 
 namespace skiff::cluster {
-namespace {
 
-absl::Status Unreachable() {
+absl::Status UnreachableMembers() {
   return absl::UnavailableError("no member of the control plane can be reached");
 }
-
-absl::Status Gone() {
+absl::Status GoneMember() {
   return absl::UnavailableError("the member of the control plane that was asked is gone");
 }
-
-}  // namespace
 
 template <typename T>
 struct AnyMember::CallFor final : Call {
@@ -29,7 +25,7 @@ struct AnyMember::CallFor final : Call {
     });
   }
   void OnGone(AnyMember* self) override {
-    if (!again) return Reply(Gone());
+    if (!again) return Reply(GoneMember());
     auto next = std::make_shared<CallFor<T>>();
     next->ask = std::move(ask);
     next->again = true;
@@ -72,7 +68,7 @@ void AnyMember::Add(int member, apiserver::Server* server, Executor* loop) {
   places_[member] = {server, loop};
 }
 
-void AnyMember::Remove(int member) {
+void AnyMember::Remove(int member, const absl::Status& why) {
   if (places_.erase(member) == 0) return;
   std::vector<std::shared_ptr<Call>> gone;
   for (auto it = calls_.begin(); it != calls_.end();) {
@@ -93,13 +89,13 @@ void AnyMember::Remove(int member) {
     it = streams_.erase(it);
     if (stream == nullptr) continue;
     stream->inner.reset();
-    stream->reply_on->Post([stream] { stream->End(Gone()); });
+    stream->reply_on->Post([stream, why] { stream->End(why); });
   }
 }
 
 template <typename T>
 void AnyMember::Ask(std::shared_ptr<CallFor<T>> call) {
-  if (places_.empty()) return call->Reply(Unreachable());
+  if (places_.empty()) return call->Reply(UnreachableMembers());
   auto place = places_.find(current_);
   if (place == places_.end()) {
     place = places_.upper_bound(current_);
@@ -164,7 +160,7 @@ std::unique_ptr<client::Watch> AnyMember::StartWatch(const api::ResourceInfo& re
   stream->reply_on = reply_on;
   stream->sink = std::move(sink);
   if (places_.empty()) {
-    reply_on->Post([stream] { stream->End(Unreachable()); });
+    reply_on->Post([stream] { stream->End(UnreachableMembers()); });
     return std::make_unique<Handle>(stream);
   }
   auto place = places_.upper_bound(last_watched_);

@@ -19,6 +19,10 @@
 
 namespace skiff::cluster {
 
+// Why what a member was asked has no answer when it is gone.
+absl::Status GoneMember();
+absl::Status UnreachableMembers();
+
 class AnyMember final : public client::Client {
  public:
   AnyMember() = default;
@@ -27,8 +31,10 @@ class AnyMember final : public client::Client {
   // A member can be reached: its server, and the loop on which that answers. Both are there until
   // Remove has returned.
   void Add(int member, apiserver::Server* server, Executor* loop);
-  // It cannot any more.
-  void Remove(int member);
+  // It cannot any more; its watches end with `why`.
+  void Remove(int member, const absl::Status& why = GoneMember());
+  // Whom it turned to last, so that it begins with the first again.
+  void Forget() { current_ = last_watched_ = -1; }
 
   void Get(const api::ResourceInfo& resource, std::string name_space, std::string name,
            Executor* reply_on, client::Callback<api::ObjectPtr> done) override;

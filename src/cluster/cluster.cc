@@ -289,23 +289,23 @@ class LocalCluster final : public Cluster {
     return Inside([&] { return harness_->Restore(saved); });
   }
   absl::StatusOr<std::vector<MemberInfo>> Members() override {
-    return WithMembers([&] { return members_->List(); });
+    return Inside([&] { return members_->List(); });
   }
   absl::StatusOr<std::string> AddMember(const std::string& name,
                                         const std::string& address) override {
-    return WithMembers([&] { return members_->Add(name, address); });
+    return ChangeMembers([&] { return members_->Add(name, address); });
   }
   absl::Status PromoteMember(const std::string& name) override {
-    return WithMembers([&] { return members_->Promote(name); });
+    return ChangeMembers([&] { return members_->Promote(name); });
   }
   absl::Status RemoveMember(const std::string& name) override {
-    return WithMembers([&] { return members_->Remove(name); });
+    return ChangeMembers([&] { return members_->Remove(name); });
   }
   absl::Status LeadMember(const std::string& name) override {
-    return WithMembers([&] { return members_->Lead(name); });
+    return Inside([&] { return members_->Lead(name); });
   }
   absl::StatusOr<SnapshotInfo> SaveSnapshot(const std::string& path) override {
-    return WithMembers([&] { return members_->SaveSnapshot(path); });
+    return Inside([&] { return members_->SaveSnapshot(path); });
   }
   absl::StatusOr<std::string> Inspect() override {
     return Inside([&]() -> absl::StatusOr<std::string> { return harness_->Inspect(); });
@@ -330,15 +330,17 @@ class LocalCluster final : public Cluster {
     if (options_.members > 1) {
       MemberGroupOptions group;
       group.count = options_.members;
+      group.faults = &faults_;
       group.controllers_off = options_.controllers_off;
       group.plugins = std::move(plugins);
       SKIFF_ASSIGN_OR_RETURN(group_,
                              MemberGroup::Open(std::move(group), virtual_time_, sink_, &metrics_));
+      members_ = std::make_unique<cluster::Members>(group_.get(), virtual_time_);
       return absl::OkStatus();
     }
     ControlPlaneOptions plane;
     if (!options_.data_dir.empty()) plane.store_dir = home_->path() + "/store";
-    plane.restorable = Restorable();
+    plane.faults = &faults_;
     SKIFF_RETURN_IF_ERROR(Meet(&plane));
     plane.controllers_off = options_.controllers_off;
     plane.plugins = std::move(plugins);
@@ -363,14 +365,13 @@ class LocalCluster final : public Cluster {
     }
   }
 
-  // Of a control plane whose members are processes, or of one alone.
   template <typename Call>
-  auto WithMembers(Call call) -> decltype(call()) {
+  auto ChangeMembers(Call call) -> decltype(call()) {
     return Inside([&]() -> decltype(call()) {
-      if (members_ != nullptr) return call();
+      if (group_ == nullptr) return call();
       return absl::FailedPreconditionError(
-          "the members of this control plane are simulated: they stay who they are, and keep "
-          "nothing in files");
+          "the members of this control plane are simulated: they stay who they are; open a cluster "
+          "with another number of members");
     });
   }
 
@@ -396,7 +397,7 @@ class LocalCluster final : public Cluster {
 
   bool Restorable() const {
     return options_.data_dir.empty() && options_.runtime == RuntimeKind::kFake &&
-           options_.extensions.runtimes.empty() && options_.members == 1;
+           options_.extensions.runtimes.empty();
   }
 
   // The host's calls take their place in virtual time; in real time they need none.
@@ -450,6 +451,7 @@ class LocalCluster final : public Cluster {
     Harness::Parts parts;
     parts.control_plane = control_plane_.get();
     parts.members = group_.get();
+    parts.faults = &faults_;
     parts.nodes = nodes_.get();
     parts.hosted = &controllers_;
     parts.stop_hosted = [this] { StopControllers(); };
@@ -492,7 +494,8 @@ class LocalCluster final : public Cluster {
   std::unique_ptr<Loops> loops_;
   VirtualTime* virtual_time_ = nullptr;  // The same; null in real time.
   uint64_t seed_ = 0;
-  std::unique_ptr<Loop> front_;             // Answers to the host's calls, its watches and streams.
+  std::unique_ptr<Loop> front_;  // Answers to the host's calls, its watches and streams.
+  WriteFaults faults_;
   std::optional<MemberIdentity> identity_;  // Of one member of several.
   std::unique_ptr<ControlPlane> control_plane_;
   std::unique_ptr<MemberGroup> group_;  // Instead of that, if there are several here.

@@ -34,7 +34,8 @@ absl::StatusOr<std::unique_ptr<ControlPlane>> ControlPlane::Open(ControlPlaneOpt
   out->metrics_ = metrics;
   out->store_loop_ = loops->New("skiff-store");
   SKIFF_ASSIGN_OR_RETURN(std::unique_ptr<store::Store> store, out->OpenStore());
-  out->store_ = std::make_unique<FaultyStore>(std::move(store), out->store_loop_.get());
+  out->store_ =
+      std::make_unique<FaultyStore>(std::move(store), out->store_loop_.get(), out->options_.faults);
   out->server_ = std::make_unique<apiserver::Server>(
       out->store_.get(), &loops->clock(), loops->NewRng(), std::move(out->options_.plugins));
   if (out->options_.meet) {
@@ -47,11 +48,6 @@ absl::StatusOr<std::unique_ptr<ControlPlane>> ControlPlane::Open(ControlPlaneOpt
 }
 
 absl::StatusOr<std::unique_ptr<store::Store>> ControlPlane::OpenStore() {
-  if (options_.restorable) {
-    auto memory = std::make_unique<MemoryStore>(store_loop_.get());
-    memory_ = memory.get();
-    return memory;
-  }
   store::StoreOptions options;
   options.data_dir = options_.store_dir;
   options.storage = std::move(options_.storage);

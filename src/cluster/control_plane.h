@@ -15,19 +15,22 @@
 #include "client/event_recorder.h"
 #include "cluster/faulty_store.h"
 #include "cluster/loops.h"
-#include "cluster/memory_store.h"
 #include "controllers/controllers.h"
 #include "scheduler/scheduler.h"
 #include "store/store.h"
 
 namespace skiff::cluster {
 
+// Runs `task` on the loop and waits until it has run; at once if this is the loop's thread, as for
+// the driver of virtual time, whose loops are all of its thread.
+void RunOn(Executor* loop, absl::FunctionRef<void()> task);
+
 struct ControlPlaneOptions {
-  std::string store_dir;    // Empty: in memory.
-  bool restorable = false;  // In memory, so that it can be saved and restored.
+  std::string store_dir;  // Empty: in memory.
   // If this is one member of several: what its store needs to meet the others, on the given loop.
   std::function<absl::StatusOr<std::unique_ptr<store::Membership>>(Loop* loop)> meet;
   std::unique_ptr<raft::Storage> storage;  // Instead of a directory.
+  WriteFaults* faults = nullptr;           // Of its writes; never null.
   std::set<std::string> controllers_off;
   // What writes pass.
   apiserver::AdmissionPlugins plugins = apiserver::DefaultAdmission();
@@ -68,10 +71,11 @@ class ControlPlane {
   // of what they had begun is in the store. Block.
   void Pause();
   void Resume();
-  // While paused, of a restorable one: the state to come back to, and the way back. From then on
-  // names and uids are made as `seed` has it.
-  std::shared_ptr<const store::TreeSnapshot> Save() const { return memory_->Save(); }
-  void Restore(const std::shared_ptr<const store::TreeSnapshot>& saved) { memory_->Restore(saved); }
+  // While paused, of one in memory: back to a snapshot of its store. From then on names and uids
+  // are made as `seed` has it.
+  void Restore(const std::shared_ptr<const store::Snapshot>& saved) {
+    RunOn(store_loop(), [&] { store_->Restore(saved); });
+  }
   void Reseed(uint64_t seed) { server_->StartOver(Rng(seed)); }
 
  private:
@@ -101,7 +105,6 @@ class ControlPlane {
   bool stopped_ = false;
   std::unique_ptr<Loop> store_loop_;
   std::unique_ptr<FaultyStore> store_;
-  MemoryStore* memory_ = nullptr;  // In `store_`; null if it is another.
   std::unique_ptr<apiserver::Server> server_;
   std::deque<Running> retired_;
   std::unique_ptr<Loop> control_loop_;
@@ -118,9 +121,5 @@ class ControlPlane {
   bool switching_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
 };
-
-// Runs `task` on the loop and waits until it has run; at once if this is the loop's thread, as for
-// the driver of virtual time, whose loops are all of its thread.
-void RunOn(Executor* loop, absl::FunctionRef<void()> task);
 
 }  // namespace skiff::cluster

@@ -47,18 +47,18 @@ bool MatchesPattern(absl::string_view pattern, absl::string_view name) {
   return p == pattern.size();
 }
 
-StoreFaults FaultyStore::faults() const {
+StoreFaults WriteFaults::Get() const {
   MutexLock lock(&mutex_);
   return faults_;
 }
 
-void FaultyStore::SetFaults(StoreFaults faults) {
+void WriteFaults::Set(StoreFaults faults) {
   MutexLock lock(&mutex_);
   faults_ = std::move(faults);
   armed_ = !faults_.rules.empty() || faults_.delay > absl::ZeroDuration() || faults_.full;
 }
 
-absl::Status FaultyStore::Fail(const store::Txn& txn, absl::Duration* delay) {
+absl::Status WriteFaults::Fail(const store::Txn& txn, absl::Duration* delay) {
   MutexLock lock(&mutex_);
   *delay = faults_.delay;
   if (faults_.full) {
@@ -76,9 +76,9 @@ absl::Status FaultyStore::Fail(const store::Txn& txn, absl::Duration* delay) {
 }
 
 void FaultyStore::Commit(store::Txn txn, Done done) {
-  if (!armed_) return inner_->Commit(std::move(txn), std::move(done));
+  if (!faults_->armed()) return inner_->Commit(std::move(txn), std::move(done));
   absl::Duration delay;
-  absl::Status error = Fail(txn, &delay);
+  absl::Status error = faults_->Fail(txn, &delay);
   // Late writes that the loop drops when it stops are answered as late.
   struct Late {
     store::Txn txn;

@@ -31,14 +31,27 @@ struct StoreFaults {
   bool full = false;     // There is no room for any.
 };
 
+// What goes wrong now: of one store, or of all members' of a control plane, for a write passes one
+// of them.
+class WriteFaults {
+ public:
+  StoreFaults Get() const;
+  void Set(StoreFaults faults);
+  bool armed() const { return armed_; }  // There are some.
+  // The error with which `txn` is to fail, and how long it takes more.
+  absl::Status Fail(const store::Txn& txn, absl::Duration* delay);
+
+ private:
+  std::atomic<bool> armed_ = false;
+  mutable Mutex mutex_;
+  StoreFaults faults_ ABSL_GUARDED_BY(mutex_);
+};
+
 class FaultyStore final : public store::Store {
  public:
-  // `loop` is the store's and outlives it.
-  FaultyStore(std::unique_ptr<store::Store> inner, Executor* loop)
-      : inner_(std::move(inner)), loop_(loop) {}
-
-  StoreFaults faults() const;
-  void SetFaults(StoreFaults faults);
+  // `loop` is the store's and outlives it, as `faults` does.
+  FaultyStore(std::unique_ptr<store::Store> inner, Executor* loop, WriteFaults* faults)
+      : inner_(std::move(inner)), loop_(loop), faults_(faults) {}
 
   void Close() override { inner_->Close(); }
   void Commit(store::Txn txn,
@@ -61,6 +74,9 @@ class FaultyStore final : public store::Store {
                           absl::AnyInvocable<void(absl::Status) &&> done) override {
     inner_->TransferLeadership(to, std::move(done));
   }
+  void Restore(const std::shared_ptr<const store::Snapshot>& saved) override {
+    inner_->Restore(saved);
+  }
   absl::StatusOr<std::shared_ptr<const store::Snapshot>> SnapshotAt(
       uint64_t revision) const override {
     return inner_->SnapshotAt(revision);
@@ -72,13 +88,10 @@ class FaultyStore final : public store::Store {
 
  private:
   using Done = absl::AnyInvocable<void(absl::StatusOr<store::TxnResult>) &&>;
-  absl::Status Fail(const store::Txn& txn, absl::Duration* delay);
 
   const std::unique_ptr<store::Store> inner_;
   Executor* const loop_;
-  std::atomic<bool> armed_ = false;  // There are faults.
-  mutable Mutex mutex_;
-  StoreFaults faults_ ABSL_GUARDED_BY(mutex_);
+  WriteFaults* const faults_;
 };
 
 // Whether `name` is what `pattern` says.

@@ -22,6 +22,9 @@ constexpr absl::Duration kLookAgain = absl::Milliseconds(1);
 // under way to another.
 constexpr absl::Duration kLookAtMembers = absl::Milliseconds(20);
 constexpr absl::Duration kUnderWay = absl::Seconds(1);
+// Until one that led before they were restored leads again.
+constexpr absl::Duration kLookForLeader = absl::Milliseconds(1);
+constexpr absl::Duration kLongestElection = absl::Seconds(10);
 constexpr size_t kMostTold = 10;
 // Whose looks at nodes follow the nodes' heartbeats.
 constexpr char kNodeController[] = "node-controller";
@@ -56,7 +59,8 @@ std::string Some(const std::vector<std::string>& all) {
 
 class Harness::Saved final : public SavedCluster {
  public:
-  std::shared_ptr<const store::TreeSnapshot> store;
+  std::shared_ptr<const store::Snapshot> store;
+  MemberGroup::State members;  // Instead of that.
   std::vector<LocalNodes::State> nodes;
   StoreFaults faults;
   absl::Duration elapsed;  // On the virtual clock.
@@ -336,10 +340,9 @@ absl::Status Harness::FailWrites(const Fault& fault) {
         "TooManyRequests"));
   }
   rule.error = *error;
-  FaultyStore& store = parts_.control_plane->store();
-  StoreFaults faults = store.faults();
+  StoreFaults faults = parts_.faults->Get();
   faults.rules.push_back(std::move(rule));
-  store.SetFaults(std::move(faults));
+  parts_.faults->Set(std::move(faults));
   return absl::OkStatus();
 }
 
@@ -362,8 +365,7 @@ absl::Status Harness::Crash(const Fault& fault) {
 }
 
 absl::Status Harness::BreakDisk(const Fault& fault) {
-  FaultyStore& store = parts_.control_plane->store();
-  StoreFaults faults = store.faults();
+  StoreFaults faults = parts_.faults->Get();
   if (fault.kind == Fault::Kind::kHealWrites) {
     faults = {};
   } else if (fault.kind == Fault::Kind::kFailDisk) {
@@ -372,17 +374,13 @@ absl::Status Harness::BreakDisk(const Fault& fault) {
     SKIFF_RETURN_IF_ERROR(CheckDelay(fault));
     faults.delay = fault.delay;
   }
-  store.SetFaults(std::move(faults));
+  parts_.faults->Set(std::move(faults));
   return absl::OkStatus();
 }
 
 absl::Status Harness::BreakMember(const Fault& fault) {
   MemberGroup& members = *parts_.members;
   SKIFF_RETURN_IF_ERROR(CheckDelay(fault));
-  if (fault.kind == Fault::Kind::kFailWrites) {
-    return absl::FailedPreconditionError(
-        "single writes fail in clusters of one member; with several, their disks do");
-  }
   for (const double share : {fault.loss, fault.duplicate}) {
     if (!(share >= 0 && share <= 1)) {
       return absl::InvalidArgumentError(
@@ -409,6 +407,7 @@ absl::Status Harness::BreakMember(const Fault& fault) {
         result = members.FailDisk(fault.member, fault.on);
         break;
       case Fault::Kind::kHealWrites:
+        parts_.faults->Set({});
         members.SlowDisk(-1, absl::ZeroDuration()).IgnoreError();
         members.FailDisk(-1, false).IgnoreError();
         break;
@@ -419,7 +418,7 @@ absl::Status Harness::BreakMember(const Fault& fault) {
           network.delay_min = std::min(network.delay_min, fault.delay);
           network.delay_max = fault.delay;
         }
-        members.network().SetFaults(network);
+        members.SetNetwork(network);
     }
   });
   return result;
@@ -429,7 +428,7 @@ absl::Status Harness::InjectFault(const Fault& fault) {
   MutexLock lock(&mutex_);
   // What came before it has happened.
   if (parts_.virtual_time != nullptr) parts_.virtual_time->Run([] {});
-  if (parts_.members != nullptr && fault.kind >= Fault::Kind::kFailWrites) {
+  if (parts_.members != nullptr && fault.kind > Fault::Kind::kFailWrites) {
     return BreakMember(fault);
   }
   switch (fault.kind) {
@@ -463,13 +462,16 @@ std::shared_ptr<Harness::Saved> Harness::Pause() {
   auto saved = std::make_shared<Saved>();
   parts_.stop_hosted();
   saved->nodes = parts_.nodes->Pause();
-  parts_.control_plane->Pause();
-  saved->store = parts_.control_plane->Save();
-  saved->faults = parts_.control_plane->store().faults();
+  if (parts_.members == nullptr) {
+    parts_.control_plane->Pause();
+    saved->store = parts_.control_plane->store().snapshot();
+  }
+  saved->faults = parts_.faults->Get();
   if (parts_.virtual_time != nullptr) {
     parts_.virtual_time->Run([&] {
       saved->elapsed = parts_.virtual_time->clock().Monotonic();
       saved->seed = parts_.virtual_time->sim().rng().Next();
+      if (parts_.members != nullptr) saved->members = parts_.members->Pause();
     });
   } else {
     saved->seed = Rng::FromSystem().Next();
@@ -477,13 +479,33 @@ std::shared_ptr<Harness::Saved> Harness::Pause() {
   return saved;
 }
 
+// A network that loses messages may keep it from them for long: then the cluster goes on without.
+absl::Status Harness::AwaitLeader() {
+  for (absl::Duration passed; passed < kLongestElection; passed += kLookForLeader) {
+    bool leads = false;
+    parts_.virtual_time->Run([&] { leads = parts_.members->leader() >= 0; });
+    if (leads) break;
+    SKIFF_RETURN_IF_ERROR(Wait(kLookForLeader));
+  }
+  return absl::OkStatus();
+}
+
 // The saved cluster goes on in the same way as those that are restored from it.
 absl::Status Harness::Resume(const Saved& saved) {
+  absl::Status resumed;
   if (parts_.virtual_time != nullptr) {
-    parts_.virtual_time->Run([&] { parts_.virtual_time->sim().Rewind(saved.elapsed, saved.seed); });
+    parts_.virtual_time->Run([&] {
+      parts_.virtual_time->sim().Rewind(saved.elapsed, saved.seed);
+      if (parts_.members != nullptr) resumed = parts_.members->Resume(saved.members);
+    });
   }
-  parts_.control_plane->Reseed(saved.seed + 1);
-  parts_.control_plane->Resume();
+  SKIFF_RETURN_IF_ERROR(resumed);
+  if (parts_.members != nullptr) {
+    if (saved.members.leader >= 0) SKIFF_RETURN_IF_ERROR(AwaitLeader());
+  } else {
+    parts_.control_plane->Reseed(saved.seed + 1);
+    parts_.control_plane->Resume();
+  }
   parts_.nodes->Resume(saved.nodes);
   return parts_.host_again();
 }
@@ -508,10 +530,17 @@ absl::Status Harness::Restore(const std::shared_ptr<const SavedCluster>& saved) 
     return absl::FailedPreconditionError(
         "only a cluster in memory whose pods are all simulated can be restored");
   }
+  const size_t members = parts_.members == nullptr ? 0 : parts_.members->count();
+  if (state->members.members.size() != members) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the saved cluster has ", std::max<size_t>(state->members.members.size(), 1),
+                     " members, this one ", std::max<size_t>(members, 1),
+                     ": restore it in one opened with as many"));
+  }
   MutexLock lock(&mutex_);
   Pause();
-  parts_.control_plane->Restore(state->store);
-  parts_.control_plane->store().SetFaults(state->faults);
+  if (parts_.members == nullptr) parts_.control_plane->Restore(state->store);
+  parts_.faults->Set(state->faults);
   return Resume(*state);
 }
 

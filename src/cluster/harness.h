@@ -28,6 +28,7 @@ class Harness {
   struct Parts {
     ControlPlane* control_plane = nullptr;
     MemberGroup* members = nullptr;  // Instead of that, if there are several.
+    WriteFaults* faults = nullptr;   // Of writes, whichever member they go to.
     LocalNodes* nodes = nullptr;
     // The host's controllers, and what makes others like them after a Pause.
     std::unique_ptr<HostedControllers>* hosted = nullptr;
@@ -75,6 +76,7 @@ class Harness {
   absl::Status BreakDisk(const Fault& fault);
   absl::Status BreakMember(const Fault& fault);
   std::shared_ptr<Saved> Pause();
+  absl::Status AwaitLeader();
   absl::Status Resume(const Saved& saved);
   std::map<std::string, Executor::TimerId> HealthyNodes();
   std::map<std::string, uint64_t> Reconciles();

@@ -25,14 +25,13 @@ absl::StatusOr<std::unique_ptr<MemberGroup>> MemberGroup::Open(MemberGroupOption
   out->members_.resize(out->options_.count);
   absl::Status started;
   time->Run([&] {
-    out->network_ = std::make_unique<raft::SimNetwork>(&time->sim());
     for (int i = 0; i < out->options_.count; ++i) {
       const raft::MemberId id = IdOf(i);
       out->initial_.voters.insert(id);
       out->initial_.notes[id] =
           store::MemberNote(absl::StrCat("member-", i), absl::StrCat("sim:", id));
-      out->members_[i].disk = std::make_unique<raft::SimDisk>(Rng(time->sim().rng().Next()));
     }
+    out->MakeMachines();
     for (int i = 0; i < out->options_.count && started.ok(); ++i) started = out->Start(i);
   });
   SKIFF_RETURN_IF_ERROR(started);
@@ -47,18 +46,27 @@ void MemberGroup::Stop() {
   });
 }
 
-absl::Status MemberGroup::Start(int member) {
+void MemberGroup::MakeMachines() {
+  network_ = std::make_unique<raft::SimNetwork>(&time_->sim());
+  for (Member& each : members_) {
+    each.disk = std::make_unique<raft::SimDisk>(Rng(time_->sim().rng().Next()));
+  }
+}
+
+absl::Status MemberGroup::Start(int member, bool stands) {
   Member& one = members_[member];
   ControlPlaneOptions options;
   options.controllers_off = options_.controllers_off;
   options.plugins = options_.plugins;
   options.storage = one.disk->Open();
-  options.meet = [this, member](Loop* loop) {
+  options.faults = options_.faults;
+  options.meet = [this, member, stands](Loop* loop) {
     auto out = std::make_unique<store::Membership>();
     out->id = IdOf(member);
     out->initial = initial_;
     out->transport = network_->Join(out->id, loop);
     out->tick = options_.tick;
+    out->stands = stands;
     return out;
   };
   SKIFF_ASSIGN_OR_RETURN(one.plane, ControlPlane::Open(std::move(options), time_, sink_, metrics_));
@@ -66,9 +74,9 @@ absl::Status MemberGroup::Start(int member) {
   return absl::OkStatus();
 }
 
-void MemberGroup::End(int member) {
+void MemberGroup::End(int member, const absl::Status& watches_end) {
   Member& one = members_[member];
-  client_.Remove(member);
+  client_.Remove(member, watches_end);
   if (one.plane == nullptr) return;
   one.plane->Stop();
   one.plane.reset();
@@ -79,6 +87,14 @@ int MemberGroup::leader() const {
     if (members_[i].plane != nullptr && !members_[i].cut && members_[i].plane->running()) return i;
   }
   return -1;
+}
+
+ControlPlane* MemberGroup::AnyReachable() const {
+  if (leader() >= 0) return leading();
+  for (const Member& each : members_) {
+    if (each.plane != nullptr && !each.cut) return each.plane.get();
+  }
+  return nullptr;
 }
 
 bool MemberGroup::Even() const {
@@ -129,10 +145,18 @@ absl::Status MemberGroup::Cut(int member, bool cut) {
   return absl::OkStatus();
 }
 
+void MemberGroup::SetDiskFaults(const Member& member) {
+  member.disk->SlowWrites(member.write_delay, member.write_delay);
+  member.disk->FailWrites(member.disk_full ? raft::SimDisk::kAll : 0,
+                          absl::ResourceExhaustedError("the disk is full"));
+}
+
 absl::Status MemberGroup::SlowDisk(int member, absl::Duration delay) {
   if (member >= 0) SKIFF_RETURN_IF_ERROR(Check(member));
   for (int i = 0; i < options_.count; ++i) {
-    if (member < 0 || member == i) disk(i).SlowWrites(delay, delay);
+    if (member >= 0 && member != i) continue;
+    members_[i].write_delay = delay;
+    SetDiskFaults(members_[i]);
   }
   return absl::OkStatus();
 }
@@ -141,8 +165,45 @@ absl::Status MemberGroup::FailDisk(int member, bool on) {
   if (member >= 0) SKIFF_RETURN_IF_ERROR(Check(member));
   for (int i = 0; i < options_.count; ++i) {
     if (member >= 0 && member != i) continue;
-    disk(i).FailWrites(on ? raft::SimDisk::kAll : 0,
-                       absl::ResourceExhaustedError("the disk is full"));
+    members_[i].disk_full = on;
+    SetDiskFaults(members_[i]);
+  }
+  return absl::OkStatus();
+}
+
+void MemberGroup::SetNetwork(const raft::NetworkFaults& faults) {
+  network_faults_ = faults;
+  network_->SetFaults(faults);
+}
+
+MemberGroup::State MemberGroup::Pause() {
+  State state;
+  state.leader = leader();
+  state.network = network_faults_;
+  for (const Member& each : members_) {
+    state.members.push_back(
+        {each.disk->Save(), each.plane != nullptr, each.cut, each.write_delay, each.disk_full});
+  }
+  for (int i = 0; i < options_.count; ++i) {
+    End(i, absl::OutOfRangeError("the cluster was put back to a saved state"));
+  }
+  client_.Forget();
+  return state;
+}
+
+absl::Status MemberGroup::Resume(const State& state) {
+  MakeMachines();
+  SetNetwork(state.network);
+  for (int i = 0; i < options_.count; ++i) {
+    const State::One& saved = state.members[i];
+    Member& one = members_[i];
+    one.disk->Restore(saved.disk);
+    one.cut = saved.cut;
+    one.write_delay = saved.write_delay;
+    one.disk_full = saved.disk_full;
+    SetDiskFaults(one);
+    if (one.cut) network_->Isolate(IdOf(i));
+    if (saved.alive) SKIFF_RETURN_IF_ERROR(Start(i, /*stands=*/i == state.leader));
   }
   return absl::OkStatus();
 }

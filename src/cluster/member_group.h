@@ -22,6 +22,7 @@ namespace skiff::cluster {
 
 struct MemberGroupOptions {
   int count = 3;
+  WriteFaults* faults = nullptr;  // Of writes, by whichever member; never null.
   std::set<std::string> controllers_off;
   apiserver::AdmissionPlugins plugins = apiserver::DefaultAdmission();
   // Longer than between machines: in virtual time nobody is kept waiting, and each tick of an idle
@@ -48,11 +49,11 @@ class MemberGroup {
   // Which one runs the controllers and can be reached; -1: none.
   int leader() const;
   ControlPlane* leading() const { return leader() < 0 ? nullptr : plane(leader()); }
+  // That one, or else another that can be reached; null: none can.
+  ControlPlane* AnyReachable() const;
   // Whether every member that can be reached shows what the leading one does.
   bool Even() const;
   client::Client* client() { return &client_; }
-  raft::SimNetwork& network() { return *network_; }
-  raft::SimDisk& disk(int member) { return *members_[member].disk; }
 
   // Faults. kNotFound: no such member; kFailedPrecondition: it was killed, or lives already.
   // The power of its machine fails: what its disk has not confirmed is gone.
@@ -63,17 +64,41 @@ class MemberGroup {
   // -1: of every member.
   absl::Status SlowDisk(int member, absl::Duration delay);
   absl::Status FailDisk(int member, bool on);
+  void SetNetwork(const raft::NetworkFaults& faults);
+
+  // Ends all members as a power failure does, but that what is under way is lost for certain; says
+  // what there was. Resume starts others over that: the one that led stands for election at once,
+  // and watches list again. What there is must have been paused.
+  struct State {
+    struct One {
+      raft::SimDisk::Saved disk;
+      bool alive = true;
+      bool cut = false;
+      absl::Duration write_delay;
+      bool disk_full = false;
+    };
+    std::vector<One> members;
+    raft::NetworkFaults network;
+    int leader = -1;
+  };
+  State Pause();
+  absl::Status Resume(const State& state);
 
  private:
   struct Member {
     std::unique_ptr<raft::SimDisk> disk;
     std::unique_ptr<ControlPlane> plane;
     bool cut = false;
+    absl::Duration write_delay;
+    bool disk_full = false;
   };
 
   MemberGroup() = default;
-  absl::Status Start(int member);
-  void End(int member);
+  void MakeMachines();
+  void SetDiskFaults(const Member& member);
+  // `stands`: for election, at once.
+  absl::Status Start(int member, bool stands = false);
+  void End(int member, const absl::Status& watches_end = GoneMember());
   absl::Status Check(int member) const;
 
   MemberGroupOptions options_;
@@ -81,6 +106,7 @@ class MemberGroup {
   std::shared_ptr<LogSink> sink_;
   Metrics* metrics_ = nullptr;
   raft::Config initial_;
+  raft::NetworkFaults network_faults_;
   std::unique_ptr<raft::SimNetwork> network_;
   AnyMember client_;
   std::vector<Member> members_;

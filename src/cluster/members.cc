@@ -33,22 +33,6 @@ absl::StatusOr<store::MemberStatus> Find(const store::StoreStatus& status,
       absl::StrCat("no member is called \"", name, "\": list the members to see who there is"));
 }
 
-template <typename T, typename Start>
-absl::StatusOr<T> Ask(Start start) {
-  return Await<T>([&](client::Callback<T> done) { start(std::move(done)); });
-}
-
-// Of a function that answers with a Status.
-template <typename Start>
-absl::Status AskStatus(Start start) {
-  const auto answer = Await<bool>([&](client::Callback<bool> done) {
-    start([done = std::move(done)](absl::Status status) mutable {
-      std::move(done)(status.ok() ? absl::StatusOr<bool>(true) : absl::StatusOr<bool>(status));
-    });
-  });
-  return answer.status();
-}
-
 }  // namespace
 
 absl::StatusOr<MemberIdentity> IdentifyMember(const MemberOptions& options, const std::string& dir,
@@ -104,26 +88,55 @@ absl::StatusOr<std::unique_ptr<store::Membership>> MeetMembers(const MemberIdent
   return out;
 }
 
+template <typename T, typename Start>
+absl::StatusOr<T> Members::Ask(Start start) {
+  return Await<T>([&](client::Callback<T> done) {
+    if (group_ == nullptr) return start(store_, std::move(done));
+    time_->Run([&] {
+      ControlPlane* const asked = group_->AnyReachable();
+      if (asked == nullptr) return std::move(done)(UnreachableMembers());
+      start(&asked->store(), time_->Passing(std::move(done)));
+    });
+  });
+}
+
+// Of a function that answers with a Status.
+template <typename Start>
+absl::Status Members::AskStatus(Start start) {
+  const auto answer = Ask<bool>([&](store::Store* store, client::Callback<bool> done) {
+    start(store, [done = std::move(done)](absl::Status status) mutable {
+      std::move(done)(status.ok() ? absl::StatusOr<bool>(true) : absl::StatusOr<bool>(status));
+    });
+  });
+  return answer.status();
+}
+
 absl::StatusOr<store::StoreStatus> Members::Status() {
-  if (!self_) {
+  if (!self_ && group_ == nullptr) {
     return absl::FailedPreconditionError(
         "this cluster is of one member: open it as one of several (skiff server) for more");
   }
-  return Ask<store::StoreStatus>([&](client::Callback<store::StoreStatus> done) {
-    store_->Status([done = std::move(done)](store::StoreStatus status) mutable {
-      std::move(done)(std::move(status));
-    });
-  });
+  return Ask<store::StoreStatus>(
+      [](store::Store* store, client::Callback<store::StoreStatus> done) {
+        store->Status([done = std::move(done)](store::StoreStatus status) mutable {
+          std::move(done)(std::move(status));
+        });
+      });
 }
 
 absl::StatusOr<store::StoreStatus> Members::StatusOfLeader() {
   SKIFF_ASSIGN_OR_RETURN(store::StoreStatus status, Status());
   if (status.leader == status.id) return status;
-  for (const store::MemberStatus& member : status.members) {
-    if (member.id != status.leader) continue;
-    return absl::FailedPreconditionError(absl::StrCat(
-        "member \"", self_->name, "\" does not lead: ask \"", store::MemberName(member.note),
-        "\" (", store::MemberAddress(member.note), "), or make this one the leader there"));
+  const auto note = [&](raft::MemberId id) {
+    const auto it = std::find_if(status.members.begin(), status.members.end(),
+                                 [&](const store::MemberStatus& each) { return each.id == id; });
+    return it == status.members.end() ? std::string() : it->note;
+  };
+  if (const std::string leader = note(status.leader); !leader.empty()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("member \"", store::MemberName(note(status.id)), "\" does not lead: ask \"",
+                     store::MemberName(leader), "\" (", store::MemberAddress(leader),
+                     "), or make this one the leader there"));
   }
   return absl::UnavailableError("no member leads now: a majority must be up");
 }
@@ -149,8 +162,8 @@ absl::StatusOr<std::vector<MemberInfo>> Members::List() {
 }
 
 absl::Status Members::Change(raft::Config target) {
-  return AskStatus([&](absl::AnyInvocable<void(absl::Status) &&> done) {
-    store_->ChangeMembers(std::move(target), std::move(done));
+  return AskStatus([&](store::Store* store, absl::AnyInvocable<void(absl::Status) &&> done) {
+    store->ChangeMembers(std::move(target), std::move(done));
   });
 }
 
@@ -206,16 +219,21 @@ absl::Status Members::Remove(const std::string& name) {
 absl::Status Members::Lead(const std::string& name) {
   SKIFF_ASSIGN_OR_RETURN(const store::StoreStatus status, StatusOfLeader());
   SKIFF_ASSIGN_OR_RETURN(const store::MemberStatus member, Find(status, name));
-  return AskStatus([&](absl::AnyInvocable<void(absl::Status) &&> done) {
-    store_->TransferLeadership(member.id, std::move(done));
+  return AskStatus([&](store::Store* store, absl::AnyInvocable<void(absl::Status) &&> done) {
+    store->TransferLeadership(member.id, std::move(done));
   });
 }
 
 absl::StatusOr<SnapshotInfo> Members::SaveSnapshot(const std::string& path) {
-  SKIFF_RETURN_IF_ERROR(AskStatus(
-      [&](absl::AnyInvocable<void(absl::Status) &&> done) { store_->Barrier(std::move(done)); }));
-  SKIFF_ASSIGN_OR_RETURN(const store::SnapshotSummary saved,
-                         store::SaveSnapshot(*store_->snapshot(), path));
+  using Present = std::shared_ptr<const store::Snapshot>;
+  SKIFF_ASSIGN_OR_RETURN(
+      const Present present, Ask<Present>([](store::Store* store, client::Callback<Present> done) {
+        store->Barrier([store, done = std::move(done)](const absl::Status& fresh) mutable {
+          if (!fresh.ok()) return std::move(done)(fresh);
+          std::move(done)(store->snapshot());
+        });
+      }));
+  SKIFF_ASSIGN_OR_RETURN(const store::SnapshotSummary saved, store::SaveSnapshot(*present, path));
   return SnapshotInfo{saved.revision, saved.objects, saved.bytes};
 }
 

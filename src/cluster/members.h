@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/uv_executor.h"
+#include "cluster/member_group.h"
 #include "cluster/member_identity.h"
 #include "skiff/members.h"
 #include "store/store.h"
@@ -36,6 +37,9 @@ class Members {
   // (kFailedPrecondition).
   Members(std::optional<MemberIdentity> self, store::Store* store, const Clock* clock)
       : self_(std::move(self)), store_(store), clock_(clock) {}
+  // Of simulated ones, of which the leading one is asked. None can be added: they are who they are.
+  Members(MemberGroup* group, VirtualTime* time)
+      : clock_(&time->clock()), group_(group), time_(time) {}
 
   absl::StatusOr<std::vector<MemberInfo>> List();
   // A learner, and the token with which it joins. kAlreadyExists: the name or address is taken.
@@ -53,10 +57,18 @@ class Members {
   // As Status, but this member must lead.
   absl::StatusOr<store::StoreStatus> StatusOfLeader();
   absl::Status Change(raft::Config target);
+  // Calls `start` with the store and what to answer to; blocks until it was. kUnavailable: no
+  // member can be reached.
+  template <typename T, typename Start>
+  absl::StatusOr<T> Ask(Start start);
+  template <typename Start>
+  absl::Status AskStatus(Start start);
 
   const std::optional<MemberIdentity> self_;
-  store::Store* const store_;
+  store::Store* const store_ = nullptr;
   const Clock* const clock_;
+  MemberGroup* const group_ = nullptr;
+  VirtualTime* const time_ = nullptr;
 };
 
 }  // namespace skiff::cluster

@@ -12,7 +12,10 @@
 #include <set>
 #include <string>
 
+#include "absl/cleanup/cleanup.h"
+#include "absl/functional/any_invocable.h"
 #include "absl/functional/function_ref.h"
+#include "absl/status/statusor.h"
 #include "base/sim_executor.h"
 #include "cluster/loops.h"
 
@@ -45,8 +48,18 @@ class VirtualTime final : public Loops {
   void SetHeartbeats(Heartbeats heartbeats);
   // Lets time pass. Stretches in which nothing would happen but heartbeats are passed over.
   void Advance(absl::Duration duration);
-  // Lets time pass until `over`, soon: for an answer that takes time. Any thread; does not wait.
-  void PassUntil(std::shared_ptr<const std::atomic<bool>> over);
+  // What calls `done`; time passes until it is called, or dropped. On the driver.
+  template <typename T>
+  absl::AnyInvocable<void(absl::StatusOr<T>) &&> Passing(
+      absl::AnyInvocable<void(absl::StatusOr<T>) &&> done) {
+    auto over = std::make_shared<std::atomic<bool>>(false);
+    PassUntil(over);  // Once this task is over.
+    return [done = std::move(done),
+            mark = absl::MakeCleanup([over] { *over = true; })](absl::StatusOr<T> result) mutable {
+      std::move(done)(std::move(result));
+      std::move(mark).Invoke();
+    };
+  }
   // Ends what Advance is at, and every later one.
   void Interrupt() { interrupted_ = true; }
 
@@ -63,6 +76,7 @@ class VirtualTime final : public Loops {
   class VirtualLoop;
   void Drain();
   bool Stride(absl::Duration end);
+  void PassUntil(std::shared_ptr<const std::atomic<bool>> over);
   void Pass(std::shared_ptr<const std::atomic<bool>> over, absl::Duration end);
 
   Simulation sim_;

@@ -129,6 +129,7 @@ absl::Status Replica::Begin(raft::Persistent persistent) {
     Post([this] {
       transport_->Start([this](raft::Message message) { OnMessage(std::move(message)); });
       NoteConfig();
+      if (options_.membership->stands) core_->Campaign();
       Pump();
     });
   }
@@ -378,6 +379,19 @@ void Replica::Publish() {
   objects_gauge_.Set(static_cast<double>(snapshot->tree().size()));
   log_gauge_.Set(static_cast<double>(core_->last_index() + 1 - core_->first_index()));
   history_.Deliver();
+}
+
+// The log goes on: in memory nobody replays it.
+void Replica::Restore(const std::shared_ptr<const Snapshot>& saved) {
+  SKIFF_CHECK(storage_ == nullptr && transport_ == nullptr);
+  Pump();  // What was asked for before belongs to what is left behind.
+  ApplyCommitted().IgnoreError();
+  const auto tree = std::static_pointer_cast<const TreeSnapshot>(saved);
+  machine_.Restore(tree->tree(), tree->revision());
+  history_floor_ = tree->revision();
+  marks_.clear();
+  snapshot_.store(saved);
+  history_.Begin(tree);
 }
 
 void Replica::Close() {

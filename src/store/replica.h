@@ -54,6 +54,7 @@ class Replica final : public Store {
     return history_.StartWatch(std::move(prefix), after, std::move(sink));
   }
   void Barrier(absl::AnyInvocable<void(absl::Status) &&> done) override;
+  void Restore(const std::shared_ptr<const Snapshot>& saved) override;
   bool alone() const override { return alone_; }
   void OnLeadership(std::function<void(bool leads)> listener) override;
   void Status(absl::AnyInvocable<void(StoreStatus) &&> done) override;

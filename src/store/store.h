@@ -120,6 +120,9 @@ struct Membership {
   std::unique_ptr<raft::Transport> transport;
   // The unit of elections: a heartbeat each, and a new leader is sought after 6 to 12 without one.
   absl::Duration tick = absl::Milliseconds(50);
+  // It stands for election as it starts, rather than when it has missed a leader for long enough:
+  // for the one that led when all were ended together.
+  bool stands = false;
 };
 
 struct StoreOptions {
@@ -203,6 +206,10 @@ class Store {
   // Hands leadership over, as far as it can. kFailedPrecondition; kNotFound: no such voter.
   virtual void TransferLeadership(raft::MemberId to,
                                   absl::AnyInvocable<void(absl::Status) &&> done) = 0;
+
+  // Back to one of its snapshots: history begins there, and every watch ends with kOutOfRange. Only
+  // in memory, and of the only member. On the loop.
+  virtual void Restore(const std::shared_ptr<const Snapshot>& saved) = 0;
 
   // The state at a revision that is still within history: for paginated lists. kOutOfRange
   // otherwise.

@@ -1,7 +1,13 @@
 // Control planes of several members in one process: what is promised holds while they die, are cut
 // off and come back.
-#include <catch2/catch.hpp>
+#include <unistd.h>
 
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <map>
+#include <mutex>
+
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "api/json_value.h"
@@ -78,8 +84,214 @@ TEST_CASE("ThreeMembersServeAsOneDoes") {
   Good(cluster->Delete({"deployments", "default", "web"}));
   Good(cluster->Settle(kSoon));
   CHECK(absl::IsNotFound(cluster->Get({"deployments", "default", "web"}).status()));
-  CHECK(absl::IsFailedPrecondition(cluster->Save().status()));
-  CHECK(absl::IsFailedPrecondition(cluster->Members().status()));
+}
+
+std::vector<std::string> Names(Cluster& cluster, const char* kind) {
+  const auto listed = api::JsonValue::Parse(*cluster.List({kind, "", "", ""}));
+  std::vector<std::string> out;
+  for (const api::JsonValue& each : listed->Find("items")->items()) {
+    out.push_back(each.Find("metadata")->Find("name")->text());
+  }
+  return out;
+}
+
+absl::Status MakeMap(Cluster& cluster, const std::string& name) {
+  return cluster
+      .Create(absl::StrCat(R"({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":")", name,
+                           R"("}})"))
+      .status();
+}
+
+TEST_CASE("WritesThatMatchFailWhicheverMemberTheyGoTo") {
+  const auto cluster = Open(3);
+  Good(cluster->InjectFault(
+      Fault::FailWrites(2, "create", "configmaps", "default", "a*", "Forbidden")));
+  CHECK(MakeMap(*cluster, "b").ok());
+  CHECK(absl::IsPermissionDenied(MakeMap(*cluster, "a1")));
+  Good(cluster->InjectFault(Fault::KillMember(Leader(*cluster))));
+  Good(cluster->Settle(kSoon));
+  CHECK(absl::IsPermissionDenied(MakeMap(*cluster, "a1")));
+  CHECK(MakeMap(*cluster, "a1").ok());
+  Good(cluster->InjectFault(Fault::FailWrites(5, "create", "pods")));
+  Scale(*cluster, 2);
+  Good(cluster->InjectFault(Fault::FailWrites(5, "create", "configmaps")));
+  Good(cluster->InjectFault(Fault::HealWrites()));
+  CHECK(MakeMap(*cluster, "a2").ok());
+}
+
+TEST_CASE("SimulatedMembersAreListedAndLeadInTurn") {
+  const auto cluster = Open(3);
+  for (int round = 0; round < 2; ++round) {
+    const auto members = cluster->Members();
+    INFO(members.status());
+    REQUIRE(members.ok());
+    REQUIRE(members->size() == 3);
+    for (int i = 0; i < 3; ++i) {
+      const MemberInfo& each = (*members)[i];
+      CHECK(each.id == absl::StrCat(i + 1));
+      CHECK(each.name == absl::StrCat("member-", i));
+      CHECK(each.voter);
+      CHECK(each.active);
+      CHECK(each.behind == 0);
+      CHECK(each.leader == (i == Leader(*cluster)));
+      CHECK(each.self == each.leader);
+    }
+    const int next = (Leader(*cluster) + 1) % 3;
+    Good(cluster->LeadMember(absl::StrCat("member-", next)));
+    Good(cluster->Settle(kSoon));
+    CHECK(Leader(*cluster) == next);
+  }
+  const int killed = (Leader(*cluster) + 1) % 3;
+  Good(cluster->InjectFault(Fault::KillMember(killed)));
+  Good(cluster->Advance(absl::Minutes(1)));
+  CHECK_FALSE(cluster->Members().value()[killed].active);
+  const absl::Status added = cluster->AddMember("d", "10.0.0.1:1").status();
+  CHECK(absl::IsFailedPrecondition(added));
+  CHECK(absl::StrContains(added.message(), "simulated"));
+  for (int i = 0; i < 3; ++i) cluster->InjectFault(Fault::KillMember(i)).IgnoreError();
+  CHECK(absl::IsUnavailable(cluster->Members().status()));
+}
+
+TEST_CASE("ASnapshotOfSeveralMembersBecomesAClusterOfOne") {
+  const auto cluster = Open(3, 7, 0);
+  Good(MakeMap(*cluster, "kept"));
+  const std::string dir = absl::StrCat("/tmp/skiff-group-", getpid());
+  std::filesystem::remove_all(dir);
+  std::filesystem::create_directory(dir);
+  const absl::Cleanup clean = [&] { std::filesystem::remove_all(dir); };
+  const auto saved = cluster->SaveSnapshot(dir + "/snapshot");
+  INFO(saved.status());
+  REQUIRE(saved.ok());
+  CHECK(saved->objects > 0);
+  for (int i = 0; i < 2; ++i) Good(cluster->InjectFault(Fault::KillMember(i)));
+  CHECK(absl::IsUnavailable(cluster->SaveSnapshot(dir + "/none").status()));
+  CHECK_FALSE(std::filesystem::exists(dir + "/none"));
+  Good(Cluster::RestoreSnapshot(dir + "/snapshot", dir + "/data").status());
+  ClusterOptions options;
+  options.data_dir = dir + "/data";
+  options.runtime = RuntimeKind::kFake;
+  options.nodes = 0;
+  const auto restored = Cluster::Open(options);
+  INFO(restored.status());
+  REQUIRE(restored.ok());
+  Good((*restored)->Get({"configmaps", "default", "kept"}).status());
+}
+
+std::string Everything(Cluster& cluster) {
+  std::string out = absl::FormatTime(cluster.Now());
+  for (const char* kind : {"pods", "events", "deployments", "nodes", "leases"}) {
+    absl::StrAppend(&out, *cluster.List({kind, "", "", ""}));
+  }
+  return out;
+}
+
+TEST_CASE("RestoredMembersGoOnAsTheSavedOnesDid") {
+  const auto cluster = Open(3, 7, 3);
+  Scale(*cluster, 4);
+  const int leader = Leader(*cluster);
+  const absl::Time saved_at = cluster->Now();
+  const auto saved = cluster->Save();
+  INFO(saved.status());
+  REQUIRE(saved.ok());
+  CHECK(Leader(*cluster) == leader);
+  CHECK(cluster->Now() - saved_at < absl::Milliseconds(100));
+  const auto go_on = [&] {
+    Scale(*cluster, 6);
+    Good(cluster->InjectFault(Fault::KillMember(Leader(*cluster))));
+    Good(cluster->InjectFault(Fault::SlowDisk(absl::Milliseconds(30), (leader + 1) % 3)));
+    Good(cluster->InjectFault(Fault::KillNode("node-1")));
+    Scale(*cluster, 5);
+    Good(cluster->Advance(absl::Minutes(10)));
+    return absl::StrCat(Everything(*cluster), *cluster->Inspect());
+  };
+  const std::string after = go_on();
+  for (int i = 0; i < 3; ++i) {
+    Good(cluster->Restore(*saved));
+    CHECK(Leader(*cluster) == leader);
+    CHECK(Names(*cluster, "pods").size() == 4);
+    CHECK(go_on() == after);
+  }
+}
+
+TEST_CASE("WhatWasBrokenWhenMembersWereSavedIsBrokenWhenTheyAreRestored") {
+  const auto cluster = Open(3);
+  Scale(*cluster, 2);
+  const int dead = (Leader(*cluster) + 1) % 3;
+  const int cut = (Leader(*cluster) + 2) % 3;
+  Good(cluster->InjectFault(Fault::KillMember(dead)));
+  Good(cluster->InjectFault(Fault::FailWrites(1, "create", "configmaps")));
+  const auto one_dead = cluster->Save();
+  REQUIRE(one_dead.ok());
+  CHECK(absl::IsInternal(MakeMap(*cluster, "a")));
+  Good(cluster->InjectFault(Fault::PartitionMember(cut)));
+  const auto none_leads = cluster->Save();
+  REQUIRE(none_leads.ok());
+  Good(cluster->InjectFault(Fault::RestartMember(dead)));
+  Good(cluster->InjectFault(Fault::PartitionMember(cut, false)));
+  Scale(*cluster, 3);
+  Good(cluster->Restore(*none_leads));
+  CHECK_FALSE(Members(*cluster).items()[dead].Find("alive")->boolean());
+  CHECK_FALSE(Members(*cluster).items()[cut].Find("reachable")->boolean());
+  CHECK(absl::IsDeadlineExceeded(cluster->Settle(absl::Seconds(20))));
+  Good(cluster->InjectFault(Fault::PartitionMember(cut, false)));
+  Scale(*cluster, 4);
+  Good(cluster->Restore(*one_dead));
+  CHECK_FALSE(Members(*cluster).items()[dead].Find("alive")->boolean());
+  CHECK(Members(*cluster).items()[cut].Find("reachable")->boolean());
+  CHECK(absl::IsInternal(MakeMap(*cluster, "a")));
+  CHECK(MakeMap(*cluster, "a").ok());
+  const auto one = Open(1);
+  CHECK(absl::IsInvalidArgument(one->Restore(*one_dead)));
+}
+
+TEST_CASE("AWatchGoesOnOverARestoreOfSeveralMembers") {
+  const auto cluster = Open(3);
+  const auto saved = cluster->Save();
+  REQUIRE(saved.ok());
+  std::mutex mutex;
+  std::map<std::string, int> there;
+  const auto watch = cluster->Watch(
+      {"configmaps", "default", "", ""},
+      [&](const WatchEvent& event) {
+        const auto object = api::JsonValue::Parse(event.object_json);
+        const std::lock_guard lock(mutex);
+        there[object->Find("metadata")->Find("name")->text()] +=
+            event.type == WatchEvent::Type::kAdded     ? 1
+            : event.type == WatchEvent::Type::kDeleted ? -1
+                                                       : 0;
+      },
+      [](const absl::Status&) {});
+  REQUIRE(watch.ok());
+  for (int round = 0; round < 2; ++round) {
+    Good(MakeMap(*cluster, "a"));
+    Good(cluster->Settle(kSoon));
+    {
+      const std::lock_guard lock(mutex);
+      CHECK(there["a"] == 1);
+    }
+    Good(cluster->Restore(*saved));
+    Good(MakeMap(*cluster, "b"));
+    Good(cluster->Settle(kSoon));
+    {
+      const std::lock_guard lock(mutex);
+      CHECK(there["a"] == 0);
+      CHECK(there["b"] == 1);
+    }
+    Good(cluster->Restore(*saved));
+  }
+}
+
+TEST_CASE("RestoringThreeMembersTakesMilliseconds", "[.timing]") {
+  const auto cluster = Open(3, 7, 5);
+  Scale(*cluster, 10);
+  const auto saved = cluster->Save();
+  REQUIRE(saved.ok());
+  for (int i = 0; i < 10; ++i) {
+    Scale(*cluster, 12);
+    const absl::Time begin = absl::Now();
+    Good(cluster->Restore(*saved));
+    WARN("restored in " << absl::FormatDuration(absl::Now() - begin));
+  }
 }
 
 TEST_CASE("AnotherMemberLeadsWhenTheLeaderDies") {

@@ -254,4 +254,31 @@ TEST_CASE("WatchesStartAndEndOnOtherThreadsWhileWritesGoOn") {
   CHECK(gaps == 0);
 }
 
+TEST_CASE("AStoreInMemoryGoesBackToASnapshotAndOnFromThere") {
+  SimStore store;
+  store.Put("a", "1");
+  const auto saved = store.store->snapshot();
+  for (int round = 0; round < 2; ++round) {
+    Seen seen;
+    const auto watch = Start(&store, kMaps, saved->revision(), &seen);
+    for (int i = 0; i < 300; ++i) store.Put(absl::StrCat("b", i % 7), "1");
+    absl::StatusOr<TxnResult> asked_before = absl::UnknownError("no answer");
+    store.store->Commit(PutTxn("a", "2"), [&](absl::StatusOr<TxnResult> result) {
+      asked_before = std::move(result);
+    });
+    store.store->Restore(saved);
+    CHECK(asked_before.ok());
+    CHECK(store.store->snapshot() == saved);
+    CHECK(store.Value("a") == "1");
+    REQUIRE(seen.ends.size() == 1);
+    CHECK(absl::IsOutOfRange(seen.ends[0]));
+    CHECK(absl::IsInvalidArgument(
+        store.store->StartWatch(kMaps, saved->revision() + 1, Seen().Sink()).status()));
+    Seen after;
+    const auto next = Start(&store, kMaps, saved->revision(), &after);
+    CHECK(store.Put("a", "3") == saved->revision() + 1);
+    CHECK(after.events == Texts{absl::StrCat("+a=3@", saved->revision() + 1)});
+  }
+}
+
 }  // namespace skiff::store
