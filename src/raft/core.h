@@ -111,7 +111,8 @@ class Core {
   absl::Status TransferTo(MemberId to);
   // Stand for election now, unless it is no voter, leads already, or heard of a leader within an
   // election time. What a lone voter does at start, and the first member of a new cluster.
-  void Campaign();
+  // `nobody_leads`: none does and none holds a lease, for certain; it may hear of one no more.
+  void Campaign(bool nobody_leads = false);
   // A linearizable read: some later Ready says under the same `context` from which applied index on
   // it may be served here. Any member; followers ask their leader. Leader: by lease if one holds,
   // else by one heartbeat round that many share.

@@ -37,8 +37,9 @@ void Core::BecomeFollower(Term term, MemberId leader) {
 
 void Core::StepDown() { BecomeFollower(hard_state_.term, 0); }
 
-void Core::Campaign() {
+void Core::Campaign(bool nobody_leads) {
   if (role_ == Role::kLeader || !IsVoter()) return;
+  if (nobody_leads) return BecomeCandidate(/*transfer=*/true);
   // Where nobody else votes nobody else can hold a lease.
   const bool lone = config().voters.size() == 1 && !config().joint();
   if (!lone && HeardOfLeader()) return;

@@ -129,7 +129,7 @@ absl::Status Replica::Begin(raft::Persistent persistent) {
     Post([this] {
       transport_->Start([this](raft::Message message) { OnMessage(std::move(message)); });
       NoteConfig();
-      if (options_.membership->stands) core_->Campaign();
+      if (options_.membership->stands) core_->Campaign(/*nobody_leads=*/true);
       Pump();
     });
   }

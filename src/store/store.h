@@ -121,7 +121,7 @@ struct Membership {
   // The unit of elections: a heartbeat each, and a new leader is sought after 6 to 12 without one.
   absl::Duration tick = absl::Milliseconds(50);
   // It stands for election as it starts, rather than when it has missed a leader for long enough:
-  // for the one that led when all were ended together.
+  // only where all have ended, so that none of them can lead.
   bool stands = false;
 };
 

@@ -189,6 +189,22 @@ TEST_CASE("ARestartDoesNotForgetThatALeaderWasHeard") {
   CHECK(core.role() == Role::kFollower);
 }
 
+TEST_CASE("WhoKnowsThatNobodyLeadsStandsAtOnceAndIsElected") {
+  Core core = OneOfThree(LogOf({3}, 3));
+  core.Campaign(/*nobody_leads=*/true);
+  const Ready ready = core.TakeReady();
+  const std::vector<Message> asked = Of(ready, MessageType::kVoteRequest);
+  REQUIRE(asked.size() == 2);
+  CHECK(asked[0].term == 4);
+  Core other = OneOfThree(LogOf({3}, 3));  // Has just started.
+  Message request = VoteRequest(2, asked[0].term, asked[0].log_index, asked[0].log_term);
+  request.context = asked[0].context;
+  other.Step(request);
+  const std::vector<Message> votes = Of(other.TakeReady(), MessageType::kVote);
+  REQUIRE(votes.size() == 1);
+  CHECK_FALSE(votes[0].reject);
+}
+
 TEST_CASE("ALeaderWithoutAQuorumStepsDown") {
   Core core = OneOfThree();
   MakeLeader(&core);
