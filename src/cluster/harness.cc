@@ -246,10 +246,9 @@ absl::Status Harness::Settle(absl::Duration timeout) {
       return Seeded(absl::DeadlineExceededError(
           absl::StrCat("timed out waiting for the cluster to settle: busy are ", Some(busy.who))));
     }
-    absl::Duration step = kLookAgain;
-    if (parts_.virtual_time != nullptr) {
+    absl::Duration step = parts_.members == nullptr ? kLookAgain : kLookAtMembers;
+    if (parts_.virtual_time != nullptr && parts_.members == nullptr) {
       parts_.virtual_time->Run([&] { step = parts_.virtual_time->sim().UntilNext(); });
-      if (parts_.members != nullptr) step = std::max(step, kLookAtMembers);
     }
     SKIFF_RETURN_IF_ERROR(Wait(std::min(left, std::max(step, absl::Nanoseconds(1)))));
   }
