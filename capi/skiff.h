@@ -357,7 +357,9 @@ SKIFF_API void skiff_log_stream_free(skiff_log_stream** stream);
  * Any member serves everything; a majority must be up for writes. Changes of the members go through
  * the one that leads, one at a time: CONFLICT at any other says which that is, or that an earlier
  * change is not through yet; and for a cluster that was opened without skiff_options_set_member,
- * that it is alone. UNAVAILABLE: no majority answers. */
+ * that it is alone. Where one cluster has all members (skiff_options_set_members) they are called
+ * member-0, member-1 and so on, and the one that leads answers; leadership can be handed on, other
+ * changes are a CONFLICT. UNAVAILABLE: no majority answers. */
 
 /* `*json` gets an array, in order of names, of {"id","name","address","voter","leader","self",
  * "active","behind"}: a member that is no voter is a learner, which gets everything and counts for
@@ -422,10 +424,10 @@ SKIFF_API void skiff_options_set_clock(skiff_options* options, const char* clock
  * skiff_cluster_seed tells it, and so does the message of every time-out. */
 SKIFF_API void skiff_options_set_seed(skiff_options* options, uint64_t seed);
 
-/* How many members the control plane has, all in this process: 1 to 7. More than one needs a
- * virtual clock, the runtime fake and no data directory: each has a disk and a network of its own
- * that go wrong when told to (skiff_inject_fault). Calls then take the virtual time of their
- * answers. */
+/* How many members the control plane has, all in this process: 1 to 7. Several keep what they store
+ * in memory (no data directory), each on a disk and a network of its own that go wrong when told to
+ * (skiff_inject_fault). On a virtual clock they need the runtime fake and cannot listen, and calls
+ * take the virtual time of their answers. */
 SKIFF_API void skiff_options_set_members(skiff_options* options, int members);
 
 /* Not 0: on a virtual clock, what is due at the same instant in several loops, events among it,
@@ -482,7 +484,6 @@ SKIFF_API skiff_code skiff_assert_idle(skiff_cluster* cluster, int64_t ms, skiff
  *   "network"                  "loss", "duplicate" (shares of 1), "delayMs": messages between
  *                              members are lost, arrive twice, take up to that long
  *   "slowDisk", "failDisk"     of its disk; without "member" of all of them
- * "failWrites" is for clusters of one member.
  * Faults of nodes need simulated pods. NOT_FOUND: no such node or pod. CONFLICT: it is dead
  * already, or nothing of it runs. INVALID: `fault`. */
 SKIFF_API skiff_code skiff_inject_fault(skiff_cluster* cluster, const char* fault,
@@ -491,12 +492,14 @@ SKIFF_API skiff_code skiff_inject_fault(skiff_cluster* cluster, const char* faul
 /* The whole cluster as it is now, to come back to as often as wanted: objects, nodes and their
  * simulated pods, faults, a virtual clock. From it the cluster goes on in the same way each time,
  * and as it does after this call. Files (logs of simulated pods) stay. `*saved` is the caller's,
- * until skiff_saved_free; it may outlive the cluster. CONFLICT: only a cluster in memory with the
- * runtime fake, without runtimes of the program's own, can be saved. */
+ * until skiff_saved_free; it may outlive the cluster. Several members start again over what their
+ * disks held: this and skiff_restore take the milliseconds of their time in which the one that led
+ * leads again. CONFLICT: only a cluster in memory with the runtime fake, without runtimes of the
+ * program's own, can be saved. */
 SKIFF_API skiff_code skiff_save(skiff_cluster* cluster, skiff_saved** saved, skiff_error** error);
 
 /* Back to it. What was begun since ends; open watches list again by themselves and report the
- * differences. CONFLICT as skiff_save. */
+ * differences. CONFLICT as skiff_save. INVALID: what was saved has another number of members. */
 SKIFF_API skiff_code skiff_restore(skiff_cluster* cluster, const skiff_saved* saved,
                                    skiff_error** error);
 
@@ -507,7 +510,8 @@ SKIFF_API void skiff_saved_free(skiff_saved** saved);
  * "queueDepth","queued","inFlight","waitingForView","failures","nextWake","reconciles","lastPlan":
  * {"key","writes"}}],"views":{RESOURCE:REVISION},"scheduler":{"queueDepth","queued","inFlight",
  * "viewRevision","nodes","pending":[{"pod","why"}]},"nodes":[{"name","alive","reachable","settled",
- * "running"}]}. The seed is a string. */
+ * "running"}]}; with several members, controllers and scheduler of the one that leads, and
+ * "members":[{"alive","reachable","leads","revision"}]. The seed is a string. */
 SKIFF_API skiff_code skiff_inspect(skiff_cluster* cluster, char** json, skiff_error** error);
 
 /* ---- extending --------------------------------------------------------------------------------

@@ -68,9 +68,10 @@ struct ClusterOptions {
   // has.
   ClockKind clock = ClockKind::kReal;
   std::optional<uint64_t> seed;  // None: one is drawn; Cluster::seed tells it, and errors do.
-  // Of the control plane, all in this process: 1 to 7. More than one needs a virtual clock, the
-  // runtime fake and no data directory: each has a disk and a network of its own that go wrong when
-  // told to (faults.h). Then calls take the virtual time that a majority takes to answer.
+  // Of the control plane, all in this process: 1 to 7. Several keep what they store in memory (no
+  // data directory), each on a disk and a network of its own that go wrong when told to (faults.h).
+  // On a virtual clock they need the runtime fake and cannot listen, and calls take the virtual
+  // time that a majority takes to answer.
   int members = 1;
   // On a virtual clock: what is due at the same instant in several loops, events among it, happens
   // in an order of the seed's.
@@ -231,9 +232,11 @@ class SKIFF_EXPORT Cluster {
   // The whole cluster as it is now, to come back to as often as wanted: objects, nodes and their
   // simulated pods, faults, and a virtual clock. From a saved state the cluster goes on in the same
   // way each time, and as it did after Save. Restoring ends what was begun since; open watches list
-  // again by themselves. Files (logs of simulated pods) stay. kFailedPrecondition: only a cluster
-  // in memory with the fake runtime, of one member, without runtimes of the host's own, can be
-  // saved.
+  // again by themselves. Files (logs of simulated pods) stay. Several members start again over what
+  // their disks held: both calls take the milliseconds of their time in which the one that led
+  // leads again. kFailedPrecondition: only a cluster in memory with the fake runtime, without
+  // runtimes of the host's own, can be saved. kInvalidArgument: what was saved has another number
+  // of members.
   virtual absl::StatusOr<std::shared_ptr<const SavedCluster>> Save() = 0;
   virtual absl::Status Restore(const std::shared_ptr<const SavedCluster>& saved) = 0;
 
@@ -246,7 +249,9 @@ class SKIFF_EXPORT Cluster {
   virtual absl::StatusOr<std::string> Inspect() = 0;
 
   // The members of the control plane, where there are several (kFailedPrecondition otherwise);
-  // changes go through the one that leads (kFailedPrecondition says which).
+  // changes go through the one that leads (kFailedPrecondition says which). Where all of them are
+  // in this process (ClusterOptions::members) the one that leads answers, leadership can be handed
+  // on, and there are no other changes: they are called member-0, member-1...
   virtual absl::StatusOr<std::vector<MemberInfo>> Members() = 0;
   // Takes in a member, as a learner; returns the token with which it joins: a secret, for it holds
   // the key of the cluster's authority. kAlreadyExists: the name or address is taken.

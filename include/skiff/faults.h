@@ -20,7 +20,7 @@ struct Fault {
     kFillNode,        // All that the node has for pods is taken: allocatable is 0.
     kPressNode,       // `condition` holds: MemoryPressure, DiskPressure or PIDPressure.
     kCrashContainer,  // A running container ends with `exit_code`.
-    kFailWrites,      // The next `count` writes that match fail.
+    kFailWrites,      // The next `count` writes that match fail, by whichever member they go.
     kSlowDisk,        // Every write takes `delay` longer; 0 ends it. See `member`.
     kFailDisk,        // Every write fails as if the disk were full; reads go on. See `member`.
     kHealWrites,      // Writes fail no more, and are as fast as they can be.

@@ -4,9 +4,11 @@
 
 #include <atomic>
 #include <iterator>
+#include <map>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "apiserver/http/answer.h"
 #include "apiserver/http/api_handler.h"
 #include "apiserver/http/http_server.h"
 #include "apiserver/rest/server.h"
@@ -66,15 +68,23 @@ absl::Status CheckMembers(const ClusterOptions& options) {
         absl::StrCat("option members: ", options.members, " is not from 1 to 7"));
   }
   if (options.members == 1) return absl::OkStatus();
-  const char* why = options.clock != ClockKind::kVirtual          ? "a virtual clock"
-                    : options.runtime != RuntimeKind::kFake       ? "the runtime fake"
-                    : !options.extensions.runtimes.empty()        ? "no runtimes of your own"
-                    : !options.data_dir.empty() || options.member ? "no data directory"
-                    : !options.listen.empty()                     ? "no listener"
-                                                                  : nullptr;
-  if (why == nullptr) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat("option members: several members in one process need ", why, "; leave it at 1"));
+  if (!options.data_dir.empty() || options.member) {
+    return absl::InvalidArgumentError(
+        "option members: several members in one process keep what they store in memory: leave out "
+        "the data directory, or run each member as a process of its own (skiff server)");
+  }
+  if (options.clock == ClockKind::kReal) return absl::OkStatus();
+  if (!options.listen.empty()) {
+    return absl::InvalidArgumentError(
+        "option listen: with several members a virtual clock stands still while an HTTP request "
+        "waits for their answer; take a real clock, one member, or the calls of the library");
+  }
+  if (options.runtime != RuntimeKind::kFake || !options.extensions.runtimes.empty()) {
+    return absl::InvalidArgumentError(
+        "option members: on a virtual clock several members need the runtime fake, without "
+        "runtimes of your own; take a real clock, or one member");
+  }
+  return absl::OkStatus();
 }
 
 absl::Status CheckOptions(const ClusterOptions& options) {
@@ -131,8 +141,7 @@ class LocalCluster final : public Cluster {
     SKIFF_ASSIGN_OR_RETURN(home_, Home::Open(options_.data_dir));
     MakeLoops();
     SKIFF_RETURN_IF_ERROR(OpenControlPlane(std::move(plugins)));
-    driven_ = std::make_unique<DrivenClient>(Served(), front_.get(),
-                                             group_ == nullptr ? nullptr : virtual_time_);
+    MakeDrivenClient();
     objects_ = std::make_unique<Objects>(client(), front_.get());
     SKIFF_RETURN_IF_ERROR(MakeRuntimeClasses(options_.extensions.runtimes, objects_.get()));
     *armed = true;
@@ -150,7 +159,7 @@ class LocalCluster final : public Cluster {
                            LocalNodes::Start(nodes, Served(), loops_.get(), sink_, &metrics_));
     MakeHarness();
     SKIFF_RETURN_IF_ERROR(Listen());
-    if (group_ != nullptr) {
+    if (group_ != nullptr && virtual_time_ != nullptr) {
       SKIFF_RETURN_IF_ERROR(harness_->Settle(kMembersMeet));
       SKIFF_RETURN_IF_ERROR(AwaitNodes());
     }
@@ -179,15 +188,18 @@ class LocalCluster final : public Cluster {
     if (group_ != nullptr) group_->Stop();
     if (api_loop_ != nullptr) api_loop_->Stop();
     http_.reset();
-    handler_.reset();
+    handlers_.clear();
     harness_.reset();
     nodes_.reset();
     if (hosted_loop_ != nullptr) hosted_loop_->Stop();
     if (front_ != nullptr) front_->Stop();
+    if (members_loop_ != nullptr) members_loop_->Stop();
     if (admin_loop_ != nullptr) admin_loop_->Stop();
     members_.reset();
     control_plane_.reset();
     group_.reset();
+    members_loop_.reset();
+    paced_time_.reset();
     controllers_.reset();
     hosted_loop_.reset();
     front_.reset();
@@ -328,14 +340,14 @@ class LocalCluster final : public Cluster {
 
   absl::Status OpenControlPlane(apiserver::AdmissionPlugins plugins) {
     if (options_.members > 1) {
+      VirtualTime* const time = virtual_time_ != nullptr ? virtual_time_ : paced_time_.get();
       MemberGroupOptions group;
       group.count = options_.members;
       group.faults = &faults_;
       group.controllers_off = options_.controllers_off;
       group.plugins = std::move(plugins);
-      SKIFF_ASSIGN_OR_RETURN(group_,
-                             MemberGroup::Open(std::move(group), virtual_time_, sink_, &metrics_));
-      members_ = std::make_unique<cluster::Members>(group_.get(), virtual_time_);
+      SKIFF_ASSIGN_OR_RETURN(group_, MemberGroup::Open(std::move(group), time, sink_, &metrics_));
+      members_ = std::make_unique<cluster::Members>(group_.get(), time);
       return absl::OkStatus();
     }
     ControlPlaneOptions plane;
@@ -348,8 +360,20 @@ class LocalCluster final : public Cluster {
                            ControlPlane::Open(std::move(plane), loops_.get(), sink_, &metrics_));
     return Administer();
   }
+  // What the host's calls go through on a virtual clock; and all that is not of the members' thread
+  // where they have one in real time.
+  void MakeDrivenClient() {
+    if (paced_time_ == nullptr) {
+      driven_ = std::make_unique<DrivenClient>(Served(), front_.get(),
+                                               group_ == nullptr ? nullptr : virtual_time_);
+    } else {
+      members_loop_ = paced_time_->New("skiff-members");
+      driven_ = std::make_unique<DrivenClient>(group_->client(), members_loop_.get());
+    }
+  }
   // What all clients in the process use.
   client::Client* Served() const {
+    if (paced_time_ != nullptr) return driven_.get();
     if (group_ != nullptr) return group_->client();
     return &control_plane_->server();
   }
@@ -418,6 +442,10 @@ class LocalCluster final : public Cluster {
       loops_ = std::move(time);
     } else {
       loops_ = std::make_unique<ThreadLoops>(kPoolThreads);
+      if (options_.members > 1) {
+        paced_time_ = std::make_unique<VirtualTime>(Rng::FromSystem().Next(), /*permute=*/false,
+                                                    /*paced=*/true);
+      }
     }
     front_ = loops_->New("skiff-front");
   }
@@ -470,21 +498,41 @@ class LocalCluster final : public Cluster {
   absl::Status Listen() {
     if (options_.listen.empty()) return absl::OkStatus();
     api_loop_ = std::make_unique<UvExecutor>("skiff-api");
-    handler_ = std::make_unique<apiserver::http::ApiHandler>(
-        &control_plane_->server(), api_loop_.get(), nodes_.get(), &metrics_);
     http_ = std::make_unique<apiserver::http::HttpServer>(
         api_loop_.get(), apiserver::http::ConnectionLimits(),
         [this](std::shared_ptr<apiserver::http::Exchange> exchange) {
-          handler_->Handle(std::move(exchange));
+          if (handlers_.empty()) {
+            return apiserver::http::SendError(*exchange, UnreachableMembers());
+          }
+          handlers_.begin()->second->Handle(std::move(exchange));
         });
     const absl::StatusOr<std::string> address = http_->Listen(options_.listen);
     if (absl::IsAlreadyExists(address.status())) {  // As bind(2) has it: no object is meant.
       return absl::FailedPreconditionError(address.status().message());
     }
     SKIFF_RETURN_IF_ERROR(address.status());
-    handler_->SetAddress(*address);
     url_ = absl::StrCat("http://", *address);
+    if (group_ == nullptr) {
+      ServeMember(*address, 0, &control_plane_->server());
+    } else {
+      group_->Run([&] {
+        group_->OnReach([this, address = *address](int member, apiserver::Server* server) {
+          ServeMember(address, member, server);
+        });
+      });
+    }
     return absl::OkStatus();
+  }
+  // Null: it can be reached no more.
+  void ServeMember(const std::string& address, int member, apiserver::Server* server) {
+    RunOn(api_loop_.get(), [&] {
+      handlers_.erase(member);
+      if (server == nullptr) return;
+      auto handler = std::make_unique<apiserver::http::ApiHandler>(server, api_loop_.get(),
+                                                                   nodes_.get(), &metrics_);
+      handler->SetAddress(address);
+      handlers_[member] = std::move(handler);
+    });
   }
 
   const ClusterOptions options_;
@@ -493,6 +541,9 @@ class LocalCluster final : public Cluster {
   std::unique_ptr<Home> home_;
   std::unique_ptr<Loops> loops_;
   VirtualTime* virtual_time_ = nullptr;  // The same; null in real time.
+  // Of several members in real time, which share a thread.
+  std::unique_ptr<VirtualTime> paced_time_;
+  std::unique_ptr<Loop> members_loop_;  // From which they are called.
   uint64_t seed_ = 0;
   std::unique_ptr<Loop> front_;  // Answers to the host's calls, its watches and streams.
   WriteFaults faults_;
@@ -509,7 +560,7 @@ class LocalCluster final : public Cluster {
   std::unique_ptr<LocalNodes> nodes_;
   std::unique_ptr<Harness> harness_;
   std::unique_ptr<UvExecutor> api_loop_;
-  std::unique_ptr<apiserver::http::ApiHandler> handler_;
+  std::map<int, std::unique_ptr<apiserver::http::ApiHandler>> handlers_;  // By member; its loop's.
   std::unique_ptr<apiserver::http::HttpServer> http_;
   std::string url_;
   OpenStreams streams_;

@@ -204,7 +204,6 @@ void ControlPlane::Stop() {
   controllers_.reset();
   scheduler_events_.reset();
   retired_.clear();
-  store_.reset();
 }
 
 }  // namespace skiff::cluster

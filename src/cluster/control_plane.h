@@ -46,7 +46,8 @@ class ControlPlane {
                                                             Metrics* metrics);
   ~ControlPlane();
 
-  // Stops controllers and scheduler, then the store. Writes fail from here on. Blocks. Idempotent.
+  // Stops controllers and scheduler, then the store. Writes fail from here on, and what is read may
+  // have no answer. Blocks. Idempotent.
   void Stop();
 
   apiserver::Server& server() { return *server_; }

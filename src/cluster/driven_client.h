@@ -1,7 +1,7 @@
 // A client whose calls happen on a loop, wherever they are made: so that what comes from the host
 // takes its place among the loop's tasks. Where answers take virtual time, it lets that pass.
 //
-// Threads: any; StartWatch on the loop only.
+// Threads: any.
 #pragma once
 
 #include <memory>
@@ -9,7 +9,9 @@
 #include <utility>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "base/executor.h"
+#include "base/mutex.h"
 #include "client/client.h"
 #include "cluster/virtual_time.h"
 
@@ -39,7 +41,30 @@ class DrivenClient final : public client::Client {
   std::unique_ptr<client::Watch> StartWatch(const api::ResourceInfo& resource,
                                             client::WatchOptions options, Executor* reply_on,
                                             client::WatchSink sink) override {
-    return inner_->StartWatch(resource, std::move(options), reply_on, std::move(sink));
+    if (loop_->InLoop()) {
+      return inner_->StartWatch(resource, std::move(options), reply_on, std::move(sink));
+    }
+    auto relay = std::make_shared<Relay>();
+    relay->reply_on = reply_on;
+    relay->sink = std::move(sink);
+    loop_->Post([this, &resource, options = std::move(options), relay]() mutable {
+      if (relay->Closed()) return;
+      relay->inner = inner_->StartWatch(
+          resource, std::move(options), loop_,
+          {[relay](std::vector<client::WatchEvent> events) {
+             relay->Pass([events = std::move(events)](const client::WatchSink& to) mutable {
+               to.on_events(std::move(events));
+             });
+           },
+           [relay](absl::Status why) {
+             relay->Pass([why = std::move(why)](const client::WatchSink& to) {
+               const auto on_end = to.on_end;  // It may destroy the watch.
+               on_end(why);
+             });
+             relay->inner.reset();
+           }});
+    });
+    return std::make_unique<RelayedWatch>(std::move(relay), loop_);
   }
   void Commit(std::vector<client::Write> writes, Executor* reply_on,
               client::Callback<client::WriteResult> done) override {
@@ -49,6 +74,43 @@ class DrivenClient final : public client::Client {
   }
 
  private:
+  // A watch between the loop and another one.
+  struct Relay : std::enable_shared_from_this<Relay> {
+    Executor* reply_on;
+    client::WatchSink sink;                // Called there.
+    std::unique_ptr<client::Watch> inner;  // The loop's.
+    Mutex mutex;
+    bool closed ABSL_GUARDED_BY(mutex) = false;  // From then on there may be no reply_on.
+
+    bool Closed() {
+      MutexLock lock(&mutex);
+      return closed;
+    }
+    void Pass(absl::AnyInvocable<void(const client::WatchSink& to)> call) {
+      MutexLock lock(&mutex);
+      if (closed) return;
+      reply_on->Post([self = shared_from_this(), call = std::move(call)]() mutable {
+        if (!self->Closed()) call(self->sink);
+      });
+    }
+  };
+  class RelayedWatch final : public client::Watch {
+   public:
+    RelayedWatch(std::shared_ptr<Relay> relay, Executor* loop)
+        : relay_(std::move(relay)), loop_(loop) {}
+    ~RelayedWatch() override {
+      {
+        MutexLock lock(&relay_->mutex);
+        relay_->closed = true;
+      }
+      loop_->Post([relay = std::move(relay_)] { relay->inner.reset(); });
+    }
+
+   private:
+    std::shared_ptr<Relay> relay_;
+    Executor* const loop_;
+  };
+
   // In the task that asks: time must not pass before it is asked.
   template <typename T>
   client::Callback<T> Passing(client::Callback<T> done) {

@@ -144,9 +144,14 @@ ControlPlane* Harness::Plane() const {
   return parts_.members == nullptr ? parts_.control_plane : parts_.members->leading();
 }
 
+void Harness::OnDriver(absl::FunctionRef<void()> task) {
+  if (parts_.virtual_time != nullptr) return parts_.virtual_time->Run(task);
+  AtOnce(task);
+}
+
 void Harness::AtOnce(absl::FunctionRef<void()> task) {
   if (parts_.members == nullptr) return task();
-  parts_.virtual_time->Run(task);
+  parts_.members->Run(task);
 }
 
 // Every loop after the store's, so that what the store had at the beginning has reached them.
@@ -387,7 +392,7 @@ absl::Status Harness::BreakMember(const Fault& fault) {
     }
   }
   absl::Status result;
-  parts_.virtual_time->Run([&] {
+  members.Run([&] {
     raft::NetworkFaults network;
     switch (fault.kind) {
       case Fault::Kind::kKillMember:
@@ -461,20 +466,19 @@ std::shared_ptr<Harness::Saved> Harness::Pause() {
   auto saved = std::make_shared<Saved>();
   parts_.stop_hosted();
   saved->nodes = parts_.nodes->Pause();
+  saved->faults = parts_.faults->Get();
+  saved->seed = Rng::FromSystem().Next();
   if (parts_.members == nullptr) {
     parts_.control_plane->Pause();
     saved->store = parts_.control_plane->store().snapshot();
   }
-  saved->faults = parts_.faults->Get();
-  if (parts_.virtual_time != nullptr) {
-    parts_.virtual_time->Run([&] {
+  OnDriver([&] {
+    if (parts_.virtual_time != nullptr) {
       saved->elapsed = parts_.virtual_time->clock().Monotonic();
       saved->seed = parts_.virtual_time->sim().rng().Next();
-      if (parts_.members != nullptr) saved->members = parts_.members->Pause();
-    });
-  } else {
-    saved->seed = Rng::FromSystem().Next();
-  }
+    }
+    if (parts_.members != nullptr) saved->members = parts_.members->Pause();
+  });
   return saved;
 }
 
@@ -482,7 +486,7 @@ std::shared_ptr<Harness::Saved> Harness::Pause() {
 absl::Status Harness::AwaitLeader() {
   for (absl::Duration passed; passed < kLongestElection; passed += kLookForLeader) {
     bool leads = false;
-    parts_.virtual_time->Run([&] { leads = parts_.members->leader() >= 0; });
+    AtOnce([&] { leads = parts_.members->leader() >= 0; });
     if (leads) break;
     SKIFF_RETURN_IF_ERROR(Wait(kLookForLeader));
   }
@@ -492,12 +496,12 @@ absl::Status Harness::AwaitLeader() {
 // The saved cluster goes on in the same way as those that are restored from it.
 absl::Status Harness::Resume(const Saved& saved) {
   absl::Status resumed;
-  if (parts_.virtual_time != nullptr) {
-    parts_.virtual_time->Run([&] {
+  OnDriver([&] {
+    if (parts_.virtual_time != nullptr) {
       parts_.virtual_time->sim().Rewind(saved.elapsed, saved.seed);
-      if (parts_.members != nullptr) resumed = parts_.members->Resume(saved.members);
-    });
-  }
+    }
+    if (parts_.members != nullptr) resumed = parts_.members->Resume(saved.members);
+  });
   SKIFF_RETURN_IF_ERROR(resumed);
   if (parts_.members != nullptr) {
     if (saved.members.leader >= 0) SKIFF_RETURN_IF_ERROR(AwaitLeader());

@@ -69,6 +69,8 @@ class Harness {
   ControlPlane* Plane() const;
   // Nothing comes in between what `task` does, where that is to be so.
   void AtOnce(absl::FunctionRef<void()> task);
+  // The same, and on the driver of virtual time if there is one.
+  void OnDriver(absl::FunctionRef<void()> task);
   absl::Status Wait(absl::Duration time);
   void PassBy(absl::Duration time);
   absl::Status FailWrites(const Fault& fault);

@@ -32,7 +32,9 @@ absl::StatusOr<std::unique_ptr<MemberGroup>> MemberGroup::Open(MemberGroupOption
           store::MemberNote(absl::StrCat("member-", i), absl::StrCat("sim:", id));
     }
     out->MakeMachines();
-    for (int i = 0; i < out->options_.count && started.ok(); ++i) started = out->Start(i);
+    for (int i = 0; i < out->options_.count && started.ok(); ++i) {
+      started = out->Start(i, /*stands=*/i == 0 && time->paced());
+    }
   });
   SKIFF_RETURN_IF_ERROR(started);
   return out;
@@ -70,15 +72,34 @@ absl::Status MemberGroup::Start(int member, bool stands) {
     return out;
   };
   SKIFF_ASSIGN_OR_RETURN(one.plane, ControlPlane::Open(std::move(options), time_, sink_, metrics_));
-  if (!one.cut) client_.Add(member, &one.plane->server(), one.plane->store_loop());
+  if (!one.cut) Reach(member);
   return absl::OkStatus();
+}
+
+void MemberGroup::Reach(int member) {
+  apiserver::Server* const server = &plane(member)->server();
+  client_.Add(member, server, plane(member)->store_loop());
+  if (on_reach_) on_reach_(member, server);
+}
+
+void MemberGroup::Lose(int member, const absl::Status& watches_end) {
+  client_.Remove(member, watches_end);
+  if (on_reach_) on_reach_(member, nullptr);
+}
+
+void MemberGroup::OnReach(std::function<void(int member, apiserver::Server* server)> listener) {
+  on_reach_ = std::move(listener);
+  for (int i = 0; i < options_.count; ++i) {
+    if (plane(i) != nullptr && !cut(i)) on_reach_(i, &plane(i)->server());
+  }
 }
 
 void MemberGroup::End(int member, const absl::Status& watches_end) {
   Member& one = members_[member];
-  client_.Remove(member, watches_end);
   if (one.plane == nullptr) return;
+  Lose(member, watches_end);
   one.plane->Stop();
+  if (on_reach_) gone_.push_back(std::move(one.plane));
   one.plane.reset();
 }
 
@@ -137,10 +158,10 @@ absl::Status MemberGroup::Cut(int member, bool cut) {
   one.cut = cut;
   if (cut) {
     network_->Isolate(IdOf(member));
-    client_.Remove(member);
+    Lose(member);
   } else {
     network_->Rejoin(IdOf(member));
-    if (one.plane != nullptr) client_.Add(member, &one.plane->server(), one.plane->store_loop());
+    if (one.plane != nullptr) Reach(member);
   }
   return absl::OkStatus();
 }

@@ -1,10 +1,11 @@
-// A control plane of several members in one process and in virtual time: each with its store, on a
-// disk and a network that go wrong when they are told to, its API server, and, where it leads, its
-// controllers and scheduler.
+// A control plane of several members in one process: each with its store, on a disk and a network
+// that go wrong when they are told to, its API server, and, where it leads, its controllers and
+// scheduler. All of them on one thread, in virtual time or in the machine's.
 //
 // Threads: the driver of the virtual time (VirtualTime::Run), but for making and destroying it.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -41,6 +42,11 @@ class MemberGroup {
 
   // Ends all of them. Any thread. Idempotent.
   void Stop();
+  // Runs `task` where all else here is to be called. Any thread.
+  void Run(absl::FunctionRef<void()> task) { time_->Run(task); }
+  // Calls `listener` with each member that can be reached, at once, and with each that can be later
+  // on; without its server when it cannot any more. Servers then live until the group is gone.
+  void OnReach(std::function<void(int member, apiserver::Server* server)> listener);
 
   int count() const { return options_.count; }
   // Members are counted from 0. Null: it was killed.
@@ -99,6 +105,8 @@ class MemberGroup {
   // `stands`: for election, at once.
   absl::Status Start(int member, bool stands = false);
   void End(int member, const absl::Status& watches_end = GoneMember());
+  void Reach(int member);
+  void Lose(int member, const absl::Status& watches_end = GoneMember());
   absl::Status Check(int member) const;
 
   MemberGroupOptions options_;
@@ -109,7 +117,9 @@ class MemberGroup {
   raft::NetworkFaults network_faults_;
   std::unique_ptr<raft::SimNetwork> network_;
   AnyMember client_;
+  std::function<void(int member, apiserver::Server* server)> on_reach_;
   std::vector<Member> members_;
+  std::vector<std::unique_ptr<ControlPlane>> gone_;  // Whose servers may still be called.
 };
 
 }  // namespace skiff::cluster

@@ -35,7 +35,9 @@ class VirtualTime::VirtualLoop final : public Loop {
     }
     time_->driver_.Post([time = time_, state = state_, delay, task = std::move(task)]() mutable {
       if (state->inner == nullptr) return;
-      state->inner->PostAfter(delay, std::move(task));
+      time->KeepPace();
+      // What was due meanwhile may have stopped it.
+      if (state->inner != nullptr) state->inner->PostAfter(delay, std::move(task));
       time->Drain();
     });
     return 0;
@@ -74,7 +76,11 @@ class VirtualTime::VirtualLoop final : public Loop {
   bool stopped_ = false;
 };
 
-VirtualTime::VirtualTime(uint64_t seed, bool permute) : sim_(seed), driver_("skiff-virtual") {
+VirtualTime::VirtualTime(uint64_t seed, bool permute, bool paced)
+    : paced_(paced),
+      sim_(seed, paced ? SystemClock().Now() : absl::FromUnixSeconds(1'700'000'000)),
+      driver_(paced ? "skiff-members" : "skiff-virtual") {
+  begun_ = driver_.clock().Monotonic();
   sim_.PermuteTies(permute);
   driver_.Post([this] { driven_here = &sim_; });
 }
@@ -97,6 +103,7 @@ void VirtualTime::Run(absl::FunctionRef<void()> task) {
   if (driver_.InLoop()) return task();
   Notification done;
   driver_.Post([&] {
+    KeepPace();
     task();
     Drain();
     done.Notify();
@@ -104,8 +111,27 @@ void VirtualTime::Run(absl::FunctionRef<void()> task) {
   done.WaitForNotification();
 }
 
+// Runs what was due until now, if it is paced.
+void VirtualTime::KeepPace() {
+  if (!paced_) return;
+  const absl::Duration behind = driver_.clock().Monotonic() - begun_ - sim_.clock().Monotonic();
+  if (behind > absl::ZeroDuration()) sim_.RunFor(behind);
+}
+
+void VirtualTime::WakeForNext() {
+  driver_.Cancel(std::exchange(wake_up_, 0));
+  const absl::Duration wait = sim_.UntilNext();
+  if (wait == absl::InfiniteDuration()) return;
+  wake_up_ = driver_.PostAfter(wait, [this] {
+    KeepPace();
+    Drain();
+  });
+}
+
 void VirtualTime::Drain() {
-  if (sim_.RunDue(kTasksAtOnce) || drain_posted_.exchange(true)) return;
+  const bool all = sim_.RunDue(kTasksAtOnce);
+  if (all && paced_) WakeForNext();
+  if (all || drain_posted_.exchange(true)) return;
   driver_.Post([this] {
     drain_posted_ = false;
     Drain();
@@ -145,6 +171,7 @@ bool VirtualTime::Stride(absl::Duration end) {
 }
 
 void VirtualTime::PassUntil(std::shared_ptr<const std::atomic<bool>> over) {
+  if (paced_) return;
   driver_.Post([this, over = std::move(over)]() mutable {
     const absl::Duration end = sim_.clock().Monotonic() + kLongestAnswer;
     Pass(std::move(over), end);

@@ -23,8 +23,9 @@ namespace skiff::cluster {
 
 class VirtualTime final : public Loops {
  public:
-  // `permute`: what is due at one instant runs in an order of the seed's.
-  VirtualTime(uint64_t seed, bool permute);
+  // `permute`: what is due at one instant runs in an order of the seed's. `paced`: time does not
+  // stand still, but passes as the machine's does.
+  VirtualTime(uint64_t seed, bool permute, bool paced = false);
   ~VirtualTime() override;
 
   // The loops may be used from any thread; PostAfter from others than the driver's returns no
@@ -46,7 +47,9 @@ class VirtualTime final : public Loops {
     std::function<void(absl::Duration)> skipped;
   };
   void SetHeartbeats(Heartbeats heartbeats);
-  // Lets time pass. Stretches in which nothing would happen but heartbeats are passed over.
+  bool paced() const { return paced_; }
+  // If it is not paced, lets time pass. Stretches in which nothing would happen but heartbeats are
+  // passed over.
   void Advance(absl::Duration duration);
   // What calls `done`; time passes until it is called, or dropped. On the driver.
   template <typename T>
@@ -75,10 +78,15 @@ class VirtualTime final : public Loops {
  private:
   class VirtualLoop;
   void Drain();
+  void KeepPace();
+  void WakeForNext();
   bool Stride(absl::Duration end);
   void PassUntil(std::shared_ptr<const std::atomic<bool>> over);
   void Pass(std::shared_ptr<const std::atomic<bool>> over, absl::Duration end);
 
+  const bool paced_;
+  absl::Duration begun_;           // On the machine's clock.
+  Executor::TimerId wake_up_ = 0;  // For what is due next, if it is paced.
   Simulation sim_;
   Heartbeats heartbeats_;
   std::atomic<bool> drain_posted_ = false;

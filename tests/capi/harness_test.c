@@ -106,8 +106,10 @@ TEST(AClusterOutlivesItsMembers) {
   skiff_options_set_members(options, 3);
   skiff_options_set_members(NULL, 3);
   skiff_cluster* cluster = NULL;
-  FAILS(SKIFF_INVALID, "virtual clock", skiff_cluster_open(options, &cluster, &error));
   skiff_options_set_clock(options, "virtual");
+  skiff_options_set_listen(options, "127.0.0.1:0");
+  FAILS(SKIFF_INVALID, "option listen", skiff_cluster_open(options, &cluster, &error));
+  skiff_options_set_listen(options, NULL);
   OK(skiff_cluster_open(options, &cluster, &error));
   skiff_options_free(&options);
   OK(skiff_apply(cluster, kDeployment, NULL, NULL, &error));
@@ -122,6 +124,46 @@ TEST(AClusterOutlivesItsMembers) {
         skiff_inject_fault(cluster, "{\"kind\":\"killMember\",\"member\":3}", &error));
   FAILS(SKIFF_INVALID, "loss",
         skiff_inject_fault(cluster, "{\"kind\":\"network\",\"loss\":\"all\"}", &error));
+  OK(skiff_cluster_close(&cluster, 1, &error));
+}
+
+TEST(SeveralMembersAreSavedListedAndWrittenToInVain) {
+  skiff_options* options = skiff_options_new();
+  skiff_options_set_runtime(options, "fake");
+  skiff_options_set_clock(options, "virtual");
+  skiff_options_set_members(options, 3);
+  skiff_cluster* cluster = NULL;
+  OK(skiff_cluster_open(options, &cluster, &error));
+  skiff_saved* saved = NULL;
+  OK(skiff_save(cluster, &saved, &error));
+  OK(skiff_inject_fault(cluster,
+                        "{\"kind\":\"failWrites\",\"verb\":\"create\","
+                        "\"objectKind\":\"deployment\",\"error\":\"Forbidden\"}",
+                        &error));
+  FAILS(SKIFF_FORBIDDEN, "", skiff_apply(cluster, kDeployment, NULL, NULL, &error));
+  OK(skiff_apply(cluster, kDeployment, NULL, NULL, &error));
+  OK(skiff_settle(cluster, SOON_MS, &error));
+  char* json = NULL;
+  OK(skiff_members(cluster, &json, &error));
+  CHECK(strstr(json, "\"name\":\"member-2\"") != NULL);
+  CHECK(strstr(json, "\"leader\":true") != NULL);
+  skiff_string_free(json);
+  FAILS(SKIFF_CONFLICT, "simulated", skiff_member_remove(cluster, "member-2", &error));
+  char path[] = "/tmp/skiff-capi-harness-XXXXXX";
+  REQUIRE(mkdtemp(path) != NULL);
+  char file[64];
+  snprintf(file, sizeof(file), "%s/state", path);
+  OK(skiff_snapshot_save(cluster, file, NULL, &error));
+  CHECK(remove(file) == 0 && remove(path) == 0);
+  OK(skiff_restore(cluster, saved, &error));
+  FAILS(SKIFF_NOT_FOUND, "web", skiff_get(cluster, "deployment", NULL, "web", &json, &error));
+  skiff_options_set_members(options, 1);
+  skiff_cluster* one = NULL;
+  OK(skiff_cluster_open(options, &one, &error));
+  FAILS(SKIFF_INVALID, "members", skiff_restore(one, saved, &error));
+  skiff_options_free(&options);
+  skiff_saved_free(&saved);
+  OK(skiff_cluster_close(&one, 1, &error));
   OK(skiff_cluster_close(&cluster, 1, &error));
 }
 

@@ -1,5 +1,6 @@
 """Clusters as test harnesses."""
 import datetime
+import json
 import os
 import subprocess
 import sys
@@ -7,6 +8,7 @@ import tempfile
 import textwrap
 import time
 import unittest
+import urllib.request
 
 import skiff
 from support import SOON, config_map, job, pod
@@ -176,9 +178,43 @@ class Members(unittest.TestCase):
             with self.assertRaises(skiff.NotFoundError):
                 cluster.kill_member(3)
 
-    def test_several_members_need_a_virtual_clock(self):
-        with self.assertRaisesRegex(skiff.InvalidError, "virtual clock"):
-            skiff.Cluster(runtime="fake", members=3)
+    def test_several_members_are_saved_restored_and_listed(self):
+        with skiff.Cluster(runtime="fake", clock="virtual", seed=5, members=3) as cluster:
+            saved = cluster.save()
+            for value in ("1", "2"):
+                cluster.fail_writes(1, verb="create", kind="configmap", error="Forbidden")
+                with self.assertRaises(skiff.ForbiddenError):
+                    cluster.create(config_map("kept", value=value))
+                cluster.create(config_map("kept", value=value))
+                members = cluster.members()
+                self.assertEqual([one.name for one in members],
+                                 ["member-0", "member-1", "member-2"])
+                self.assertEqual([one.leader for one in members].count(True), 1)
+                with tempfile.TemporaryDirectory() as directory:
+                    cluster.save_snapshot(os.path.join(directory, "state"))
+                cluster.restore(saved)
+                with self.assertRaises(skiff.NotFoundError):
+                    cluster.get("configmap", "kept")
+            with self.assertRaisesRegex(skiff.ConflictError, "simulated"):
+                cluster.add_member("d", "127.0.0.1:1")
+
+    def test_several_members_in_real_time_serve_http(self):
+        with skiff.Cluster(runtime="fake", members=3, listen="127.0.0.1:0") as cluster:
+            cluster.create(config_map("kept"))
+            url = cluster.url + "/api/v1/namespaces/default/configmaps/kept"
+            for member in range(3):
+                cluster.kill_member(member)
+                cluster.settle()
+                with urllib.request.urlopen(url) as answer:
+                    self.assertEqual(json.load(answer)["metadata"]["name"], "kept")
+                cluster.restart_member(member)
+                cluster.settle()
+
+    def test_what_several_members_cannot_be_is_refused(self):
+        with self.assertRaisesRegex(skiff.InvalidError, "option listen"):
+            skiff.Cluster(runtime="fake", clock="virtual", members=3, listen="127.0.0.1:0")
+        with self.assertRaisesRegex(skiff.InvalidError, "skiff server"):
+            skiff.Cluster("/tmp/skiff-python-none", runtime="fake", members=3)
 
 
 class Pytest(unittest.TestCase):

@@ -94,7 +94,8 @@ class Cluster(Members, Harness):
     needs a data_dir.  For tests (see Harness): clock: "real" or "virtual".  seed: of what is drawn
     on a virtual clock; None: one is drawn.  permute_order: what is due at one instant happens in an
     order of the seed's.  controllers_off: names of controllers that are not to run.  members: of
-    the control plane, all simulated, 1 to 7; more than one needs a virtual clock and "fake".
+    the control plane, 1 to 7, all in this process: several keep what they store in memory; on a
+    virtual clock they need "fake" and cannot listen.
 
     Any thread may call, any number at once; the interpreter's lock is not held meanwhile, and waits
     heed Ctrl-C. A timeout is in seconds, None being for ever; when it has passed, TimeoutError says

@@ -67,7 +67,9 @@ class Members:
         raise NotImplementedError
 
     def members(self) -> List[MemberInfo]:
-        """In order of names. ConflictError: the cluster was opened without a member."""
+        """In order of names. ConflictError: the cluster was opened without a member, and has only
+        one. Where all are of one cluster (members=3) the one that leads answers; leadership can be
+        handed on, and there are no other changes."""
         return [MemberInfo(**one) for one in self._ask(lib.skiff_members)]
 
     def add_member(self, name: str, address: str) -> str:
