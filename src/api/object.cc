@@ -75,4 +75,9 @@ std::shared_ptr<const std::string> Object::Protobuf() const {
   return made;
 }
 
+void Object::ForgetEncodings() const {
+  json_.store(nullptr);
+  protobuf_.store(nullptr);
+}
+
 }  // namespace skiff::api

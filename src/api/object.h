@@ -1,4 +1,5 @@
-// A stored object: immutable, shared, encoded at most once per format (architecture, decision 2).
+// A stored object: immutable, shared, encoded once per format for all who ask while it is new
+// (architecture, decision 2).
 //
 //   ObjectPtr pod = Object::Make(std::move(message));
 //   pod->meta().name();  pod->As<corev1::Pod>().spec();
@@ -50,6 +51,8 @@ class Object {
   std::shared_ptr<const std::string> Json() const;
   // The object as application/vnd.kubernetes.protobuf (magic and Unknown envelope); cached.
   std::shared_ptr<const std::string> Protobuf() const;
+  // Drops the cached encodings; whoever asks again has them made again.
+  void ForgetEncodings() const;
 
  private:
   explicit Object(MessagePtr message);

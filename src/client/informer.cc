@@ -77,18 +77,20 @@ void Informer::Apply(const std::string& key, const api::ObjectPtr& now) {
       if (owned->second.empty()) owned_.erase(owned);
     }
   }
-  if (now != nullptr) {
-    for (const auto& owner : now->meta().owner_references()) owned_[owner.uid()].insert(key);
-    objects_[key] = now;
-    if (IsControlled(*now)) {
-      uncontrolled_.erase(key);
-    } else {
-      uncontrolled_.insert(key);
-    }
-  } else {
+  if (now == nullptr) {
     objects_.erase(it);
-    uncontrolled_.erase(key);
+  } else {
+    for (const auto& owner : now->meta().owner_references()) owned_[owner.uid()].insert(key);
+    if (before == nullptr) {
+      objects_.emplace(key, now);
+    } else {
+      it->second = now;
+    }
   }
+  const bool was_free = before != nullptr && !IsControlled(*before);
+  const bool is_free = now != nullptr && !IsControlled(*now);
+  if (is_free && !was_free) uncontrolled_.insert(key);
+  if (was_free && !is_free) uncontrolled_.erase(key);
   for (const Handler& handler : handlers_) handler(before, now);
 }
 

@@ -279,7 +279,9 @@ void ControllerManager::AddGarbageCollector() {
   informers_.ForEach([this, runner](client::Informer& informer) {
     informer.AddHandler([this, runner](const api::ObjectPtr& before, const api::ObjectPtr& now) {
       if (now != nullptr) {
-        by_uid_[now->meta().uid()] = GarbageKey(*now);
+        if (before == nullptr || before->meta().uid() != now->meta().uid()) {
+          by_uid_[now->meta().uid()] = GarbageKey(*now);
+        }
         const bool leaving =
             now->meta().has_deletion_timestamp() && !now->meta().finalizers().empty();
         if (leaving || !now->meta().owner_references().empty()) runner->Enqueue(GarbageKey(*now));

@@ -369,6 +369,7 @@ void Replica::Publish() {
       history_.Append(std::exchange(events_, {}), std::exchange(applied_bytes_, 0), snapshot);
   for (const Event& event : forgotten.events) {
     history_floor_ = event.revision;
+    event.object->ForgetEncodings();  // Its watchers have had them.
     if (storage_ == nullptr) continue;
     rows_[event.key] = event.type == Event::Type::kDelete ? nullptr : event.object;
   }
