@@ -46,7 +46,9 @@ void Core::Tick() {
   if (role_ == Role::kLeader) return TickLeader();
   ++quiet_;
   ExpireForwarded();
-  if (elapsed_ >= timeout_) Campaign();
+  if (elapsed_ < timeout_) return;
+  if (IsVoter()) return Campaign();
+  StepDown();  // The leader that it heard of last may be none any more.
 }
 
 void Core::Step(Message message) {

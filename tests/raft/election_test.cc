@@ -25,6 +25,18 @@ Core Undecided(const Persistent& persistent = LogOf({}, 0)) {
   return core;
 }
 
+TEST_CASE("ALearnerForgetsALeaderThatIsSilent") {
+  Persistent persistent = LogOf({1}, 1, 0, {2, 3});
+  persistent.checkpoint.config.learners = {1};
+  Core core = OneOfThree(persistent);
+  core.Step(Append(1, 1, 1, {}));
+  CHECK(core.leader() == 2);
+  for (int tick = 0; tick < 20; ++tick) core.Tick();
+  CHECK(core.leader() == 0);
+  CHECK(core.role() == Role::kFollower);
+  CHECK(core.term() == 1);
+}
+
 }  // namespace
 
 TEST_CASE("VotesGoToCandidatesWhoseLogIsNoOlder") {
