@@ -343,7 +343,6 @@ class LocalCluster final : public Cluster {
       VirtualTime* const time = virtual_time_ != nullptr ? virtual_time_ : paced_time_.get();
       MemberGroupOptions group;
       group.count = options_.members;
-      group.faults = &faults_;
       group.controllers_off = options_.controllers_off;
       group.plugins = std::move(plugins);
       SKIFF_ASSIGN_OR_RETURN(group_, MemberGroup::Open(std::move(group), time, sink_, &metrics_));
@@ -479,7 +478,7 @@ class LocalCluster final : public Cluster {
     Harness::Parts parts;
     parts.control_plane = control_plane_.get();
     parts.members = group_.get();
-    parts.faults = &faults_;
+    parts.faults = group_ != nullptr ? &group_->write_faults() : &faults_;
     parts.nodes = nodes_.get();
     parts.hosted = &controllers_;
     parts.stop_hosted = [this] { StopControllers(); };
@@ -545,8 +544,8 @@ class LocalCluster final : public Cluster {
   std::unique_ptr<VirtualTime> paced_time_;
   std::unique_ptr<Loop> members_loop_;  // From which they are called.
   uint64_t seed_ = 0;
-  std::unique_ptr<Loop> front_;  // Answers to the host's calls, its watches and streams.
-  WriteFaults faults_;
+  std::unique_ptr<Loop> front_;             // Answers to the host's calls, its watches and streams.
+  WriteFaults faults_;                      // Of the only member here.
   std::optional<MemberIdentity> identity_;  // Of one member of several.
   std::unique_ptr<ControlPlane> control_plane_;
   std::unique_ptr<MemberGroup> group_;  // Instead of that, if there are several here.

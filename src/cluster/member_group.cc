@@ -61,7 +61,7 @@ absl::Status MemberGroup::Start(int member, bool stands) {
   options.controllers_off = options_.controllers_off;
   options.plugins = options_.plugins;
   options.storage = one.disk->Open();
-  options.faults = options_.faults;
+  options.faults = &write_faults_;
   options.meet = [this, member, stands](Loop* loop) {
     auto out = std::make_unique<store::Membership>();
     out->id = IdOf(member);

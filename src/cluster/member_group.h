@@ -23,7 +23,6 @@ namespace skiff::cluster {
 
 struct MemberGroupOptions {
   int count = 3;
-  WriteFaults* faults = nullptr;  // Of writes, by whichever member; never null.
   std::set<std::string> controllers_off;
   apiserver::AdmissionPlugins plugins = apiserver::DefaultAdmission();
   // Longer than between machines: in virtual time nobody is kept waiting, and each tick of an idle
@@ -61,6 +60,8 @@ class MemberGroup {
   bool Even() const;
   client::Client* client() { return &client_; }
 
+  // Of writes, by whichever member. Any thread.
+  WriteFaults& write_faults() { return write_faults_; }
   // Faults. kNotFound: no such member; kFailedPrecondition: it was killed, or lives already.
   // The power of its machine fails: what its disk has not confirmed is gone.
   absl::Status Kill(int member);
@@ -113,6 +114,7 @@ class MemberGroup {
   VirtualTime* time_ = nullptr;
   std::shared_ptr<LogSink> sink_;
   Metrics* metrics_ = nullptr;
+  WriteFaults write_faults_;
   raft::Config initial_;
   raft::NetworkFaults network_faults_;
   std::unique_ptr<raft::SimNetwork> network_;

@@ -326,7 +326,7 @@ class Storm {
           faults.delay_max = absl::Milliseconds(1 + static_cast<int64_t>(rng_.Below(100)));
         }
         Tell(absl::StrCat("the network loses ", faults.loss));
-        return time_.Run([&] { group_->network().SetFaults(faults); });
+        return time_.Run([&] { group_->SetNetwork(faults); });
       }
       default:
         return BreakMember();
@@ -356,8 +356,12 @@ class Storm {
     time_.Run([&] {
       if (how == 0) group_->FailDisk(which, true).IgnoreError();
       if (how == 1) group_->SlowDisk(which, absl::Milliseconds(200)).IgnoreError();
-      if (how == 2) group_->disk(which).ClearFaults();
+      if (how == 2) HealDisk(which);
     });
+  }
+  void HealDisk(int which) {
+    group_->SlowDisk(which, absl::ZeroDuration()).IgnoreError();
+    group_->FailDisk(which, false).IgnoreError();
   }
   void BreakMember() {
     // The leader more often than others.
@@ -394,9 +398,9 @@ class Storm {
   void Heal() {
     Tell("all heals");
     time_.Run([&] {
-      group_->network().SetFaults({});
+      group_->SetNetwork({});
       for (int i = 0; i < options_.members; ++i) {
-        group_->disk(i).ClearFaults();
+        HealDisk(i);
         group_->Cut(i, false).IgnoreError();
       }
     });
