@@ -37,8 +37,7 @@ absl::StatusOr<T> Await(absl::FunctionRef<void(client::Callback<T>)> start) {
   });
   if (VirtualTime::OnDriver()) {
     // All of the cluster runs on this very thread: its next tasks bring the answer.
-    while (!slot->result.has_value() && VirtualTime::Pump()) {
-    }
+    VirtualTime::PumpUntil([&] { return slot->result.has_value(); });
     if (!slot->result.has_value()) {
       return absl::UnavailableError("the answer would take virtual time, which stands still here");
     }

@@ -159,7 +159,9 @@ class LocalCluster final : public Cluster {
                            LocalNodes::Start(nodes, Served(), loops_.get(), sink_, &metrics_));
     MakeHarness();
     SKIFF_RETURN_IF_ERROR(Listen());
-    if (group_ != nullptr && virtual_time_ != nullptr) {
+    const bool settles = group_ != nullptr && virtual_time_ != nullptr;
+    if (settles) {
+      StartControllers();  // They settle, too.
       SKIFF_RETURN_IF_ERROR(harness_->Settle(kMembersMeet));
       SKIFF_RETURN_IF_ERROR(AwaitNodes());
     }
@@ -168,7 +170,7 @@ class LocalCluster final : public Cluster {
         SKIFF_RETURN_IF_ERROR(objects_->Wait({"nodes", "", name}, condition, absl::Seconds(30)));
       }
     }
-    StartControllers();
+    if (!settles) StartControllers();
     return absl::OkStatus();
   }
 

@@ -16,7 +16,7 @@ constexpr int kTasksBetween = 10'000;
 // Longer than any member of a control plane takes to answer.
 constexpr absl::Duration kLongestAnswer = absl::Minutes(2);
 
-thread_local Simulation* driven_here = nullptr;
+thread_local VirtualTime* driven_here = nullptr;
 
 }  // namespace
 
@@ -82,7 +82,7 @@ VirtualTime::VirtualTime(uint64_t seed, bool permute, bool paced)
       driver_(paced ? "skiff-members" : "skiff-virtual") {
   begun_ = driver_.clock().Monotonic();
   sim_.PermuteTies(permute);
-  driver_.Post([this] { driven_here = &sim_; });
+  driver_.Post([this] { driven_here = this; });
 }
 
 VirtualTime::~VirtualTime() { driver_.Stop(); }
@@ -188,10 +188,13 @@ void VirtualTime::Pass(std::shared_ptr<const std::atomic<bool>> over, absl::Dura
 
 bool VirtualTime::OnDriver() { return driven_here != nullptr; }
 
-bool VirtualTime::Pump() {
-  if (driven_here == nullptr) return false;
-  if (driven_here->UntilNext() > absl::ZeroDuration()) return false;
-  return driven_here->Step();
+void VirtualTime::PumpUntil(absl::FunctionRef<bool()> over) {
+  Simulation& sim = driven_here->sim_;
+  const absl::Duration longest =
+      driven_here->answers_take_time_ ? kLongestAnswer : absl::ZeroDuration();
+  const absl::Duration end = sim.clock().Monotonic() + longest;
+  while (!over() && sim.UntilNext() <= end - sim.clock().Monotonic() && sim.Step()) {
+  }
 }
 
 }  // namespace skiff::cluster

@@ -107,6 +107,37 @@ TEST_CASE("ARestoredClusterHasItsControllers") {
   CHECK(ends[0] == ends[1]);
 }
 
+TEST_CASE("AControllerOutlivesTheMemberThatLeads") {
+  std::string ends[2];
+  for (std::string& end : ends) {
+    ClusterOptions options;
+    options.runtime = RuntimeKind::kFake;
+    options.clock = ClockKind::kVirtual;
+    options.seed = 7;
+    options.members = 3;
+    options.extensions = With(JobKeeper());
+    const auto opened = Cluster::Open(options);
+    INFO(opened.status());
+    REQUIRE(opened.ok());
+    Cluster& cluster = **opened;
+    for (int i = 0; i < 3; ++i) {
+      const std::string name = absl::StrCat("round-", i);
+      REQUIRE(cluster.Apply(Config(name, 60)).ok());
+      const absl::Status settled = cluster.Settle(absl::Minutes(1));
+      INFO(settled);
+      REQUIRE(settled.ok());
+      CHECK(cluster.Get({"jobs", "default", name}).ok());
+      REQUIRE(cluster.InjectFault(Fault::KillMember(i)).ok());
+      REQUIRE(cluster.Advance(absl::Minutes(5)).ok());
+      CHECK(absl::StrContains(*cluster.Get({"configmaps", "default", name}), "\"done\""));
+      REQUIRE(cluster.InjectFault(Fault::RestartMember(i)).ok());
+      REQUIRE(cluster.Settle(absl::Minutes(1)).ok());
+    }
+    end = *cluster.List({"configmaps", "default", "app", ""});
+  }
+  CHECK(ends[0] == ends[1]);
+}
+
 TEST_CASE("AVirtualHistoryWithAControllerIsTheSameForTheSameSeed") {
   std::string histories[2];
   for (std::string& history : histories) {
