@@ -298,7 +298,11 @@ absl::Status Harness::AssertIdle(absl::Duration span) {
     }
   };
   sink.on_end = [](const absl::Status&) {};
-  ControlPlane* const watched = Plane();  // No fault comes meanwhile.
+  ControlPlane* watched = nullptr;  // No fault comes meanwhile.
+  AtOnce([&] { watched = Plane(); });
+  if (watched == nullptr) {
+    return Seeded(absl::FailedPreconditionError("no member of the control plane leads any more"));
+  }
   SKIFF_ASSIGN_OR_RETURN(auto watch,
                          watched->store().StartWatch("", busy.revision, std::move(sink)));
   const absl::Status waited = Wait(span);

@@ -323,6 +323,7 @@ TEST_CASE("SeveralMembersLiveInRealTimeAsWell") {
   Good(cluster->Restore(*saved));
   Good(cluster->Settle(kSoon));
   Good(cluster->Wait({"deployments", "default", "web"}, Available(4), absl::ZeroDuration()));
+  Good(cluster->AssertIdle(absl::Milliseconds(50)));
 }
 
 // What a GET of the path is answered, with its head.
