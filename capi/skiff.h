@@ -354,17 +354,18 @@ SKIFF_API skiff_code skiff_log_stream_next(skiff_log_stream* stream, int64_t tim
 SKIFF_API void skiff_log_stream_free(skiff_log_stream** stream);
 
 /* ---- members and snapshots --------------------------------------------------------------------
- * Any member serves everything; a majority must be up for writes. Changes of the members go through
- * the one that leads, one at a time: CONFLICT at any other says which that is, or that an earlier
- * change is not through yet; and for a cluster that was opened without skiff_options_set_member,
- * that it is alone. Where one cluster has all members (skiff_options_set_members) they are called
- * member-0, member-1 and so on, and the one that leads answers; leadership can be handed on, other
- * changes are a CONFLICT. UNAVAILABLE: no majority answers. */
+ * Any member serves everything; a majority must be up for writes. Changes of the members may be
+ * asked of any: it has the one that leads do them, and waits a few seconds for what is in their way
+ * (an earlier change, a new leader). CONFLICT: it still is; or the cluster was opened without
+ * skiff_options_set_member and is alone. UNAVAILABLE: no majority answers, and nothing was done.
+ * TIMEOUT: it may yet be done. Where one cluster has all members (skiff_options_set_members) they
+ * are called member-0, member-1 and so on, and the one that leads answers; leadership can be handed
+ * on, other changes are a CONFLICT. */
 
 /* `*json` gets an array, in order of names, of {"id","name","address","voter","leader","self",
  * "active","behind"}: a member that is no voter is a learner, which gets everything and counts for
  * nothing; active: heard of lately, and behind: how many log entries it lacks, are known to the
- * leader only. CONFLICT as above, but any member answers. */
+ * leader only. CONFLICT: it is alone. */
 SKIFF_API skiff_code skiff_members(skiff_cluster* cluster, char** json, skiff_error** error);
 
 /* Takes in a member, as a learner. `*token` gets the text with which it joins
@@ -374,8 +375,8 @@ SKIFF_API skiff_code skiff_members(skiff_cluster* cluster, char** json, skiff_er
 SKIFF_API skiff_code skiff_member_add(skiff_cluster* cluster, const char* name, const char* address,
                                       char** token, skiff_error** error);
 
-/* Makes a learner a voter; SKIFF_OK as well if it is one. CONFLICT: it has not caught up, try again
- * later. NOT_FOUND: no such member. Blocks as skiff_member_add. */
+/* Makes a learner a voter, once it has caught up; SKIFF_OK as well if it is one. CONFLICT: it still
+ * has not caught up, try again later. NOT_FOUND: no such member. Blocks as skiff_member_add. */
 SKIFF_API skiff_code skiff_member_promote(skiff_cluster* cluster, const char* name,
                                           skiff_error** error);
 
@@ -383,8 +384,8 @@ SKIFF_API skiff_code skiff_member_promote(skiff_cluster* cluster, const char* na
 SKIFF_API skiff_code skiff_member_remove(skiff_cluster* cluster, const char* name,
                                          skiff_error** error);
 
-/* Hands leadership to a member, as far as it can: skiff_members tells who leads then. NOT_FOUND: no
- * such member. */
+/* Makes a member the leader. NOT_FOUND: no such member, or it is no voter. UNAVAILABLE: it has not
+ * taken over, as it is down or lacks too much. Blocks until it leads. */
 SKIFF_API skiff_code skiff_member_lead(skiff_cluster* cluster, const char* name,
                                        skiff_error** error);
 

@@ -248,19 +248,21 @@ class SKIFF_EXPORT Cluster {
   // one that leads, and "members":[{"alive","reachable","leads","revision"}].
   virtual absl::StatusOr<std::string> Inspect() = 0;
 
-  // The members of the control plane, where there are several (kFailedPrecondition otherwise);
-  // changes go through the one that leads (kFailedPrecondition says which). Where all of them are
-  // in this process (ClusterOptions::members) the one that leads answers, leadership can be handed
-  // on, and there are no other changes: they are called member-0, member-1...
+  // The members of the control plane, where there are several (kFailedPrecondition otherwise).
+  // Changes may be asked of any: it has the one that leads do them, and waits a few seconds for
+  // what is in their way (an earlier change, a new leader). kUnavailable: no majority answers, and
+  // it was not done; kDeadlineExceeded: it may yet be done. Where all of them are in this process
+  // (ClusterOptions::members) they are called member-0, member-1..., the one that leads answers,
+  // and leadership can be handed on; other changes are kFailedPrecondition.
   virtual absl::StatusOr<std::vector<MemberInfo>> Members() = 0;
   // Takes in a member, as a learner; returns the token with which it joins: a secret, for it holds
   // the key of the cluster's authority. kAlreadyExists: the name or address is taken.
   virtual absl::StatusOr<std::string> AddMember(const std::string& name,
                                                 const std::string& address) = 0;
-  // Makes a learner that has caught up (kFailedPrecondition) a voter.
+  // Makes a learner a voter once it has caught up (kFailedPrecondition: it still has not).
   virtual absl::Status PromoteMember(const std::string& name) = 0;
   virtual absl::Status RemoveMember(const std::string& name) = 0;
-  // Hands leadership to it, as far as it can.
+  // Makes a voter (kNotFound) the leader. kUnavailable: it has not taken over.
   virtual absl::Status LeadMember(const std::string& name) = 0;
 
   // Saves every object, as of one revision that shows all that was acknowledged, into a file that

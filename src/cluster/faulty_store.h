@@ -67,8 +67,9 @@ class FaultyStore final : public store::Store {
   void Status(absl::AnyInvocable<void(store::StoreStatus) &&> done) override {
     inner_->Status(std::move(done));
   }
-  void ChangeMembers(raft::Config target, absl::AnyInvocable<void(absl::Status) &&> done) override {
-    inner_->ChangeMembers(std::move(target), std::move(done));
+  void ChangeMembers(store::MemberChange change,
+                     absl::AnyInvocable<void(absl::Status) &&> done) override {
+    inner_->ChangeMembers(std::move(change), std::move(done));
   }
   void TransferLeadership(raft::MemberId to,
                           absl::AnyInvocable<void(absl::Status) &&> done) override {

@@ -10,30 +10,6 @@
 #include "store/snapshot_file.h"
 
 namespace skiff::cluster {
-namespace {
-
-// A learner that lacks no more than this is as good as there.
-constexpr uint64_t kCaughtUp = 1000;
-
-raft::Config ConfigOf(const store::StoreStatus& status) {
-  raft::Config out;
-  for (const store::MemberStatus& member : status.members) {
-    (member.learner ? out.learners : out.voters).insert(member.id);
-    out.notes[member.id] = member.note;
-  }
-  return out;
-}
-
-absl::StatusOr<store::MemberStatus> Find(const store::StoreStatus& status,
-                                         const std::string& name) {
-  for (const store::MemberStatus& member : status.members) {
-    if (store::MemberName(member.note) == name) return member;
-  }
-  return absl::NotFoundError(
-      absl::StrCat("no member is called \"", name, "\": list the members to see who there is"));
-}
-
-}  // namespace
 
 absl::StatusOr<MemberIdentity> IdentifyMember(const MemberOptions& options, const std::string& dir,
                                               absl::Time now) {
@@ -124,21 +100,23 @@ absl::StatusOr<store::StoreStatus> Members::Status() {
       });
 }
 
-absl::StatusOr<store::StoreStatus> Members::StatusOfLeader() {
-  SKIFF_ASSIGN_OR_RETURN(store::StoreStatus status, Status());
-  if (status.leader == status.id) return status;
-  const auto note = [&](raft::MemberId id) {
-    const auto it = std::find_if(status.members.begin(), status.members.end(),
-                                 [&](const store::MemberStatus& each) { return each.id == id; });
-    return it == status.members.end() ? std::string() : it->note;
-  };
-  if (const std::string leader = note(status.leader); !leader.empty()) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("member \"", store::MemberName(note(status.id)), "\" does not lead: ask \"",
-                     store::MemberName(leader), "\" (", store::MemberAddress(leader),
-                     "), or make this one the leader there"));
+absl::StatusOr<store::StoreStatus> Members::FreshStatus() {
+  if (self_ || group_ != nullptr) {
+    SKIFF_RETURN_IF_ERROR(
+        AskStatus([](store::Store* store, absl::AnyInvocable<void(absl::Status) &&> done) {
+          store->Barrier(std::move(done));
+        }));
   }
-  return absl::UnavailableError("no member leads now: a majority must be up");
+  return Status();
+}
+
+absl::StatusOr<raft::MemberId> Members::Find(const std::string& name) {
+  SKIFF_ASSIGN_OR_RETURN(const store::StoreStatus status, FreshStatus());
+  for (const store::MemberStatus& member : status.members) {
+    if (store::MemberName(member.note) == name) return member.id;
+  }
+  return absl::NotFoundError(
+      absl::StrCat("no member is called \"", name, "\": list the members to see who there is"));
 }
 
 absl::StatusOr<std::vector<MemberInfo>> Members::List() {
@@ -161,66 +139,39 @@ absl::StatusOr<std::vector<MemberInfo>> Members::List() {
   return out;
 }
 
-absl::Status Members::Change(raft::Config target) {
+absl::Status Members::Change(store::MemberChange change) {
   return AskStatus([&](store::Store* store, absl::AnyInvocable<void(absl::Status) &&> done) {
-    store->ChangeMembers(std::move(target), std::move(done));
+    store->ChangeMembers(std::move(change), std::move(done));
   });
 }
 
 absl::StatusOr<std::string> Members::Add(const std::string& name, const std::string& address) {
   SKIFF_RETURN_IF_ERROR(CheckMemberName(name));
   SKIFF_RETURN_IF_ERROR(CheckMemberAddress("the member's address", address));
-  SKIFF_ASSIGN_OR_RETURN(const store::StoreStatus status, StatusOfLeader());
-  raft::Config config = ConfigOf(status);
-  for (const auto& [id, note] : config.notes) {
-    if (store::MemberName(note) == name || store::MemberAddress(note) == address) {
-      return absl::AlreadyExistsError(absl::StrCat("member \"", store::MemberName(note),
-                                                   "\" is at ", store::MemberAddress(note),
-                                                   ": remove it first, or choose others"));
-    }
-  }
+  SKIFF_ASSIGN_OR_RETURN(const store::StoreStatus status, FreshStatus());
+  std::map<raft::MemberId, std::string> notes;
+  for (const store::MemberStatus& member : status.members) notes[member.id] = member.note;
   Rng rng = Rng::FromSystem();
   SKIFF_ASSIGN_OR_RETURN(const MemberIdentity member,
-                         NewMember(*self_, name, address, config.notes, clock_->Now(), &rng));
-  config.learners.insert(member.id);
-  config.notes[member.id] = store::MemberNote(name, address);
-  SKIFF_RETURN_IF_ERROR(Change(std::move(config)));
+                         NewMember(*self_, name, address, notes, clock_->Now(), &rng));
+  SKIFF_RETURN_IF_ERROR(Change({.add = {{member.id, store::MemberNote(name, address)}}}));
   return EncodeToken(member);
 }
 
 absl::Status Members::Promote(const std::string& name) {
-  SKIFF_ASSIGN_OR_RETURN(const store::StoreStatus status, StatusOfLeader());
-  SKIFF_ASSIGN_OR_RETURN(const store::MemberStatus member, Find(status, name));
-  if (member.voter) return absl::OkStatus();
-  const raft::Index match = member.match.value_or(0);
-  if (!member.active || match + kCaughtUp < status.commit) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "member \"", name, "\" ",
-        member.active ? absl::StrCat("lacks ", status.commit - match, " log entries yet")
-                      : std::string("has not been heard of"),
-        ": as a voter it would stand in the way of every write; try again when it is there"));
-  }
-  raft::Config config = ConfigOf(status);
-  config.learners.erase(member.id);
-  config.voters.insert(member.id);
-  return Change(std::move(config));
+  SKIFF_ASSIGN_OR_RETURN(const raft::MemberId member, Find(name));
+  return Change({.promote = {member}});
 }
 
 absl::Status Members::Remove(const std::string& name) {
-  SKIFF_ASSIGN_OR_RETURN(const store::StoreStatus status, StatusOfLeader());
-  SKIFF_ASSIGN_OR_RETURN(const store::MemberStatus member, Find(status, name));
-  raft::Config config = ConfigOf(status);
-  config.learners.erase(member.id);
-  config.voters.erase(member.id);
-  config.notes.erase(member.id);
-  return Change(std::move(config));
+  SKIFF_ASSIGN_OR_RETURN(const raft::MemberId member, Find(name));
+  return Change({.remove = {member}});
 }
 
 absl::Status Members::Lead(const std::string& name) {
-  SKIFF_ASSIGN_OR_RETURN(const store::StoreStatus status, StatusOfLeader());
-  SKIFF_ASSIGN_OR_RETURN(const store::MemberStatus member, Find(status, name));
+  SKIFF_ASSIGN_OR_RETURN(const raft::MemberId member, Find(name));
   return AskStatus([&](store::Store* store, absl::AnyInvocable<void(absl::Status) &&> done) {
-    store->TransferLeadership(member.id, std::move(done));
+    store->TransferLeadership(member, std::move(done));
   });
 }
 

@@ -31,6 +31,7 @@ absl::StatusOr<std::unique_ptr<store::Membership>> MeetMembers(const MemberIdent
                                                                UvExecutor* loop, WorkPool* pool,
                                                                Logger logger, Metrics* metrics);
 
+// Any member does: it has the one that leads do what is asked.
 class Members {
  public:
   // Both outlive it. No `self`: it is the only one, and there can be no others
@@ -47,16 +48,17 @@ class Members {
   // kFailedPrecondition: it has not caught up.
   absl::Status Promote(const std::string& name);
   absl::Status Remove(const std::string& name);
-  // Makes it the leader, as far as it can.
+  // Makes it the leader. kUnavailable: it has not taken over.
   absl::Status Lead(const std::string& name);
   // kUnavailable: no majority answers.
   absl::StatusOr<SnapshotInfo> SaveSnapshot(const std::string& path);
 
  private:
   absl::StatusOr<store::StoreStatus> Status();
-  // As Status, but this member must lead.
-  absl::StatusOr<store::StoreStatus> StatusOfLeader();
-  absl::Status Change(raft::Config target);
+  // As Status, and it shows what was done through any member.
+  absl::StatusOr<store::StoreStatus> FreshStatus();
+  absl::StatusOr<raft::MemberId> Find(const std::string& name);
+  absl::Status Change(store::MemberChange change);
   // Calls `start` with the store and what to answer to; blocks until it was. kUnavailable: no
   // member can be reached.
   template <typename T, typename Start>

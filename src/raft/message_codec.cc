@@ -52,6 +52,8 @@ bool ForTheWire(uint8_t type) {
     case MessageType::kMembers:
     case MessageType::kSnapshotChunk:
     case MessageType::kSnapshotAck:
+    case MessageType::kAsk:
+    case MessageType::kAnswered:
       return true;
     case MessageType::kSnapshot:
       return false;

@@ -79,6 +79,8 @@ enum class MessageType : uint8_t {
   kMembers = 33,  // `data`: the sender's Config. Heard also from those that are no peers (yet).
   kSnapshotChunk = 34,
   kSnapshotAck = 35,
+  kAsk = 36,  // Of a leader, about the members; `context`: the asker's own number.
+  kAnswered = 37,
 };
 
 struct Message {

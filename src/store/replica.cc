@@ -51,7 +51,8 @@ Replica::Replica(StoreOptions options, Executor* executor, WorkPool* pool, Logge
       log_gauge_(metrics->Gauge("skiff_store_log_entries", "Entries that the log holds.")),
       writer_(executor, pool),
       history_(executor, {options_.history_events, options_.history_time, options_.history_bytes}),
-      life_(static_cast<uint64_t>(absl::ToUnixNanos(executor->clock().Now()))) {
+      life_(static_cast<uint64_t>(absl::ToUnixNanos(executor->clock().Now()))),
+      asks_(life_, options_.membership == nullptr ? Membership().tick : options_.membership->tick) {
   if (options_.membership == nullptr) {
     options_.membership = std::make_unique<Membership>();
     options_.membership->initial.voters = {options_.membership->id};
@@ -210,6 +211,7 @@ void Replica::Pump() {
   Give();
   if (!installing_) {
     if (const auto round = barriers_.Begin()) core_->ReadIndex(*round);
+    StepAsks();
     TakeReady();
     StartWrite();
     InstallWhenQuiet();
@@ -220,7 +222,7 @@ void Replica::Pump() {
   }
   unapplied_ = applied;
   barriers_.OnApplied(applied_);
-  AnswerConfigWaits();
+  AnswerAsks();
   NoteLeadership();
   if (applied.ok() && !installing_ && applied_ < core_->commit()) PumpSoon();
 }
@@ -429,8 +431,7 @@ void Replica::CloseOnLoop() {
     std::move(proposal.done)(proposal.term == 0 ? Closing() : Unknown());
   }
   barriers_.FailAll(Closing());
-  for (ConfigWait& wait : config_waits_) std::move(wait.done)(Closing());
-  config_waits_.clear();
+  asks_.FailAll(Closing());
   history_.Close(Closing());
   options_.membership->transport.reset();
   storage_.reset();

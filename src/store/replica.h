@@ -24,6 +24,7 @@
 #include "base/mutex.h"
 #include "base/shared_slot.h"
 #include "raft/core.h"
+#include "store/asks.h"
 #include "store/barriers.h"
 #include "store/disk_writer.h"
 #include "store/history.h"
@@ -58,7 +59,7 @@ class Replica final : public Store {
   bool alone() const override { return alone_; }
   void OnLeadership(std::function<void(bool leads)> listener) override;
   void Status(absl::AnyInvocable<void(StoreStatus) &&> done) override;
-  void ChangeMembers(raft::Config target, absl::AnyInvocable<void(absl::Status) &&> done) override;
+  void ChangeMembers(MemberChange change, absl::AnyInvocable<void(absl::Status) &&> done) override;
   void TransferLeadership(raft::MemberId to,
                           absl::AnyInvocable<void(absl::Status) &&> done) override;
 
@@ -71,11 +72,6 @@ class Replica final : public Store {
     int64_t rows_bytes = 0;
     std::vector<raft::Message> after_write;
     bool empty() const { return !write.hard_state && write.append.empty() && !write.checkpoint; }
-  };
-  struct ConfigWait {
-    raft::Config target;
-    absl::Duration since;
-    absl::AnyInvocable<void(absl::Status) &&> done;
   };
   using Answers = std::vector<std::pair<CommitDone, TxnResult>>;
 
@@ -126,7 +122,10 @@ class Replica final : public Store {
   void OnMessage(raft::Message message);
   void SendAll(std::vector<raft::Message> messages);
   void OnPropose(const raft::Message& message);
-  void AnswerConfigWaits();
+  void Put(Ask ask, absl::AnyInvocable<void(absl::Status) &&> done);
+  void StepAsks();
+  void AnswerAsks();
+  absl::Status Unanswered() const;
   void StartSnapshot(raft::MemberId to, raft::Index at_least);
   void PumpSnapshot(raft::MemberId to);
   void TickSnapshots();
@@ -187,7 +186,7 @@ class Replica final : public Store {
   Given given_;
   raft::Term given_term_ = 0;
   Barriers barriers_;
-  std::vector<ConfigWait> config_waits_;
+  Asks asks_;
   std::map<raft::MemberId, SnapshotSender> senders_;
   SnapshotReceiver receiver_;
   std::deque<raft::Message> chunks_;  // For the receiver, in the order they came.

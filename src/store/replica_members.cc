@@ -102,7 +102,7 @@ void Replica::NoteConfig() {
 }
 
 void Replica::StartTicking() {
-  if (ticking_ || solo() || closed_) return;
+  if (ticking_ || (solo() && asks_.empty()) || closed_) return;
   ticking_ = true;
   last_tick_ = Now();
   ScheduleTick();
@@ -112,7 +112,7 @@ void Replica::ScheduleTick() {
   executor_->PostAfter(options_.membership->tick, [this, alive = alive_] {
     if (!*alive || closed_) return;
     // What was asked before it was the only one is answered, too.
-    if (solo() && proposals_.empty() && barriers_.empty() && config_waits_.empty()) {
+    if (solo() && proposals_.empty() && barriers_.empty() && asks_.empty()) {
       ticking_ = false;
       return;
     }
@@ -139,6 +139,7 @@ void Replica::ExpireWaits() {
     std::move(proposal.done)(proposal.term == 0 ? NoAnswer() : Unknown());
   }
   barriers_.Expire(Now() - kPatience, NoAnswer());
+  asks_.Expire(Now() - kPatience, NoAnswer(), Unanswered());
 }
 
 void Replica::OnMessage(raft::Message message) {
@@ -157,6 +158,12 @@ void Replica::OnMessage(raft::Message message) {
       break;
     case raft::MessageType::kSnapshotAck:
       OnSnapshotAck(message);
+      break;
+    case raft::MessageType::kAsk:
+      asks_.OnAsk(message, *core_, Now());
+      break;
+    case raft::MessageType::kAnswered:
+      asks_.OnAnswered(message);
       break;
     default:
       core_->Step(std::move(message));
@@ -294,44 +301,45 @@ void Replica::Status(absl::AnyInvocable<void(StoreStatus) &&> done) {
   });
 }
 
-void Replica::ChangeMembers(raft::Config target, absl::AnyInvocable<void(absl::Status) &&> done) {
-  executor_->Post(
-      [this, target = std::move(target), done = std::move(done), alive = alive_]() mutable {
-        if (!*alive || closed_) return std::move(done)(Closing());
-        const auto index = core_->ProposeConfig(target);
-        if (!index.ok()) return std::move(done)(index.status());
-        config_waits_.push_back({std::move(target), Now(), std::move(done)});
-        Pump();
-      });
+// A member of an earlier version does not understand the question, and says nothing.
+absl::Status Replica::Unanswered() const {
+  const auto& notes = core_->config().notes;
+  const auto leader = notes.find(core_->leader());
+  if (leader == notes.end() || core_->role() == raft::Role::kLeader) return Unknown();
+  return absl::DeadlineExceededError(absl::StrCat(
+      "member \"", MemberName(leader->second), "\" (", MemberAddress(leader->second),
+      "), which leads, has not answered; it may yet do it: list the members, and ask it itself if "
+      "they are not as they should be"));
 }
 
-// A change is done when the committed configuration is the one that was asked for.
-void Replica::AnswerConfigWaits() {
-  if (config_waits_.empty()) return;
-  const raft::Config& now = core_->ConfigAt(applied_);
-  const bool leader = core_->role() == raft::Role::kLeader;
-  for (auto it = config_waits_.begin(); it != config_waits_.end();) {
-    const bool there =
-        !now.joint() && now.voters == it->target.voters && now.learners == it->target.learners;
-    if (!there && leader && it->since > Now() - kPatience) {
-      ++it;
-      continue;
-    }
-    auto done = std::move(it->done);
-    it = config_waits_.erase(it);
-    std::move(done)(there    ? absl::OkStatus()
-                    : leader ? NoAnswer()
-                             : absl::UnavailableError("leadership changed; list the members"));
-  }
+void Replica::Put(Ask ask, absl::AnyInvocable<void(absl::Status) &&> done) {
+  executor_->Post([this, ask = std::move(ask), done = std::move(done), alive = alive_]() mutable {
+    if (!*alive || closed_) return std::move(done)(Closing());
+    asks_.Add(std::move(ask), Now(), std::move(done));
+    StartTicking();
+    Pump();
+  });
+}
+
+void Replica::StepAsks() {
+  asks_.Step(core_.get(), Now(),
+             [this](raft::Message message) { transport_->Send(std::move(message)); });
+}
+
+// While a state is taken over the core is ahead of it.
+void Replica::AnswerAsks() {
+  if (asks_.empty() || installing_) return;
+  asks_.AnswerDone(*core_, core_->ConfigAt(applied_),
+                   [this](raft::Message message) { transport_->Send(std::move(message)); });
+}
+
+void Replica::ChangeMembers(MemberChange change, absl::AnyInvocable<void(absl::Status) &&> done) {
+  Put({std::move(change), 0}, std::move(done));
 }
 
 void Replica::TransferLeadership(raft::MemberId to,
                                  absl::AnyInvocable<void(absl::Status) &&> done) {
-  executor_->Post([this, to, done = std::move(done), alive = alive_]() mutable {
-    if (!*alive || closed_) return std::move(done)(Closing());
-    std::move(done)(core_->TransferTo(to));
-    PumpSoon();
-  });
+  Put({{}, to}, std::move(done));
 }
 
 // ---- a state streamed to another member ----

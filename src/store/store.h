@@ -138,6 +138,14 @@ struct StoreOptions {
   std::unique_ptr<Membership> membership;
 };
 
+// What is to be of the members, all at once.
+struct MemberChange {
+  std::map<raft::MemberId, std::string> add;  // Learners, and their notes (member_note.h).
+  // Become voters. Who was added earlier must have caught up.
+  std::set<raft::MemberId> promote;
+  std::set<raft::MemberId> remove;
+};
+
 // A member as another sees it.
 struct MemberStatus {
   raft::MemberId id = 0;
@@ -199,11 +207,15 @@ class Store {
 
   // When the store closes: nothing, but `disk` says so.
   virtual void Status(absl::AnyInvocable<void(StoreStatus) &&> done) = 0;
-  // Makes `target` (voters, learners, notes) the members. kFailedPrecondition: this member does not
-  // lead, or a change is under way; kInvalidArgument. `done` when it is committed and in force.
-  virtual void ChangeMembers(raft::Config target,
+  // Has the members changed by the one that leads, whichever this is; `done` when it is committed
+  // and this member knows. A change that is so already is done. What is in its way for a moment
+  // (another change, a new leader, a learner that catches up) is waited for; kFailedPrecondition:
+  // it stays there. kAlreadyExists: a name or address is taken; kNotFound; kInvalidArgument: nobody
+  // would vote. kUnavailable, kDeadlineExceeded: as for Commit.
+  virtual void ChangeMembers(MemberChange change,
                              absl::AnyInvocable<void(absl::Status) &&> done) = 0;
-  // Hands leadership over, as far as it can. kFailedPrecondition; kNotFound: no such voter.
+  // Makes `to` the leader; `done` when this member knows that it leads. kNotFound: no such voter;
+  // kUnavailable: it has not taken over; otherwise as ChangeMembers.
   virtual void TransferLeadership(raft::MemberId to,
                                   absl::AnyInvocable<void(absl::Status) &&> done) = 0;
 

@@ -3,7 +3,6 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -52,16 +51,6 @@ static skiff_cluster* open_member(int i, const char* name, const char* token) {
   return out;
 }
 
-/* Tries until it holds. */
-#define UNTIL(what)                                                     \
-  do {                                                                  \
-    const time_t end_ = time(NULL) + SOON_MS / 1000;                    \
-    while (!(what)) {                                                   \
-      REQUIRE(time(NULL) < end_ && "in time: " #what);                  \
-      nanosleep(&(struct timespec){.tv_nsec = 20 * 1000 * 1000}, NULL); \
-    }                                                                   \
-  } while (0)
-
 static int leads(int i) {
   char* json = NULL;
   char want[64];
@@ -76,11 +65,10 @@ static void open_three(void) {
   cluster[0] = open_member(0, kNames[0], NULL);
   for (int i = 1; i < 3; ++i) {
     char* token = NULL;
-    /* Not before an earlier change is through. */
-    UNTIL(skiff_member_add(cluster[0], kNames[i], address[i], &token, NULL) == SKIFF_OK);
+    OK(skiff_member_add(cluster[i - 1], kNames[i], address[i], &token, &error));
     cluster[i] = open_member(i, kNames[i], token);
     skiff_string_free(token);
-    UNTIL(skiff_member_promote(cluster[0], kNames[i], NULL) == SKIFF_OK);
+    OK(skiff_member_promote(cluster[i], kNames[i], &error));
   }
 }
 
@@ -118,11 +106,9 @@ TEST(ThreeMembersAreOneCluster) {
   FAILS(SKIFF_INVALID, "DNS label",
         skiff_member_add(cluster[0], "B b", "127.0.0.1:1", &token, &error));
   FAILS(SKIFF_NOT_FOUND, "\"z\"", skiff_member_promote(cluster[0], "z", &error));
-  OK(skiff_member_lead(cluster[0], "b", &error));
-  UNTIL(leads(1));
-  CHECK(skiff_member_remove(cluster[2], "a", NULL) != SKIFF_OK);
-  /* Not before the others have confirmed that it leads. */
-  UNTIL(skiff_member_remove(cluster[1], "c", NULL) == SKIFF_OK);
+  OK(skiff_member_lead(cluster[2], "b", &error));
+  CHECK(leads(1));
+  OK(skiff_member_remove(cluster[0], "c", &error));
   char* summary = NULL;
   OK(skiff_snapshot_save(cluster[0], in_directory("state"), &summary, &error));
   CHECK(strstr(summary, "\"objects\":") != NULL);

@@ -9,11 +9,15 @@ namespace skiff::raft {
 namespace {
 
 constexpr MessageType kTypes[] = {
-    MessageType::kPreVoteRequest, MessageType::kPreVote,         MessageType::kVoteRequest,
-    MessageType::kVote,           MessageType::kAppend,          MessageType::kAppended,
-    MessageType::kHeartbeat,      MessageType::kHeartbeatAck,    MessageType::kTimeoutNow,
-    MessageType::kReadIndex,      MessageType::kReadIndexAnswer, MessageType::kPropose,
-    MessageType::kMembers,        MessageType::kSnapshotChunk,   MessageType::kSnapshotAck,
+    MessageType::kPreVoteRequest,  MessageType::kPreVote,
+    MessageType::kVoteRequest,     MessageType::kVote,
+    MessageType::kAppend,          MessageType::kAppended,
+    MessageType::kHeartbeat,       MessageType::kHeartbeatAck,
+    MessageType::kTimeoutNow,      MessageType::kReadIndex,
+    MessageType::kReadIndexAnswer, MessageType::kPropose,
+    MessageType::kMembers,         MessageType::kSnapshotChunk,
+    MessageType::kSnapshotAck,     MessageType::kAsk,
+    MessageType::kAnswered,
 };
 
 // Small numbers, large ones and zero.
@@ -72,7 +76,7 @@ void CheckSame(const Message& a, const Message& b) {
 }
 
 // Refused as it should be, or a message of which these bytes are the one encoding.
-void CheckRefusedOrExact(const std::string& bytes) {
+void CheckAnsweredOrExact(const std::string& bytes) {
   const absl::StatusOr<Message> message = DecodeMessage(bytes);
   if (message.ok()) {
     CHECK(EncodeMessage(*message) == bytes);
@@ -111,13 +115,13 @@ TEST_CASE("AnyBitMayFlipAndAnyBytesMayCome") {
     for (size_t bit = 0; bit < bytes.size() * 8; ++bit) {
       std::string flipped = bytes;
       flipped[bit / 8] = static_cast<char>(flipped[bit / 8] ^ (1 << bit % 8));
-      CheckRefusedOrExact(flipped);
+      CheckAnsweredOrExact(flipped);
     }
   }
   for (int i = 0; i < 20000; ++i) {
     std::string bytes = Data(&rng, 60);
     if (bytes.size() > 2) bytes[0] = 1, bytes[1] = static_cast<char>(1 + rng.Below(12));
-    CheckRefusedOrExact(bytes);
+    CheckAnsweredOrExact(bytes);
   }
 }
 

@@ -115,22 +115,14 @@ TEST_CASE("a member joins, is made a voter, and the first leader leaves") {
   SimMembers members(1);
   REQUIRE(members.Commit(1, PutTxn("a", "1")).ok());
   CHECK(members.members[1].store->alone());
-  raft::Config config = members.initial;
-  config.learners = {2, 3};
-  config.notes[2] = "m2 sim:2";
-  config.notes[3] = "m3 sim:3";
-  REQUIRE(members.ChangeMembers(1, config).ok());
+  REQUIRE(members.ChangeMembers(1, {.add = {{2, members.Note(2)}, {3, members.Note(3)}}}).ok());
   CHECK(!members.members[1].store->alone());
   members.Start(2, /*joins=*/true);
   members.Start(3, /*joins=*/true);
   REQUIRE(members.Await([&] { return members.Agree(); }, absl::Seconds(5)));
-  config.voters = {1, 2, 3};
-  config.learners.clear();
-  REQUIRE(members.ChangeMembers(1, config).ok());
+  REQUIRE(members.ChangeMembers(1, {.promote = {2, 3}}).ok());
   REQUIRE(members.Commit(2, PutTxn("b", "2")).ok());
-  config.voters = {2, 3};
-  config.notes.erase(1);
-  const absl::Status left = members.ChangeMembers(members.Leader(), config);
+  const absl::Status left = members.ChangeMembers(members.Leader(), {.remove = {1}});
   INFO(left);
   REQUIRE(left.ok());
   members.Stop(1);
@@ -194,23 +186,16 @@ TEST_CASE("what is asked of a store that closes is answered") {
 
 // One after the other, by members 4 and 5.
 void ReplaceTheOthers(SimMembers* members, raft::MemberId away) {
-  raft::Config config = members->initial;
+  std::set<raft::MemberId> old = members->initial.voters;
+  old.erase(away);
   for (const raft::MemberId fresh : {4, 5}) {
     const raft::MemberId leader = members->Leader();
-    raft::MemberId leaves = 0;
-    for (const raft::MemberId id : config.voters) {
-      if (id != away && id < 4) leaves = id;
-    }
-    config.learners = {fresh};
-    config.notes[fresh] = MemberNote(absl::StrCat("m", fresh), absl::StrCat("sim:", fresh));
-    REQUIRE(members->ChangeMembers(leader, config).ok());
+    const raft::MemberId leaves = *old.rbegin();
+    old.erase(leaves);
+    REQUIRE(members->ChangeMembers(leader, {.add = {{fresh, members->Note(fresh)}}}).ok());
     members->Start(fresh, /*joins=*/true);
     REQUIRE(members->Await([&] { return members->Agree(); }, absl::Seconds(5)));
-    config.learners.clear();
-    config.voters.insert(fresh);
-    config.voters.erase(leaves);
-    config.notes.erase(leaves);
-    REQUIRE(members->ChangeMembers(leader, config).ok());
+    REQUIRE(members->ChangeMembers(leader, {.promote = {fresh}, .remove = {leaves}}).ok());
     members->Stop(leaves);
   }
 }
@@ -277,19 +262,116 @@ TEST_CASE("only one voter is left, which has not heard yet that it leads") {
   for (int i = 0; i < 4; ++i) {
     const raft::MemberId leader = members.Leader();
     const raft::MemberId other = 3 - leader;
-    raft::Config config = members.initial;
-    config.voters.erase(leader);
     // Whatever the one that leaves says last is lost.
     members.members[leader].store->ChangeMembers(
-        config, [&, leader, other](const absl::Status&) { members.network.Cut(leader, other); });
+        {.remove = {leader}},
+        [&, leader, other](const absl::Status&) { members.network.Cut(leader, other); });
     members.sim.RunFor(absl::Seconds(5));
     members.network.Heal();
     REQUIRE(members.Await([&] { return members.members[other].leads; }, absl::Seconds(10)));
     REQUIRE(members.Commit(other, PutTxn("a", "1")).ok());
-    config = members.initial;
-    REQUIRE(members.ChangeMembers(other, config).ok());
+    REQUIRE(
+        members.ChangeMembers(other, {.add = {{leader, members.Note(leader)}}, .promote = {leader}})
+            .ok());
     REQUIRE(members.Await([&] { return members.Agree(); }, absl::Seconds(10)));
   }
+}
+
+TEST_CASE("any member has the others changed, and the lead moved") {
+  SimMembers members(3);
+  const raft::MemberId follower = members.Follower();
+  REQUIRE(members.ChangeMembers(follower, {.add = {{4, members.Note(4)}}}).ok());
+  members.Start(4, /*joins=*/true);
+  // At once: it is waited for until it has caught up.
+  const absl::Status promoted = members.ChangeMembers(follower, {.promote = {4}});
+  INFO(promoted);
+  REQUIRE(promoted.ok());
+  for (const raft::MemberId to : {4, 1, 2, 3, 4}) {
+    const absl::Status leads = members.Lead(2, to);
+    INFO(to << ": " << leads);
+    REQUIRE(leads.ok());
+    // What comes next finds a leader that is new.
+    REQUIRE(members.ChangeMembers(1, {.add = {{10 + to, members.Note(10 + to)}}}).ok());
+    REQUIRE(members.ChangeMembers(to, {.remove = {10 + to}}).ok());
+    CHECK(members.Leader() == to);
+  }
+  REQUIRE(members.ChangeMembers(1, {.remove = {4}}).ok());
+  CHECK(members.Status(1).members.size() == 3);
+  REQUIRE(members.Lead(1, 1).ok());
+  REQUIRE(members.ChangeMembers(2, {.remove = {2}}).ok());
+  members.Stop(2);
+  REQUIRE(members.Commit(3, PutTxn("a", "1")).ok());
+}
+
+TEST_CASE("what a leader refuses whoever was asked says") {
+  SimMembers members(3);
+  const raft::MemberId leader = members.Leader();
+  for (const raft::MemberId id : {leader, members.Follower()}) {
+    CHECK(absl::IsAlreadyExists(members.ChangeMembers(id, {.add = {{9, "m2 sim:9"}}})));
+    CHECK(absl::IsAlreadyExists(members.ChangeMembers(id, {.add = {{9, "m9 sim:2"}}})));
+    CHECK(absl::IsNotFound(members.ChangeMembers(id, {.promote = {9}})));
+    CHECK(absl::IsNotFound(members.Lead(id, 9)));
+    CHECK(absl::IsInvalidArgument(members.ChangeMembers(id, {.remove = {1, 2, 3}})));
+    CHECK(members.ChangeMembers(id, {.remove = {9}}).ok());
+    CHECK(members.ChangeMembers(id, {.promote = {2}}).ok());
+    // It never comes.
+    const raft::MemberId fresh = 10 + id;
+    REQUIRE(members.ChangeMembers(id, {.add = {{fresh, members.Note(fresh)}}}).ok());
+    const absl::Status silent = members.ChangeMembers(id, {.promote = {fresh}});
+    CHECK(absl::IsFailedPrecondition(silent));
+    CHECK_THAT(std::string(silent.message()), Catch::Contains("has not been heard of"));
+  }
+  const raft::MemberId away = members.Follower();
+  members.Stop(away);
+  CHECK(absl::IsUnavailable(members.Lead(leader, away)));
+  CHECK(members.Leader() == leader);
+}
+
+TEST_CASE("a leader that does not answer is named") {
+  SimMembers members(3);
+  const raft::MemberId leader = members.Leader();
+  const raft::MemberId follower = members.Follower();
+  members.network.Cut(follower, leader);
+  const absl::Status lost = members.ChangeMembers(follower, {.remove = {follower}});
+  CHECK(absl::IsDeadlineExceeded(lost));
+  CHECK_THAT(std::string(lost.message()), Catch::Contains(absl::StrCat("\"m", leader, "\" (sim:")));
+  members.network.Heal();
+  members.network.Isolate(follower);
+  CHECK(absl::IsUnavailable(members.ChangeMembers(follower, {.remove = {leader}})) == false);
+  CHECK(absl::IsUnavailable(members.ChangeMembers(follower, {.remove = {leader}})));
+  CHECK(members.Status(leader).members.size() == 3);
+}
+
+TEST_CASE("writes go on while the members change and the lead moves") {
+  SimMembers members(1);
+  members.Leader();
+  int writes = 0;
+  std::vector<absl::Status> failed;
+  bool over = false;
+  std::function<void(raft::MemberId)> write = [&](raft::MemberId id) {
+    Txn txn = PutTxn(absl::StrCat("w", id, "-", writes), "x");
+    txn.preconditions.push_back(Precondition::Absent(MapKey(absl::StrCat("w", id, "-", writes))));
+    ++writes;
+    members.members[id].store->Commit(std::move(txn), [&, id](absl::StatusOr<TxnResult> result) {
+      if (!result.ok()) failed.push_back(result.status());
+      if (result.ok() && !result->applied) failed.push_back(absl::AbortedError("not applied"));
+      members.members[id].loop->PostAfter(absl::Milliseconds(1), [&, id] {
+        if (!over) write(id);
+      });
+    });
+  };
+  write(1);
+  for (const raft::MemberId id : {2, 3}) {
+    REQUIRE(members.ChangeMembers(1, {.add = {{id, members.Note(id)}}}).ok());
+    members.Start(id, /*joins=*/true);
+    REQUIRE(members.ChangeMembers(id - 1, {.promote = {id}}).ok());
+    write(id);
+  }
+  for (const raft::MemberId to : {2, 3, 1}) REQUIRE(members.Lead(to, to).ok());
+  over = true;
+  members.sim.RunFor(absl::Seconds(1));
+  CHECK(writes > 50);
+  for (const absl::Status& status : failed) CHECK(status == absl::OkStatus());
 }
 
 }  // namespace

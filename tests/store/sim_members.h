@@ -23,7 +23,7 @@ class SimMembers {
   explicit SimMembers(int count, uint64_t seed = 1) : sim(seed), network(&sim) {
     for (raft::MemberId id = 1; id <= static_cast<raft::MemberId>(count); ++id) {
       initial.voters.insert(id);
-      initial.notes[id] = MemberNote(absl::StrCat("m", id), absl::StrCat("sim:", id));
+      initial.notes[id] = Note(id);
     }
     for (const raft::MemberId id : initial.voters) Start(id);
   }
@@ -114,13 +114,24 @@ class SimMembers {
     REQUIRE(out->has_value());
     return **out;
   }
-  absl::Status ChangeMembers(raft::MemberId id, raft::Config target) {
+  absl::Status ChangeMembers(raft::MemberId id, MemberChange change) {
     auto out = std::make_shared<std::optional<absl::Status>>();
-    members[id].store->ChangeMembers(std::move(target),
+    members[id].store->ChangeMembers(std::move(change),
                                      [out](absl::Status result) { *out = std::move(result); });
     Await([&] { return out->has_value(); }, absl::Seconds(30));
     REQUIRE(out->has_value());
     return **out;
+  }
+  absl::Status Lead(raft::MemberId id, raft::MemberId to) {
+    auto out = std::make_shared<std::optional<absl::Status>>();
+    members[id].store->TransferLeadership(to,
+                                          [out](absl::Status result) { *out = std::move(result); });
+    Await([&] { return out->has_value(); }, absl::Seconds(30));
+    REQUIRE(out->has_value());
+    return **out;
+  }
+  static std::string Note(raft::MemberId id) {
+    return MemberNote(absl::StrCat("m", id), absl::StrCat("sim:", id));
   }
   std::string Value(raft::MemberId id, const std::string& name) {
     return ValueOf(members[id].store->snapshot()->Get(MapKey(name)));

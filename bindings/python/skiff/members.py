@@ -55,9 +55,9 @@ def set_member(options: ctypes.c_void_p, member: Member | None) -> None:
 class Members:
     """The part of Cluster that is about members and snapshots.
 
-    Any member serves everything; a majority must be up for writes. Changes of the members go
-    through the one that leads, one at a time: ConflictError says which that is, or that an earlier
-    change is not through yet.
+    Any member serves everything; a majority must be up for writes. Changes of the members may be
+    asked of any: it has the one that leads do them, and waits a few seconds for what is in their
+    way (an earlier change, a new leader; ConflictError: it still is).
     """
 
     def _call(self, function: Any, *arguments: Any) -> None:
@@ -80,7 +80,7 @@ class Members:
         return take(out).decode()
 
     def promote_member(self, name: str) -> None:
-        """Makes a learner that has caught up (ConflictError: not yet) a voter."""
+        """Makes a learner a voter once it has caught up (ConflictError: it still has not)."""
         self._call(lib.skiff_member_promote, text(name))
 
     def remove_member(self, name: str) -> None:
@@ -88,7 +88,7 @@ class Members:
         self._call(lib.skiff_member_remove, text(name))
 
     def lead_member(self, name: str) -> None:
-        """Hands leadership to it, as far as it can; members() tells who leads then."""
+        """Makes a voter the leader (UnavailableError: it has not taken over)."""
         self._call(lib.skiff_member_lead, text(name))
 
     def save_snapshot(self, path: str | os.PathLike[str]) -> Dict[str, int]:
