@@ -52,7 +52,8 @@ Storm::Storm(const StormOptions& options)
       rng_(options.seed * 2 + 1),
       loop_(sim_.NewLoop()),
       network_(&sim_),
-      record_([this](const std::string& what) { Say(what); }) {
+      record_([this](const std::string& what) { Say(what); }),
+      damage_(options.seed % 3 == 1) {
   sim_.PermuteTies(true);
   if (options_.verbose) logger_ = Logger(std::make_shared<StormLog>(&sim_.clock()), "store");
   history_events_ = static_cast<int64_t>(10 + rng_.Below(200));
@@ -62,6 +63,7 @@ Storm::Storm(const StormOptions& options)
     initial.voters.insert(id);
     initial.notes[id] = store::MemberNote(absl::StrCat("m", id), absl::StrCat("sim:", id));
   }
+  voters_ = initial.voters;
   for (int i = 0; i < options_.members; ++i) AddMember(next_id_++, initial);
 }
 
@@ -121,6 +123,12 @@ void Storm::Start(Member* member) {
   options.membership->transport = network_.Join(member->id, member->loop.get());
   auto opened = store::Store::Open(std::move(options), member->loop.get(), &sim_.pool(),
                                    logger_.Named(absl::StrCat("member ", member->id)), &metrics_);
+  if (absl::IsDataLoss(opened.status()) && member->id == damaged_) {
+    Say(absl::StrCat("member ", member->id, " refuses its disk: ", opened.status().message()));
+    member->loop.reset();
+    member->wanted = false;
+    return Replace(member->id);
+  }
   if (!opened.ok()) {
     // Only what the disk was told to refuse.
     if (!absl::IsUnavailable(opened.status()) && !absl::IsInternal(opened.status()) &&
@@ -477,6 +485,9 @@ void Storm::Converge() {
   Say("the weather clears");
   Clear();
   sim_.RunFor(absl::Seconds(2));  // A change of the members that is under way ends.
+  if (!Await([this] { return damaged_ == 0; }, absl::Seconds(60))) {
+    record_.Fault(absl::StrCat("member ", damaged_, " cannot be replaced: ", Describe()));
+  }
   if (!Await([this] { return Agree(); }, kConvergence)) {
     record_.Fault("they do not come together: " + Describe());
   }

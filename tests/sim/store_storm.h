@@ -1,7 +1,8 @@
 // Several members of a store in a storm, in virtual time: clients read and write and watch while
 // messages are late, lost, doubled and overtaken, links are cut, machines crash, stop for a while,
-// have clocks that drift and jump and disks that are slow, full or broken, and members come and go.
-// Then the weather clears, and everything must come together. One seed decides everything.
+// have clocks that drift and jump and disks that are slow, full, broken or damaged, and members
+// come and go. Then the weather clears, and everything must come together. One seed decides
+// everything.
 //
 //   StormResult result = RunStorm({.seed = 7});
 //   CHECK(result.faults.empty());
@@ -34,6 +35,7 @@ struct StormResult {
   int64_t crashes = 0;
   int64_t states = 0;  // That a member took over from another.
   int64_t replaced = 0;
+  int64_t damaged = 0;  // Members that refused their disk, and were replaced.
 };
 
 StormResult RunStorm(const StormOptions& options);

@@ -93,6 +93,10 @@ class Storm {
   void HandOver();
   void Administer();
   void ChangeMembers(Member* leader, const store::StoreStatus& status);
+  void Ask(Member* asked, const store::MemberChange& change, std::function<void(bool)> then);
+  void OnChanged(const store::MemberChange& change);
+  void DamageDisk(Member* member);
+  void Replace(raft::MemberId gone);
   void Calm(Member* member);
   void Clear();
 
@@ -112,6 +116,12 @@ class Storm {
   std::set<raft::MemberId> current_;  // The members, as their leader said last.
   bool faults_ = true;
   bool changing_ = false;  // A change of the members was asked for.
+  // In some storms disks are damaged: of one of three voters or more, and never while it is not
+  // certain who they are, for a majority has to stay whole.
+  const bool damage_;
+  std::optional<store::MemberChange> doubtful_;  // Nobody knows whether this was done.
+  std::set<raft::MemberId> voters_;              // For certain, but for that.
+  raft::MemberId damaged_ = 0;                   // Waits to be replaced.
   int64_t next_value_ = 1;
   int64_t open_ = 0;                         // Operations without an answer.
   std::map<std::string, uint64_t> glimpse_;  // A revision that somebody saw of a key.

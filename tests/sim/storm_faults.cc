@@ -1,5 +1,6 @@
 // What happens to members in a storm, and who comes and goes.
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "store/member_note.h"
 #include "tests/sim/storm.h"
 
@@ -119,70 +120,128 @@ void Storm::CrashMember(Member* member) {
 }
 
 void Storm::HandOver() {
-  Member* leader = Leader();
   Member* to = Running();
-  if (leader == nullptr || to == nullptr) return;
-  Say(absl::StrCat("member ", leader->id, " hands over to ", to->id));
-  leader->store->TransferLeadership(to->id, [](const absl::Status&) {});
+  if (to == nullptr) return;
+  Say(absl::StrCat("member ", to->id, " shall lead"));
+  Running()->store->TransferLeadership(to->id, [](const absl::Status&) {});
 }
 
 // ---- who comes and goes ----
 
 void Storm::Administer() {
   Member* leader = Leader();
-  if (leader == nullptr || changing_ || !Chance(60)) return;
+  if (leader == nullptr || changing_ || damaged_ != 0 || !Chance(60)) return;
   changing_ = true;
-  After(absl::Seconds(2), [this] { changing_ = false; });
+  if (doubtful_) return Ask(Running(), *doubtful_, [](bool) {});
+  if (!damage_) After(absl::Seconds(2), [this] { changing_ = false; });
+  if (damage_ && voters_.size() >= 3 && Chance(50)) {
+    changing_ = false;
+    return DamageDisk(&members_.at(*std::next(voters_.begin(), rng_.Below(voters_.size()))));
+  }
   leader->store->Status([this, leader, life = leader->life](const store::StoreStatus& status) {
-    if (faults_ && leader->life == life && leader->leads) ChangeMembers(leader, status);
+    const bool leads = faults_ && leader->life == life && leader->leads;
+    if (damage_) changing_ = false;
+    if (leads) ChangeMembers(leader, status);
   });
 }
 
 void Storm::ChangeMembers(Member* leader, const store::StoreStatus& status) {
-  raft::Config target;
+  std::set<raft::MemberId> voters;
+  std::map<raft::MemberId, std::string> notes;
+  store::MemberChange change;
   std::optional<store::MemberStatus> learner;
   for (const store::MemberStatus& member : status.members) {
-    (member.learner ? target.learners : target.voters).insert(member.id);
-    target.notes[member.id] = member.note;
+    if (!member.learner) voters.insert(member.id);
+    notes[member.id] = member.note;
     if (member.learner) learner = member;
   }
   const size_t enough = static_cast<size_t>(options_.members);
   const auto drop_one = [&] {
-    auto it = target.voters.begin();
-    std::advance(it, rng_.Below(target.voters.size()));
-    target.notes.erase(*it);
-    target.voters.erase(it);
+    auto it = voters.begin();
+    std::advance(it, rng_.Below(voters.size()));
+    change.remove.insert(*it);
+    voters.erase(it);
   };
   if (learner) {
     if (!learner->match || *learner->match + 50 < status.commit) return;
-    target.learners.erase(learner->id);
-    while (target.voters.size() >= enough) drop_one();
-    target.voters.insert(learner->id);
+    change.promote.insert(learner->id);
+    while (voters.size() >= enough) drop_one();
     ++result_.replaced;
-  } else if (target.voters.size() > 1 && Chance(options_.seed % 4 == 0 ? 60 : 10)) {
+  } else if (voters.size() > 1 && !damage_ && Chance(options_.seed % 4 == 0 ? 60 : 10)) {
     drop_one();
   } else {
     if (next_id_ > static_cast<raft::MemberId>(3 * options_.members)) return;
     const raft::MemberId id = next_id_++;
     raft::Config known;
-    known.notes = target.notes;
+    known.notes = std::move(notes);
     known.notes[id] = store::MemberNote(absl::StrCat("m", id), absl::StrCat("sim:", id));
-    target.learners.insert(id);
-    target.notes[id] = known.notes[id];
+    change.add[id] = known.notes[id];
     AddMember(id, known);
   }
-  Say(absl::StrCat("the members shall be ", raft::EncodeConfig(target).size(), " bytes: voters ",
-                   target.voters.size(), ", learners ", target.learners.size()));
-  leader->store->ChangeMembers(target, [this, target](const absl::Status& status) {
+  // Any member has it done.
+  Ask(Chance(50) ? Running() : leader, change, [](bool) {});
+}
+
+// `then`: whether it is done for certain.
+void Storm::Ask(Member* asked, const store::MemberChange& change, std::function<void(bool)> then) {
+  Say(absl::StrCat("member ", asked->id, " is asked to add ",
+                   absl::StrJoin(change.add, ",", absl::PairFormatter(" ")), ", promote ",
+                   absl::StrJoin(change.promote, ","), ", remove ",
+                   absl::StrJoin(change.remove, ",")));
+  changing_ = true;
+  asked->store->ChangeMembers(change, [this, change, then](const absl::Status& status) {
     changing_ = false;
     Say("the members change: " + status.ToString());
-    if (!status.ok() || !faults_) return;
-    for (auto& [id, member] : members_) {
-      if (target.voters.count(id) != 0 || target.learners.count(id) != 0) continue;
-      member.retired = true;
-      member.wanted = false;
-      After(absl::ZeroDuration(), [this, one = &member] { Stop(one, false); });
+    if (damage_) {
+      doubtful_.reset();
+      if (absl::IsDeadlineExceeded(status) || absl::IsUnavailable(status)) doubtful_ = change;
     }
+    if (status.ok()) OnChanged(change);
+    then(status.ok());
+  });
+}
+
+void Storm::OnChanged(const store::MemberChange& change) {
+  voters_.insert(change.promote.begin(), change.promote.end());
+  for (const raft::MemberId id : change.remove) {
+    voters_.erase(id);
+    if (!faults_ && id != damaged_) continue;
+    Member& member = members_.at(id);
+    member.retired = true;
+    member.wanted = false;
+    After(absl::ZeroDuration(), [this, one = &member] { Stop(one, false); });
+  }
+}
+
+// What it was certain of is unreadable when it starts again.
+void Storm::DamageDisk(Member* member) {
+  if (member->store == nullptr) return;
+  Stop(member, true);
+  Calm(member);
+  const auto held = member->disk->Open()->Load();
+  if (held.ok() && !held->log.empty()) {
+    damaged_ = member->id;
+    ++result_.damaged;
+    member->disk->DamageEntry(held->checkpoint.index + 1 + rng_.Below(held->log.size()));
+    Say(absl::StrCat("the disk of member ", member->id, " is damaged"));
+  }
+  After(Between(1, 300), [this, member] { Start(member); });
+}
+
+// As docs/members.md has it: another takes the place of one that refuses its disk.
+void Storm::Replace(raft::MemberId gone) {
+  Member* asked = Running();
+  if (asked == nullptr || changing_) {
+    After(absl::Milliseconds(100), [this, gone] { Replace(gone); });
+    return;
+  }
+  Ask(asked, {.remove = {gone}}, [this, gone](bool done) {
+    if (!done) {
+      After(absl::Milliseconds(100), [this, gone] { Replace(gone); });
+      return;
+    }
+    damaged_ = 0;
+    doubtful_.reset();
   });
 }
 

@@ -69,6 +69,7 @@ int main(int argc, char** argv) {
     all.crashes += result.crashes;
     all.states += result.states;
     all.replaced += result.replaced;
+    all.damaged += result.damaged;
     if (result.faults.empty()) continue;
     ++bad;
     printf("seed %llu: tests/sim/run --from %llu --seeds 1 --members %d --seconds %llu --verbose\n",
@@ -80,10 +81,11 @@ int main(int argc, char** argv) {
   }
   printf(
       "%llu storms, %d bad: %lld writes (%lld unknown, %lld refused), %lld reads, %lld crashes, "
-      "%lld states taken over, %lld members replaced\n",
+      "%lld states taken over, %lld members replaced, %lld for a damaged disk\n",
       static_cast<unsigned long long>(arguments.seeds), bad, static_cast<long long>(all.writes),
       static_cast<long long>(all.unknown), static_cast<long long>(all.nothing),
       static_cast<long long>(all.reads), static_cast<long long>(all.crashes),
-      static_cast<long long>(all.states), static_cast<long long>(all.replaced));
+      static_cast<long long>(all.states), static_cast<long long>(all.replaced),
+      static_cast<long long>(all.damaged));
   return bad == 0 ? 0 : 1;
 }
