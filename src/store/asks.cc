@@ -28,21 +28,6 @@ bool IsMember(const raft::Config& config, raft::MemberId id) {
   return config.voters.count(id) != 0 || config.learners.count(id) != 0;
 }
 
-bool IsDone(const Ask& ask, const raft::Config& config, raft::MemberId leader) {
-  if (ask.lead != 0) return leader == ask.lead;
-  if (config.joint()) return false;
-  for (const auto& [id, note] : ask.change.add) {
-    if (!IsMember(config, id)) return false;
-  }
-  for (const raft::MemberId id : ask.change.promote) {
-    if (config.voters.count(id) == 0) return false;
-  }
-  for (const raft::MemberId id : ask.change.remove) {
-    if (IsMember(config, id)) return false;
-  }
-  return true;
-}
-
 absl::Status CheckNew(const raft::Config& config, raft::MemberId fresh, const std::string& wanted) {
   for (const auto& [id, note] : config.notes) {
     if (id == fresh) continue;
@@ -92,21 +77,6 @@ absl::StatusOr<raft::Config> Target(const MemberChange& change, const raft::Core
     out.notes.erase(id);
   }
   return out;
-}
-
-absl::Status Begin(const Ask& ask, raft::Core* core) {
-  const raft::Config& config = core->config();
-  if (ask.lead != 0) {
-    if (config.voters.count(ask.lead) != 0) return core->TransferTo(ask.lead);
-    return absl::NotFoundError(absl::StrCat("member ", Called(config, ask.lead),
-                                            " does not vote, so it cannot lead: promote it"));
-  }
-  if (IsDone(ask, config, core->leader())) return absl::OkStatus();
-  if (config.joint()) {
-    return absl::FailedPreconditionError("another change of the members is under way");
-  }
-  SKIFF_ASSIGN_OR_RETURN(raft::Config target, Target(ask.change, *core));
-  return core->ProposeConfig(std::move(target)).status();
 }
 
 void PutIds(const std::set<raft::MemberId>& ids, std::string* out) {
@@ -160,29 +130,54 @@ void Asks::Add(Ask ask, absl::Duration now, Done done) {
 void Asks::Step(raft::Core* core, absl::Duration now, Send send) {
   if (empty()) return;
   Tell(core, now, send);
-  if (core->role() == raft::Role::kLeader) {
-    Do(core, now, send);
-  } else {
-    heard_.clear();  // Who asked asks the next one.
-  }
+  if (core->role() == raft::Role::kLeader) return Do(core, now, send);
+  // Who asked for more asks the next leader.
+  std::erase_if(heard_, [&](const auto& each) {
+    return !each.second.begun || now - each.second.since >= kWait;
+  });
 }
 
-void Asks::AnswerDone(const raft::Core& core, const raft::Config& applied, Send send) {
+bool Asks::IsDone(const Heard& heard, const raft::Core& core, raft::Index applied) {
+  if (!heard.begun) return false;
+  if (heard.ask.lead != 0) return core.leader() == heard.ask.lead;
+  return applied >= heard.index && heard.index >= core.first_index() &&
+         core.TermAt(heard.index) == heard.term && !core.ConfigAt(applied).joint();
+}
+
+void Asks::AnswerDone(const raft::Core& core, raft::Index applied, Send send) {
   std::vector<Key> done;
   for (const auto& [key, heard] : heard_) {
-    if (heard.begun && IsDone(heard.ask, applied, core.leader())) done.push_back(key);
+    if (IsDone(heard, core, applied)) done.push_back(key);
   }
   for (const Key& key : done) Answer(core, key, absl::OkStatus(), send);
-  std::vector<Done> seen;
+  std::vector<Done> led;
   for (auto it = own_.begin(); it != own_.end();) {
-    if (it->second.term == 0 || !IsDone(it->second.ask, applied, core.leader())) {
+    const Own& own = it->second;
+    if (own.term == 0 || own.ask.lead == 0 || own.ask.lead != core.leader()) {
       ++it;
       continue;
     }
-    seen.push_back(std::move(it->second.done));
+    led.push_back(std::move(it->second.done));
     it = own_.erase(it);
   }
-  for (Done& each : seen) std::move(each)(absl::OkStatus());
+  for (Done& each : led) std::move(each)(absl::OkStatus());
+}
+
+absl::Status Asks::Begin(Heard* heard, raft::Core* core) {
+  const raft::Config& config = core->config();
+  const raft::MemberId lead = heard->ask.lead;
+  if (lead != 0) {
+    if (config.voters.count(lead) != 0) return core->TransferTo(lead);
+    return absl::NotFoundError(absl::StrCat("member ", Called(config, lead),
+                                            " does not vote, so it cannot lead: promote it"));
+  }
+  if (config.joint()) {
+    return absl::FailedPreconditionError("another change of the members is under way");
+  }
+  SKIFF_ASSIGN_OR_RETURN(raft::Config target, Target(heard->ask.change, *core));
+  SKIFF_ASSIGN_OR_RETURN(heard->index, core->ProposeConfig(std::move(target)));
+  heard->term = core->term();
+  return absl::OkStatus();
 }
 
 void Asks::Tell(raft::Core* core, absl::Duration now, Send send) {
@@ -216,7 +211,7 @@ void Asks::Do(raft::Core* core, absl::Duration now, Send send) {
       if (now - heard.since >= kWait) given_up.push_back(key);  // What comes of it nobody knows.
       continue;
     }
-    const absl::Status status = Begin(heard.ask, core);
+    const absl::Status status = Begin(&heard, core);
     if (status.ok()) {
       heard.begun = now;
     } else if (!absl::IsFailedPrecondition(status) || now - heard.since >= kWait) {

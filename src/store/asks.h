@@ -1,7 +1,7 @@
 // What a member was asked about the members of the cluster, whom to add, remove or let lead, and
-// has the leading one do. It tells the leader, and each later one, until it is answered or sees for
-// itself that it is done, in the configuration that it applies or in who leads. Being told twice
-// does no harm: what is so already is not done again.
+// has the leading one do. It tells the leader, and each later one, until it is answered. Being told
+// twice does no harm: what is so already is proposed once more, for only an entry of its own that
+// is committed shows a leader that it is not mistaken about who the members are.
 //
 // The leader keeps what it cannot do at once (another change is under way, the lead moves, a
 // learner is still catching up) and refuses it only when that stays so.
@@ -45,8 +45,8 @@ class Asks {
   void Add(Ask ask, absl::Duration now, Done done);
   // Goes on with everything. The core may have messages and entries then.
   void Step(raft::Core* core, absl::Duration now, Send send);
-  // Answers what is done. `applied`: the configuration as of what is applied here.
-  void AnswerDone(const raft::Core& core, const raft::Config& applied, Send send);
+  // Answers what is done, by what is applied here.
+  void AnswerDone(const raft::Core& core, raft::Index applied, Send send);
   // kAsk and kAnswered.
   void OnAsk(const raft::Message& message, const raft::Core& core, absl::Duration now);
   void OnAnswered(const raft::Message& message);
@@ -66,11 +66,15 @@ class Asks {
     Ask ask;
     absl::Duration since;
     std::optional<absl::Duration> begun;  // When.
+    raft::Index index = 0;                // Of its entry...
+    raft::Term term = 0;                  // ...in this term.
   };
   using Key = std::pair<raft::MemberId, uint64_t>;  // Who asked, under which number.
 
   void Tell(raft::Core* core, absl::Duration now, Send send);
   void Do(raft::Core* core, absl::Duration now, Send send);
+  static absl::Status Begin(Heard* heard, raft::Core* core);
+  static bool IsDone(const Heard& heard, const raft::Core& core, raft::Index applied);
   void Answer(const raft::Core& core, Key to, const absl::Status& status, Send send);
 
   std::map<uint64_t, Own> own_;

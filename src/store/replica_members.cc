@@ -329,7 +329,7 @@ void Replica::StepAsks() {
 // While a state is taken over the core is ahead of it.
 void Replica::AnswerAsks() {
   if (asks_.empty() || installing_) return;
-  asks_.AnswerDone(*core_, core_->ConfigAt(applied_),
+  asks_.AnswerDone(*core_, applied_,
                    [this](raft::Message message) { transport_->Send(std::move(message)); });
 }
 

@@ -342,6 +342,23 @@ TEST_CASE("a leader that does not answer is named") {
   CHECK(members.Status(leader).members.size() == 3);
 }
 
+TEST_CASE("a member that lags does not take a change for done that it has not heard of") {
+  SimMembers members(3);
+  const raft::MemberId leader = members.Leader();
+  const raft::MemberId behind = members.Follower();
+  members.network.Cut(leader, behind);
+  REQUIRE(members.ChangeMembers(leader, {.add = {{9, members.Note(9)}}}).ok());
+  std::optional<absl::Status> removed;
+  members.members[behind].store->ChangeMembers(
+      {.remove = {9}}, [&](const absl::Status& status) { removed = status; });
+  members.sim.RunFor(absl::Milliseconds(200));
+  CHECK(!removed.has_value());
+  members.network.Heal();
+  REQUIRE(members.Await([&] { return removed.has_value(); }, absl::Seconds(10)));
+  CHECK(removed->ok());
+  CHECK(members.Status(members.Leader()).members.size() == 3);
+}
+
 TEST_CASE("writes go on while the members change and the lead moves") {
   SimMembers members(1);
   members.Leader();
