@@ -2,12 +2,11 @@
 #include "base/status.h"
 #include "raft/types.h"
 
-// A version byte, then the three sets and the notes: counts, ids and lengths as 8 bytes, the most
-// significant first.
+// Config::version (1 byte), then the three sets and the notes: counts, ids and lengths as 8 bytes,
+// the most significant first. A later version may change what follows the byte, as nobody who does
+// not understand it is sent it.
 namespace skiff::raft {
 namespace {
-
-constexpr char kVersion = 1;
 
 void PutNumber(uint64_t value, std::string* out) {
   for (int shift = 56; shift >= 0; shift -= 8) out->push_back(static_cast<char>(value >> shift));
@@ -42,7 +41,7 @@ absl::Status TakeSet(absl::string_view* bytes, std::set<MemberId>* members) {
 }  // namespace
 
 std::string EncodeConfig(const Config& config) {
-  std::string out(1, kVersion);
+  std::string out(1, static_cast<char>(config.version));
   PutSet(config.voters, &out);
   PutSet(config.outgoing, &out);
   PutSet(config.learners, &out);
@@ -56,9 +55,16 @@ std::string EncodeConfig(const Config& config) {
 }
 
 absl::StatusOr<Config> DecodeConfig(absl::string_view bytes) {
-  if (bytes.empty() || bytes[0] != kVersion) return Damaged("it is of no known version");
-  bytes.remove_prefix(1);
+  if (bytes.empty() || bytes[0] == 0) return Damaged("it is of no known version");
   Config config;
+  config.version = static_cast<unsigned char>(bytes[0]);
+  if (config.version > kNewestVersion) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the log of the cluster is of version ", config.version,
+                     ", this program understands versions up to ", kNewestVersion,
+                     ": start the newer program that the other members run"));
+  }
+  bytes.remove_prefix(1);
   SKIFF_RETURN_IF_ERROR(TakeSet(&bytes, &config.voters));
   SKIFF_RETURN_IF_ERROR(TakeSet(&bytes, &config.outgoing));
   SKIFF_RETURN_IF_ERROR(TakeSet(&bytes, &config.learners));

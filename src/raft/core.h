@@ -98,7 +98,8 @@ class Core {
   // Appends to the log of a leader; the index of the last.
   // kFailedPrecondition: not the leader, or it is handing over leadership.
   absl::StatusOr<Index> Propose(std::vector<std::string> data);
-  // The cluster becomes `target` (voters, learners, notes; `outgoing` is ignored): by way of a
+  // The cluster becomes `target` (voters, learners, notes; `outgoing` is ignored, a lower
+  // `version` than there is, too): by way of a
   // joint configuration where voters change, and the second step is taken by the leader by itself
   // when the first is committed. The index of the (first) entry; it is done when a committed Config
   // is no longer joint. Members that leave must stay up until then. kFailedPrecondition: not the

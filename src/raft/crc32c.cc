@@ -45,4 +45,11 @@ uint32_t Crc32c(absl::string_view data, uint32_t crc) {
   return ~Portable(data, ~crc);
 }
 
+std::string Crc32cBytes(absl::string_view data, uint32_t crc) {
+  crc = Crc32c(data, crc);
+  std::string out;
+  for (int shift = 24; shift >= 0; shift -= 8) out.push_back(static_cast<char>(crc >> shift));
+  return out;
+}
+
 }  // namespace skiff::raft

@@ -44,6 +44,7 @@ absl::StatusOr<Index> Core::ProposeConfig(Config target) {
         "another change of the members is under way: try again when it is done");
   }
   target.outgoing.clear();
+  target.version = std::max(target.version, config().version);
   if (target.voters != config().voters) {
     target.outgoing = config().voters;
     // Those that leave are still to be reached.

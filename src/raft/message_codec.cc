@@ -5,11 +5,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "raft/crc32c.h"
 
 namespace skiff::raft {
 namespace {
 
-constexpr uint8_t kVersion = 1;
 // Term, type and length of an entry take at least this.
 constexpr size_t kLeastEntryBytes = 3;
 
@@ -162,6 +162,13 @@ absl::Status ReadFields(Reader* reader, Message* message) {
   return absl::OkStatus();
 }
 
+absl::Status TakeCrc(absl::string_view* bytes) {
+  if (bytes->size() < kCrcBytes) return Malformed("it ends early");
+  const absl::string_view crc = bytes->substr(bytes->size() - kCrcBytes);
+  bytes->remove_suffix(kCrcBytes);
+  return crc == Crc32cBytes(*bytes) ? absl::OkStatus() : Malformed("its checksum is wrong");
+}
+
 size_t SizeHint(const Message& message) {
   size_t bytes = 64 + message.data.size();
   for (const Entry& entry : message.entries) bytes += 16 + entry.data.size();
@@ -170,12 +177,13 @@ size_t SizeHint(const Message& message) {
 
 }  // namespace
 
-std::string EncodeMessage(const Message& message) {
+std::string EncodeMessage(const Message& message, uint32_t version) {
+  SKIFF_CHECK(version >= kOldestVersion && version <= kNewestVersion);
   SKIFF_CHECK(message.from != 0 && message.to != 0);
   SKIFF_CHECK(ForTheWire(static_cast<uint8_t>(message.type)));
   std::string out;
   out.reserve(SizeHint(message));
-  out.push_back(static_cast<char>(kVersion));
+  out.push_back(static_cast<char>(version));
   out.push_back(static_cast<char>(message.type));
   PutVarint(message.from, &out);
   PutVarint(message.to, &out);
@@ -204,15 +212,18 @@ std::string EncodeMessage(const Message& message) {
     }
   }
   if (!message.data.empty()) PutBytes(message.data, &out);
+  if (version >= 2) out += Crc32cBytes(out);
   return out;
 }
 
-absl::StatusOr<Message> DecodeMessage(absl::string_view bytes) {
-  Reader reader(bytes);
-  SKIFF_ASSIGN_OR_RETURN(const uint8_t version, reader.Byte());
-  if (version != kVersion) {
-    return Malformed(absl::StrCat("version ", version, ", this member knows ", kVersion));
+absl::StatusOr<Message> DecodeMessage(absl::string_view bytes, uint32_t version) {
+  if (bytes.empty()) return Malformed("it ends early");
+  if (static_cast<uint8_t>(bytes[0]) != version) {
+    return Malformed(absl::StrCat("version ", static_cast<int>(static_cast<uint8_t>(bytes[0])),
+                                  ", where version ", version, " was agreed on"));
   }
+  if (version >= 2) SKIFF_RETURN_IF_ERROR(TakeCrc(&bytes));
+  Reader reader(bytes.substr(1));
   SKIFF_ASSIGN_OR_RETURN(const uint8_t type, reader.Byte());
   if (!ForTheWire(type)) return Malformed(absl::StrCat("unknown type ", type));
   Message message{.type = static_cast<MessageType>(type)};

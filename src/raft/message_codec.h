@@ -1,7 +1,8 @@
-// Messages as bytes. One message has one encoding: whatever DecodeMessage accepts, EncodeMessage
-// gives back bit by bit.
+// Messages as bytes. One message has one encoding in each version: whatever DecodeMessage accepts,
+// EncodeMessage gives back bit by bit.
 //
-//   version (1 byte), type (1 byte), from, to, term, mask, and for every bit of the mask its field.
+//   version (1 byte), type (1 byte), from, to, term, mask, and for every bit of the mask its field;
+//   from version 2 on, CRC-32C of all that (4 bytes, big endian)
 //
 // Numbers are LEB128 varints of the least length; a field that is zero or empty is not in the mask.
 // Entries: their count, the first one's index, and of each the term, type (1 byte), length, data.
@@ -18,11 +19,11 @@
 namespace skiff::raft {
 
 // `message` must name both members, be of a type for the wire, and hold entries of consecutive
-// indexes.
-std::string EncodeMessage(const Message& message);
+// indexes; `version` is one that this program understands.
+std::string EncodeMessage(const Message& message, uint32_t version);
 
-// All of `bytes` is one message. kDataLoss, saying what is wrong, for anything else. Takes no more
-// memory than a small multiple of what `bytes` has.
-absl::StatusOr<Message> DecodeMessage(absl::string_view bytes);
+// All of `bytes` is one message of `version`. kDataLoss, saying what is wrong, for anything else.
+// Takes no more memory than a small multiple of what `bytes` has.
+absl::StatusOr<Message> DecodeMessage(absl::string_view bytes, uint32_t version);
 
 }  // namespace skiff::raft

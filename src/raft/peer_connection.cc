@@ -44,6 +44,20 @@ absl::Status PeerShared::CheckName(MemberId id, const std::string& common_name) 
                                                  "\""));
 }
 
+absl::StatusOr<uint32_t> PeerShared::AgreeOnVersion(MemberId id, uint32_t min, uint32_t max) const {
+  const uint32_t version = std::min(max, options.newest_version);
+  if (version >= std::max(min, required_version)) return version;
+  // What another program wrote may follow what is wrong; the member that is behind is named.
+  const bool other_is_behind = max < options.newest_version;
+  return absl::FailedPreconditionError(absl::StrCat(
+      "member ", id, " understands versions ", min, " to ", max, ", member ", options.id,
+      " versions ", required_version, " to ", options.newest_version,
+      required_version > kOldestVersion
+          ? absl::StrCat(" as the log of the cluster is of version ", required_version)
+          : "",
+      ": start member ", other_is_behind ? id : options.id, " with the newer program"));
+}
+
 // What is on its way to the socket, kept alive until libuv has taken it.
 struct PeerConnection::Output {
   uv_write_t request;

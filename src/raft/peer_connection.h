@@ -47,6 +47,9 @@ struct PeerShared {
 
   // Whether a certificate for `common_name` may speak for member `id`. kUnauthenticated.
   absl::Status CheckName(MemberId id, const std::string& common_name) const;
+  // The newest version that this member and `id`, which understands [min, max], both understand.
+  // kFailedPrecondition: none that the log would do with, and what is to be done.
+  absl::StatusOr<uint32_t> AgreeOnVersion(MemberId id, uint32_t min, uint32_t max) const;
 
   UvExecutor* const executor;
   WorkPool* const pool;
@@ -56,6 +59,7 @@ struct PeerShared {
   Metrics* const metrics;
   const TlsContext server;
   const TlsContext client;
+  uint32_t required_version = kOldestVersion;  // By the log.
   // Every connection whose socket is open; this is what owns them.
   std::set<std::shared_ptr<PeerConnection>> connections;
 };

@@ -119,14 +119,14 @@ absl::StatusOr<std::optional<Message>> MessageAssembler::Add(Frame frame) {
     return std::nullopt;
   }
   const std::string bytes = std::exchange(whole, std::string());
-  SKIFF_ASSIGN_OR_RETURN(Message message, DecodeMessage(bytes));
+  SKIFF_ASSIGN_OR_RETURN(Message message, DecodeMessage(bytes, version_));
   return message;
 }
 
 bool SendQueue::Push(const Message& message) {
   const bool bulk = message.type == MessageType::kSnapshotChunk;
   if (bulk ? message.data.size() > BulkRoom() : messages_.size() >= limits_.messages) return false;
-  Waiting waiting{.bytes = EncodeMessage(message)};
+  Waiting waiting{.bytes = EncodeMessage(message, version_)};
   if (waiting.bytes.size() > kMaxMessageBytes) return false;
   if (bulk) {
     bulk_bytes_ += waiting.counted = message.data.size();

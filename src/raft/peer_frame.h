@@ -23,7 +23,6 @@ namespace skiff::raft {
 inline constexpr size_t kMaxFrameBytes = 256 << 10;   // Of payload.
 inline constexpr size_t kMaxGreetingBytes = 1 << 10;  // The same, of kHello and its answers.
 inline constexpr size_t kMaxMessageBytes = 64 << 20;  // Encoded.
-inline constexpr uint32_t kProtocolVersion = 1;       // The least and the latest there is.
 
 enum class FrameKind : uint8_t {
   kHello = 1,
@@ -41,15 +40,15 @@ struct Frame {
 };
 
 struct Hello {
-  uint32_t min_version = kProtocolVersion;
-  uint32_t max_version = kProtocolVersion;
+  uint32_t min_version = kOldestVersion;  // The least that the log may need.
+  uint32_t max_version = kNewestVersion;
   uint64_t cluster_id = 0;
   MemberId from = 0;
   MemberId to = 0;  // Whom the dialer believes to have reached.
 };
 
 struct Welcome {
-  uint32_t version = kProtocolVersion;  // Spoken from now on.
+  uint32_t version = kOldestVersion;  // Spoken from now on.
 };
 
 std::string EncodeFrame(FrameKind kind, absl::string_view payload);
@@ -78,10 +77,12 @@ class FrameReader {
 // Puts messages together again from the frames of their parts.
 class MessageAssembler {
  public:
+  void Expect(uint32_t version) { version_ = version; }
   // The message of which `frame` was the last part. kDataLoss: too long, malformed, or no message.
   absl::StatusOr<std::optional<Message>> Add(Frame frame);
 
  private:
+  uint32_t version_ = kOldestVersion;
   std::string message_;
   std::string bulk_;
 };
@@ -97,6 +98,8 @@ class SendQueue {
  public:
   explicit SendQueue(SendLimits limits) : limits_(limits) {}
 
+  // What follows is encoded in `version`.
+  void Speak(uint32_t version) { version_ = version; }
   // False: there was no room, the message is dropped.
   bool Push(const Message& message);
   size_t BulkRoom() const { return limits_.bulk_bytes - bulk_bytes_; }
@@ -121,6 +124,7 @@ class SendQueue {
                         std::string* out);
 
   const SendLimits limits_;
+  uint32_t version_ = kOldestVersion;
   std::deque<Waiting> messages_;
   std::deque<Waiting> bulk_;
   size_t message_bytes_ = 0;

@@ -110,6 +110,8 @@ void PeerLink::OnEstablished() {
     return Lost(status);
   }
   Hello hello;
+  hello.min_version = shared_->required_version;
+  hello.max_version = shared_->options.newest_version;
   hello.cluster_id = shared_->options.cluster_id;
   hello.from = shared_->options.id;
   hello.to = id_;
@@ -135,16 +137,24 @@ absl::Status PeerLink::OnAnswer(const Frame& frame) {
   if (frame.kind != FrameKind::kWelcome)
     return absl::DataLossError("it does not answer a greeting");
   SKIFF_ASSIGN_OR_RETURN(const Welcome welcome, DecodeWelcome(frame.payload));
-  if (welcome.version != kProtocolVersion) {
+  if (welcome.version < kOldestVersion || welcome.version > shared_->options.newest_version) {
     return absl::DataLossError(
         absl::StrCat("it chose version ", welcome.version, ", which was not offered"));
   }
+  SKIFF_ASSIGN_OR_RETURN(version_, shared_->AgreeOnVersion(id_, welcome.version, welcome.version));
+  queue_.Speak(version_);
   connection_->Settle();
   ready_ = true;
   ready_since_ = shared_->executor->clock().Monotonic();
   connected_.Set(1);
   shared_->problems.Right(about_, "connected");
   return absl::OkStatus();
+}
+
+void PeerLink::RequireVersion(uint32_t version) {
+  if (!ready_ || version_ >= version) return;
+  connection_->Leave();
+  Lost(shared_->AgreeOnVersion(id_, version_, version_).status());
 }
 
 void PeerLink::Lost(const absl::Status& why) {

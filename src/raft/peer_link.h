@@ -28,6 +28,8 @@ class PeerLink {
   void Flush();
   // The peer is alive: if the next dial is waited for, it need not be for long.
   void Heard();
+  // Ends a connection to one that understands less.
+  void RequireVersion(uint32_t version);
 
  private:
   void Dial();
@@ -47,6 +49,7 @@ class PeerLink {
   FrameReader reader_{kMaxGreetingBytes};
   SendQueue queue_;
   bool ready_ = false;
+  uint32_t version_ = 0;  // Spoken while it is ready.
   absl::Duration ready_since_;
   int failures_ = 0;  // Since a connection that lasted.
   uint64_t dials_ = 0;

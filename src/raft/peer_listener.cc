@@ -48,13 +48,14 @@ class PeerListener::Visitor : public std::enable_shared_from_this<Visitor> {
 
   uint64_t arrival() const { return arrival_; }
   MemberId id() const { return id_; }
+  uint32_t newest_version() const { return newest_version_; }
   void NotePeers(const std::set<MemberId>& peers) {
     // It is to greet again, as a peer.
     if (id_ != 0 && !peer_ && peers.contains(id_)) connection_->Leave();
   }
   void Welcomed() {
     connection_->Settle();
-    connection_->Write(EncodeFrame(FrameKind::kWelcome, EncodeWelcome({})));
+    connection_->Write(EncodeFrame(FrameKind::kWelcome, EncodeWelcome({version_})));
   }
 
  private:
@@ -75,13 +76,22 @@ class PeerListener::Visitor : public std::enable_shared_from_this<Visitor> {
   absl::Status Greet(const Frame& frame) {
     if (frame.kind != FrameKind::kHello) return absl::DataLossError("it does not greet");
     SKIFF_ASSIGN_OR_RETURN(const Hello hello, DecodeHello(frame.payload));
-    const absl::Status status = Check(hello);
+    absl::Status status = Check(hello);
+    if (auto version =
+            listener_->shared_->AgreeOnVersion(hello.from, hello.min_version, hello.max_version);
+        status.ok() && version.ok()) {
+      version_ = *version;
+    } else if (status.ok()) {
+      status = version.status();
+    }
     if (!status.ok()) {
       connection_->Write(EncodeFrame(
           FrameKind::kRefusal, absl::string_view(status.message()).substr(0, kMaxGreetingBytes)));
       return status;
     }
     id_ = hello.from;
+    newest_version_ = hello.max_version;
+    assembler_.Expect(version_);
     peer_ = listener_->peers_.contains(id_);
     received_messages_ = &listener_->shared_->metrics->Counter(
         "skiff_raft_peer_received_messages_total", "Raft messages received from a member",
@@ -100,11 +110,6 @@ class PeerListener::Visitor : public std::enable_shared_from_this<Visitor> {
 
   absl::Status Check(const Hello& hello) const {
     const PeerOptions& options = listener_->shared_->options;
-    if (hello.min_version > kProtocolVersion || hello.max_version < kProtocolVersion) {
-      return absl::FailedPreconditionError(absl::StrCat(
-          "member ", hello.from, " speaks versions ", hello.min_version, " to ", hello.max_version,
-          " of the protocol between members, member ", options.id, " version ", kProtocolVersion));
-    }
     if (hello.cluster_id != options.cluster_id) {
       return absl::PermissionDeniedError(
           absl::StrCat("member ", hello.from, " belongs to cluster ", absl::Hex(hello.cluster_id),
@@ -165,8 +170,10 @@ class PeerListener::Visitor : public std::enable_shared_from_this<Visitor> {
 
   PeerListener* listener_;  // Null: gone, or done with this.
   const uint64_t arrival_;
-  MemberId id_ = 0;    // Once welcomed.
-  bool peer_ = false;  // Else only kMembers of it are heard.
+  MemberId id_ = 0;              // Once welcomed.
+  uint32_t version_ = 0;         // Spoken from then on.
+  uint32_t newest_version_ = 0;  // That it understands.
+  bool peer_ = false;            // Else only kMembers of it are heard.
   std::shared_ptr<PeerConnection> connection_;
   FrameReader reader_{kMaxGreetingBytes};
   MessageAssembler assembler_;
@@ -229,13 +236,28 @@ void PeerListener::Welcome(const std::shared_ptr<Visitor>& visitor) {
   // The peer knows best which of its connections it uses.
   if (place) place->Close();
   place = visitor;
+  versions_[visitor->id()] = visitor->newest_version();
   visitor->Welcomed();
   shared_->problems.Forget(About(visitor->id()));
   on_welcomed_(visitor->id());
 }
 
+uint32_t PeerListener::VersionOf(MemberId id) const {
+  const auto it = versions_.find(id);
+  return it == versions_.end() ? 0 : it->second;
+}
+
+void PeerListener::RequireVersion(uint32_t version) {
+  std::erase_if(visitors_, [&](const auto& each) {
+    const bool behind = each.second->newest_version() < version;
+    if (behind) each.second->Close();
+    return behind;
+  });
+}
+
 void PeerListener::SetPeers(std::set<MemberId> ids) {
   peers_ = std::move(ids);
+  std::erase_if(versions_, [&](const auto& each) { return !peers_.contains(each.first); });
   const auto strangers = strangers_;
   for (const auto& [arrival, visitor] : strangers) visitor->NotePeers(peers_);
   for (auto it = visitors_.begin(); it != visitors_.end();) {

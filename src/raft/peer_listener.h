@@ -30,6 +30,9 @@ class PeerListener {
   // Who may dial; connections of others end. Of others of the cluster, if their certificates say
   // who they are (PeerOptions::common_name), kMembers is heard all the same.
   void SetPeers(std::set<MemberId> ids);
+  // Ends connections of peers that understand less.
+  void RequireVersion(uint32_t version);
+  uint32_t VersionOf(MemberId id) const;  // As it last greeted; 0: it has not.
 
  private:
   class Visitor;
@@ -43,6 +46,7 @@ class PeerListener {
   std::set<MemberId> peers_;
   std::map<uint64_t, std::shared_ptr<Visitor>> strangers_;  // And who has not greeted, by arrival.
   std::map<MemberId, std::shared_ptr<Visitor>> visitors_;
+  std::map<MemberId, uint32_t> versions_;  // Of peers: the newest that each understands.
   uint64_t arrivals_ = 0;
 };
 

@@ -127,6 +127,17 @@ void PeerTransport::Send(Message message) {
   });
 }
 
+uint32_t PeerTransport::VersionOf(MemberId id) const {
+  const PeerOptions& options = parts_->shared->options;
+  return id == options.id ? options.newest_version : parts_->listener->VersionOf(id);
+}
+
+void PeerTransport::RequireVersion(uint32_t version) {
+  if (std::exchange(parts_->shared->required_version, version) >= version) return;
+  parts_->listener->RequireVersion(version);
+  for (const auto& [id, link] : parts_->links) link->RequireVersion(version);
+}
+
 size_t PeerTransport::BulkRoom(MemberId to) const {
   const auto link = parts_->links.find(to);
   return link == parts_->links.end() ? 0 : link->second->BulkRoom();

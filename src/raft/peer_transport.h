@@ -39,6 +39,7 @@ struct PeerOptions {
   // If set, the certificate of a member must have this common name. Otherwise any certificate of
   // the authorities may speak for any member.
   std::function<std::string(MemberId id)> common_name;
+  uint32_t newest_version = kNewestVersion;  // Less: as if it were an older program.
 
   SendLimits queue;                                  // To each peer.
   absl::Duration handshake_time = absl::Seconds(5);  // From the dial, or the accept, to kWelcome.
@@ -64,6 +65,8 @@ class PeerTransport final : public Transport {
   void Start(Receiver receiver) override;
   void SetPeers(const std::map<MemberId, std::string>& addresses) override;
   void Send(Message message) override;
+  uint32_t VersionOf(MemberId id) const override;
+  void RequireVersion(uint32_t version) override;
   size_t BulkRoom(MemberId to) const override;
 
  private:

@@ -35,8 +35,15 @@ struct SimNetwork::State : public std::enable_shared_from_this<State> {
            !isolated.contains(link.second);
   }
   void Send(const Message& message);
-  void Carry(const Link& link, std::shared_ptr<const std::string> bytes, size_t bulk);
-  void Arrive(const Link& link, const std::string& bytes);
+  // A message as it travels.
+  struct Parcel {
+    std::string bytes;
+    uint32_t version = 0;  // Of the bytes.
+    uint32_t newest = 0;   // That the sender understands.
+    size_t bulk = 0;
+  };
+  void Carry(const Link& link, const std::shared_ptr<const Parcel>& parcel);
+  void Arrive(const Link& link, const Parcel& parcel);
 
   Rng rng;
   std::unique_ptr<Executor> loop;  // What is under way. None: the network is gone.
@@ -52,8 +59,8 @@ struct SimNetwork::State : public std::enable_shared_from_this<State> {
 
 class SimNetwork::Endpoint final : public Transport {
  public:
-  Endpoint(std::shared_ptr<State> state, MemberId id, Executor* executor)
-      : state_(std::move(state)), id_(id), executor_(executor) {
+  Endpoint(std::shared_ptr<State> state, MemberId id, Executor* executor, uint32_t newest)
+      : state_(std::move(state)), id_(id), executor_(executor), newest_(newest) {
     SKIFF_CHECK(id != 0 && state_->endpoints.emplace(id, this).second);
   }
   ~Endpoint() override { state_->endpoints.erase(id_); }
@@ -80,7 +87,24 @@ class SimNetwork::Endpoint final : public Transport {
                                           : kBulkBytes - std::min(kBulkBytes, it->second);
   }
 
-  bool Receive(Message message) {
+  uint32_t VersionOf(MemberId id) const override {
+    if (id == id_) return newest_;
+    const auto it = heard_.find(id);
+    return it == heard_.end() ? 0 : it->second;
+  }
+
+  void RequireVersion(uint32_t version) override { required_ = version; }
+
+  uint32_t newest() const { return newest_; }
+  // What both speak; 0: nothing that would do.
+  uint32_t AgreeWith(const Endpoint& other) const {
+    const uint32_t version = std::min(newest_, other.newest_);
+    return version < std::max(required_, other.required_) ? 0 : version;
+  }
+
+  // `newest`: that the sender understands.
+  bool Receive(Message message, uint32_t newest) {
+    heard_[message.from] = newest;
     const bool known = peers_.contains(message.from) || message.type == MessageType::kMembers;
     if (!receiver_ || !known) return false;
     executor_->Post([receiver = std::weak_ptr<const Receiver>(receiver_),
@@ -95,6 +119,9 @@ class SimNetwork::Endpoint final : public Transport {
   const std::shared_ptr<State> state_;
   const MemberId id_;
   Executor* const executor_;
+  const uint32_t newest_;
+  uint32_t required_ = kOldestVersion;
+  std::map<MemberId, uint32_t> heard_;
   std::shared_ptr<const Receiver> receiver_;
   std::set<MemberId> peers_;
 };
@@ -112,15 +139,22 @@ void SimNetwork::State::Send(const Message& message) {
     ++counts.lost;
     return;
   }
-  const auto bytes = std::make_shared<const std::string>(EncodeMessage(message));
-  Carry(link, bytes, bulk);
+  const Endpoint& from = *endpoints.at(link.first);
+  const auto to = endpoints.find(link.second);
+  const uint32_t version = to == endpoints.end() ? kOldestVersion : from.AgreeWith(*to->second);
+  if (version == 0) {
+    ++counts.lost;
+    return;
+  }
+  const auto parcel = std::make_shared<const Parcel>(
+      Parcel{EncodeMessage(message, version), version, from.newest(), bulk});
+  Carry(link, parcel);
   if (!twice) return;
   ++counts.duplicated;
-  Carry(link, bytes, bulk);
+  Carry(link, parcel);
 }
 
-void SimNetwork::State::Carry(const Link& link, std::shared_ptr<const std::string> bytes,
-                              size_t bulk) {
+void SimNetwork::State::Carry(const Link& link, const std::shared_ptr<const Parcel>& parcel) {
   const NetworkFaults& now = FaultsOf(link);
   absl::Duration due = loop->clock().Monotonic() + Delay(now);
   if (Chance(now.reorder)) {
@@ -129,35 +163,35 @@ void SimNetwork::State::Carry(const Link& link, std::shared_ptr<const std::strin
     absl::Duration& last = last_arrival[link];
     due = last = std::max(last, due);
   }
-  bulk_bytes[link] += bulk;
-  loop->PostAfter(due - loop->clock().Monotonic(), [this, link, bytes = std::move(bytes), bulk] {
-    bulk_bytes[link] -= bulk;
-    Arrive(link, *bytes);
+  bulk_bytes[link] += parcel->bulk;
+  loop->PostAfter(due - loop->clock().Monotonic(), [this, link, parcel] {
+    bulk_bytes[link] -= parcel->bulk;
+    Arrive(link, *parcel);
   });
 }
 
-void SimNetwork::State::Arrive(const Link& link, const std::string& bytes) {
+void SimNetwork::State::Arrive(const Link& link, const Parcel& parcel) {
   const auto to = endpoints.find(link.second);
-  if (to == endpoints.end() || !Connected(link)) {
+  if (to == endpoints.end() || !Connected(link) || parcel.version > to->second->newest()) {
     ++counts.lost;
     return;
   }
-  absl::StatusOr<Message> message = DecodeMessage(bytes);
+  absl::StatusOr<Message> message = DecodeMessage(parcel.bytes, parcel.version);
   SKIFF_CHECK(message.ok());
-  if (!to->second->Receive(*std::move(message))) {
+  if (!to->second->Receive(*std::move(message), parcel.newest)) {
     ++counts.lost;
     return;
   }
   ++counts.delivered;
-  counts.bytes += bytes.size();
+  counts.bytes += parcel.bytes.size();
 }
 
 SimNetwork::SimNetwork(Simulation* simulation) : state_(std::make_shared<State>(simulation)) {}
 
 SimNetwork::~SimNetwork() { state_->loop.reset(); }
 
-std::unique_ptr<Transport> SimNetwork::Join(MemberId id, Executor* executor) {
-  return std::make_unique<Endpoint>(state_, id, executor);
+std::unique_ptr<Transport> SimNetwork::Join(MemberId id, Executor* executor, uint32_t newest) {
+  return std::make_unique<Endpoint>(state_, id, executor, newest);
 }
 
 void SimNetwork::SetFaults(const NetworkFaults& faults) { state_->faults = faults; }

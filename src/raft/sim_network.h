@@ -50,8 +50,10 @@ class SimNetwork {
   ~SimNetwork();
 
   // The endpoint of member `id`; its receiver is called on `executor`, which outlives it. One at a
-  // time for each id: a member that crashed joins again when its old endpoint is destroyed.
-  std::unique_ptr<Transport> Join(MemberId id, Executor* executor);
+  // time for each id: a member that crashed joins again when its old endpoint is destroyed. It
+  // understands versions up to `newest`.
+  std::unique_ptr<Transport> Join(MemberId id, Executor* executor,
+                                  uint32_t newest = kNewestVersion);
 
   // Of every link, and then of one, which keeps its own until it is cleared.
   void SetFaults(const NetworkFaults& faults);

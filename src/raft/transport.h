@@ -30,6 +30,11 @@ class Transport {
   // queue that is full, is dropped. Bulk (kSnapshotChunk) has a queue of its own and yields to
   // everything else. `message.from` is the sender's own id; kSnapshot is not for the wire.
   virtual void Send(Message message) = 0;
+  // The newest version that a peer has said to understand, when it last greeted this member; 0: it
+  // has not. Of this member itself: its own.
+  virtual uint32_t VersionOf(MemberId id) const = 0;
+  // Those who do not understand `version` are refused from now on.
+  virtual void RequireVersion(uint32_t version) = 0;
   // Bytes of `data` that bulk messages to `to` may hold now without being dropped.
   virtual size_t BulkRoom(MemberId to) const = 0;
 };

@@ -18,6 +18,14 @@ using Term = uint64_t;
 using Index = uint64_t;     // Of a log entry; the first is 1.
 using MemberId = uint64_t;  // Never 0.
 
+// What members say to one another and write into their log is of a version:
+//   1  the first
+//   2  messages, and the entries of the store, carry a CRC-32C made where they were
+// A member understands these. Config::version is the newest that the log may hold: the leader
+// raises it when it has heard of every member that it understands more.
+inline constexpr uint32_t kOldestVersion = 1;
+inline constexpr uint32_t kNewestVersion = 2;
+
 enum class EntryType : uint8_t {
   kData = 0,    // The owner's. Empty: the entry by which a new leader commits its term (5.4.2).
   kConfig = 1,  // An encoded Config: in force from the moment it is in the log (section 6).
@@ -38,12 +46,15 @@ struct Config {
   std::set<MemberId> learners;  // Get the log, count for nothing.
   // What the owner needs to know of each (its name, where it listens). The core only carries it.
   std::map<MemberId, std::string> notes;
+  // Of what the log may hold from here on: every member understands it. Never goes down.
+  uint32_t version = kOldestVersion;
 
   bool joint() const { return !outgoing.empty(); }
   bool operator==(const Config&) const = default;
 };
 std::string EncodeConfig(const Config& config);
-absl::StatusOr<Config> DecodeConfig(absl::string_view bytes);  // kDataLoss.
+// kDataLoss; kFailedPrecondition: a later version of the program wrote it.
+absl::StatusOr<Config> DecodeConfig(absl::string_view bytes);
 
 // What must be on disk before a message that depends on it leaves (section 5, figure 2).
 struct HardState {

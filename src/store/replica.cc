@@ -5,6 +5,7 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "raft/crc32c.h"
 #include "raft/rocksdb_storage.h"
 #include "store/recover.h"
 #include "store/txn_codec.h"
@@ -29,6 +30,13 @@ absl::Status CheckOps(const Txn& txn) {
     }
   }
   return absl::OkStatus();
+}
+
+absl::Status CheckVersion(uint32_t log, uint32_t newest) {
+  if (log <= newest) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      "the log of the cluster is of version ", log, ", this program understands versions up to ",
+      newest, ": start the newer program that the other members run"));
 }
 
 // So many are applied and answered in one turn of the loop: what their answers lead to is on its
@@ -81,7 +89,7 @@ absl::Status Replica::Recover() {
   if (!options_.data_dir.empty()) {
     raft::RocksdbStorage::Format1 format1;
     format1.member = options_.membership->id;
-    format1.convert = [](std::string data) { return EncodeOrigin({}) + data; };
+    format1.convert = [](std::string data) { return EncodeOrigin({}, 1, 0) + data; };
     SKIFF_ASSIGN_OR_RETURN(storage_, raft::RocksdbStorage::Open(options_.data_dir, format1));
   }
   if (storage_ != nullptr) {
@@ -96,7 +104,16 @@ absl::Status Replica::Begin(raft::Persistent persistent) {
   if (checkpoint.config == raft::Config()) {
     // A new member, or an older format, which knew of none.
     checkpoint.config = membership.initial;
+    // Nobody else is to be heard of first.
+    if (checkpoint.config.voters.size() == 1 && checkpoint.config.learners.empty()) {
+      checkpoint.config.version = newest_version();
+    }
     next_.write.checkpoint = checkpoint;
+  }
+  SKIFF_RETURN_IF_ERROR(CheckVersion(checkpoint.config.version, newest_version()));
+  for (const auto& held : persistent.log) {
+    if (!held.config) continue;
+    SKIFF_RETURN_IF_ERROR(CheckVersion(held.config->version, newest_version()));
   }
   applied_ = checkpoint.index;
   applied_term_ = checkpoint.term;
@@ -126,6 +143,13 @@ absl::Status Replica::Begin(raft::Persistent persistent) {
   SKIFF_RETURN_IF_ERROR(ApplyCommitted());
   snapshot_.store(machine_.snapshot());
   alone_ = solo();
+  version_ = core_->ConfigAt(applied_).version;
+  if (solo()) {
+    Post([this] {
+      RaiseVersion();
+      Pump();
+    });
+  }
   if (transport_ != nullptr) {
     Post([this] {
       transport_->Start([this](raft::Message message) { OnMessage(std::move(message)); });
@@ -160,6 +184,8 @@ void Replica::Commit(Txn txn, CommitDone done) {
   }
   // On the caller's thread. Where nobody will read it the entry only takes its place in the log.
   std::string bytes = storage_ == nullptr && transport_ == nullptr ? "" : EncodeTxn(txn);
+  const uint32_t version = version_;
+  const uint32_t crc = version == 1 ? 0 : raft::Crc32c(bytes);
   Proposal proposal;
   proposal.txn = std::move(txn);
   proposal.done = std::move(done);
@@ -171,7 +197,8 @@ void Replica::Commit(Txn txn, CommitDone done) {
     if (!refused) {
       proposal.number = next_number_++;
       proposal.data = std::move(bytes);
-      proposal.data.insert(0, EncodeOrigin({options_.membership->id, life_, proposal.number}));
+      proposal.data.insert(
+          0, EncodeOrigin({options_.membership->id, life_, proposal.number}, version, crc));
       inbox_.push_back(std::move(proposal));
       wake = !std::exchange(pump_posted_, true);
     }

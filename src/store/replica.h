@@ -114,7 +114,8 @@ class Replica final : public Store {
 
   // Other members (replica_members.cc).
   bool OnlyVoter() const;  // By the configuration in force; another may lead it still.
-  bool solo() const;       // It leads, and there is nobody else.
+  uint32_t newest_version() const;
+  bool solo() const;  // It leads, and there is nobody else.
   void StartTicking();
   void ScheduleTick();
   void CatchUpTicks();
@@ -131,6 +132,7 @@ class Replica final : public Store {
   void TickSnapshots();
   void EndSnapshot(raft::MemberId to, bool arrived);
   void OnSnapshotAck(const raft::Message& message);
+  void RaiseVersion();
   void TellMembers();
   void OnMembers(const raft::Message& message);
   void TakeChunk();
@@ -202,6 +204,9 @@ class Replica final : public Store {
   bool ticking_ = false;
   bool closed_ = false;
   std::atomic<bool> alone_ = false;
+  // That entries are proposed in: of the log as far as it is committed, so that whoever leads from
+  // now on has what says that it may hold them.
+  std::atomic<uint32_t> version_ = raft::kOldestVersion;
   // Tasks on the loop check it: they may run after this object is gone.
   const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 

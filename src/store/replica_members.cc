@@ -67,6 +67,11 @@ bool Replica::solo() const {
   return OnlyVoter() && core_->role() == raft::Role::kLeader && core_->followers().empty();
 }
 
+uint32_t Replica::newest_version() const {
+  return transport_ == nullptr ? raft::kNewestVersion
+                               : transport_->VersionOf(options_.membership->id);
+}
+
 absl::Status Replica::NoAnswer() const {
   return absl::UnavailableError(
       absl::StrCat(core_->leader() == 0 ? "no majority of the members can be reached"
@@ -83,7 +88,9 @@ absl::Status Replica::Unknown() {
 // member last heard.
 void Replica::NoteConfig() {
   alone_ = solo();
+  version_ = core_->ConfigAt(applied_).version;
   if (transport_ == nullptr) return;
+  transport_->RequireVersion(core_->config().version);
   std::map<raft::MemberId, std::string> peers;
   for (const raft::Config* config : {&core_->config(), &core_->ConfigAt(applied_)}) {
     for (const auto& [member, note] : config->notes) {
@@ -119,6 +126,7 @@ void Replica::ScheduleTick() {
     ScheduleTick();
     Pump();
     TickSnapshots();
+    RaiseVersion();
     TellMembers();
     ExpireWaits();
   });
@@ -194,6 +202,25 @@ void Replica::SendAll(std::vector<raft::Message> messages) {
   }
 }
 
+// The log may hold what every member understands. Who is down and has not been heard of since this
+// member started may be of any version.
+void Replica::RaiseVersion() {
+  if (core_->role() != raft::Role::kLeader) return;
+  raft::Config config = core_->config();
+  uint32_t version = newest_version();
+  for (const auto* ids : {&config.voters, &config.outgoing, &config.learners}) {
+    for (const raft::MemberId id : *ids) {
+      if (id != options_.membership->id) version = std::min(version, transport_->VersionOf(id));
+    }
+  }
+  if (version <= config.version) return;
+  config.version = version;
+  // Refused while another change is under way: then at a later tick.
+  if (!core_->ProposeConfig(std::move(config)).ok()) return;
+  logger_.Info("every member understands version %d: the log is of that version from now on",
+               version);
+}
+
 // A member that was away may know none of those that are members now, and refuse to hear them: a
 // leader tells those that it does not hear of, and where there is none everybody tells all, since
 // it may take the vote of just that member to have one.
@@ -254,6 +281,10 @@ void Replica::OnPropose(const raft::Message& message) {
   std::vector<std::string> data;
   std::vector<uint64_t> numbers;
   for (auto& [number, entry] : offer.entries) {
+    EntryOrigin origin;
+    absl::string_view txn;
+    // What no member could apply must not get into the log; the proposer gives it again.
+    if (!DecodeOrigin(entry, &origin, &txn).ok()) continue;
     if (!given_.Note(message.from, offer.life, number, offer.oldest)) continue;
     numbers.push_back(number);
     data.push_back(std::move(entry));

@@ -5,11 +5,13 @@
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "base/varint.h"
+#include "raft/crc32c.h"
 
 namespace skiff::store {
 namespace {
 
-constexpr char kEntryVersion = 2;
+constexpr char kPlainEntry = 2;
+constexpr char kSealedEntry = 3;
 
 // Its size was asked for before.
 void PutMessage(const google::protobuf::Message& message, std::string* out) {
@@ -48,28 +50,35 @@ const api::ResourceInfo* ResourceOfKey(absl::string_view key) {
   return api::FindResource(key.substr(0, first), "v1", key.substr(first + 1, second - first - 1));
 }
 
-std::string EncodeOrigin(const EntryOrigin& origin) {
-  std::string out(1, kEntryVersion);
+std::string EncodeOrigin(const EntryOrigin& origin, uint32_t version, uint32_t txn_crc) {
+  std::string out(1, version == 1 ? kPlainEntry : kSealedEntry);
   PutVarint(origin.member, &out);
   PutVarint(origin.life, &out);
   PutVarint(origin.number, &out);
+  if (version > 1) out += raft::Crc32cBytes(out, txn_crc);
   return out;
 }
 
 absl::Status DecodeOrigin(absl::string_view entry, EntryOrigin* origin, absl::string_view* txn) {
   if (entry.empty()) return Damaged("log entry");
-  if (entry[0] != kEntryVersion) {
-    return absl::DataLossError(
-        absl::StrCat("a log entry is of version ", static_cast<int>(entry[0]),
-                     "; this version of Skiff reads ", static_cast<int>(kEntryVersion)));
+  if (entry[0] > kSealedEntry) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "a log entry is of form ", static_cast<int>(entry[0]), ", this program reads forms up to ",
+        static_cast<int>(kSealedEntry), ": start the newer program that wrote it"));
   }
   ByteReader reader(entry.substr(1));
-  if (!reader.Varint(&origin->member) || !reader.Varint(&origin->life) ||
+  if (entry[0] < kPlainEntry || !reader.Varint(&origin->member) || !reader.Varint(&origin->life) ||
       !reader.Varint(&origin->number)) {
     return Damaged("log entry");
   }
   *txn = reader.rest();
-  return absl::OkStatus();
+  if (entry[0] == kPlainEntry) return absl::OkStatus();
+  if (txn->size() < raft::kCrcBytes) return Damaged("log entry");
+  const absl::string_view crc = txn->substr(0, raft::kCrcBytes);
+  txn->remove_prefix(raft::kCrcBytes);
+  const absl::string_view before = entry.substr(0, entry.size() - raft::kCrcBytes - txn->size());
+  const std::string right = raft::Crc32cBytes(before, raft::Crc32c(*txn));
+  return crc == right ? absl::OkStatus() : Damaged("log entry");
 }
 
 std::string EncodeTxn(const Txn& txn) {

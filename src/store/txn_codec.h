@@ -1,9 +1,12 @@
 // Transactions and objects as bytes: what a log entry and an object's row hold.
 //
 // A transaction is: count of preconditions, each (kind byte, key, revision); count of ops, each
-// (key, 1 and the message's protobuf bytes, or 0 for a deletion). A log entry is a version byte,
-// the proposer's member, life and number, and the transaction. An object's row is its revision and
-// its protobuf bytes. Numbers are base-128 varints, strings carry their length before them.
+// (key, 1 and the message's protobuf bytes, or 0 for a deletion). A log entry is a byte for its
+// form, the proposer's member, life and number, and the transaction; in form 3 with a CRC-32C (4
+// bytes, big endian) before the transaction, of the transaction and then what is before the CRC:
+// made by the proposer, checked by whoever applies the entry. Form 2 has none, form 1 is of disks
+// of format 1. An object's row is its revision and its protobuf bytes. Numbers are base-128
+// varints, strings carry their length before them.
 #pragma once
 
 #include <string>
@@ -22,9 +25,10 @@ struct EntryOrigin {
   uint64_t number = 0;
 };
 
-// A log entry: who proposed it, then the transaction.
-std::string EncodeOrigin(const EntryOrigin& origin);  // To which EncodeTxn's bytes are added.
-// kDataLoss. `txn`: the rest.
+// A log entry but for its transaction, whose bytes are to be added, and whose Crc32c is `txn_crc`
+// (not used in version 1). `version`: of the log (raft::Config::version).
+std::string EncodeOrigin(const EntryOrigin& origin, uint32_t version, uint32_t txn_crc);
+// kDataLoss; kFailedPrecondition: of a later version. `txn`: the rest.
 absl::Status DecodeOrigin(absl::string_view entry, EntryOrigin* origin, absl::string_view* txn);
 
 std::string EncodeTxn(const Txn& txn);

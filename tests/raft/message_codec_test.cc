@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "base/rng.h"
+#include "raft/crc32c.h"
 
 namespace skiff::raft {
 namespace {
@@ -76,10 +77,10 @@ void CheckSame(const Message& a, const Message& b) {
 }
 
 // Refused as it should be, or a message of which these bytes are the one encoding.
-void CheckAnsweredOrExact(const std::string& bytes) {
-  const absl::StatusOr<Message> message = DecodeMessage(bytes);
+void CheckRefusedOrExact(const std::string& bytes, uint32_t version) {
+  const absl::StatusOr<Message> message = DecodeMessage(bytes, version);
   if (message.ok()) {
-    CHECK(EncodeMessage(*message) == bytes);
+    CHECK(EncodeMessage(*message, version) == bytes);
   } else {
     CHECK(message.status().code() == absl::StatusCode::kDataLoss);
   }
@@ -89,7 +90,8 @@ TEST_CASE("EveryMessageComesOutAsItWentIn") {
   Rng rng(1);
   for (int i = 0; i < 2000; ++i) {
     const Message message = Random(&rng);
-    const absl::StatusOr<Message> decoded = DecodeMessage(EncodeMessage(message));
+    const uint32_t version = 1 + i % 2;
+    const absl::StatusOr<Message> decoded = DecodeMessage(EncodeMessage(message, version), version);
     INFO(decoded.status());
     REQUIRE(decoded.ok());
     CheckSame(message, *decoded);
@@ -99,29 +101,30 @@ TEST_CASE("EveryMessageComesOutAsItWentIn") {
 TEST_CASE("AMessageCutShortOrWithMoreBehindItIsRefused") {
   Rng rng(2);
   for (int i = 0; i < 200; ++i) {
-    const std::string bytes = EncodeMessage(Random(&rng));
+    const uint32_t version = 1 + i % 2;
+    const std::string bytes = EncodeMessage(Random(&rng), version);
     for (size_t length = 0; length < bytes.size(); ++length) {
-      CHECK(DecodeMessage(absl::string_view(bytes).substr(0, length)).status().code() ==
+      CHECK(DecodeMessage(absl::string_view(bytes).substr(0, length), version).status().code() ==
             absl::StatusCode::kDataLoss);
     }
-    CHECK_FALSE(DecodeMessage(bytes + '\0').ok());
+    CHECK_FALSE(DecodeMessage(bytes + '\0', version).ok());
   }
 }
 
 TEST_CASE("AnyBitMayFlipAndAnyBytesMayCome") {
   Rng rng(3);
   for (int i = 0; i < 100; ++i) {
-    const std::string bytes = EncodeMessage(Random(&rng));
+    const std::string bytes = EncodeMessage(Random(&rng), 1);
     for (size_t bit = 0; bit < bytes.size() * 8; ++bit) {
       std::string flipped = bytes;
       flipped[bit / 8] = static_cast<char>(flipped[bit / 8] ^ (1 << bit % 8));
-      CheckAnsweredOrExact(flipped);
+      CheckRefusedOrExact(flipped, 1);
     }
   }
   for (int i = 0; i < 20000; ++i) {
     std::string bytes = Data(&rng, 60);
     if (bytes.size() > 2) bytes[0] = 1, bytes[1] = static_cast<char>(1 + rng.Below(12));
-    CheckAnsweredOrExact(bytes);
+    CheckRefusedOrExact(bytes, 1);
   }
 }
 
@@ -130,25 +133,52 @@ TEST_CASE("ACountOfEntriesThatTheBytesCannotHoldTakesNoMemory") {
   bytes += std::string("\x80\x02", 2);                                   // The mask: entries.
   bytes += std::string("\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 10);  // How many.
   bytes += std::string("\x01\x01\x00\x00", 4);
-  const absl::Status status = DecodeMessage(bytes).status();
+  const absl::Status status = DecodeMessage(bytes, 1).status();
   CHECK(status.code() == absl::StatusCode::kDataLoss);
   CHECK(status.message() ==
         "malformed message between members: more entries than it has bytes for");
 }
 
+TEST_CASE("FromVersionTwoOnNoBitMayFlip") {
+  Rng rng(4);
+  for (int i = 0; i < 30; ++i) {
+    const std::string bytes = EncodeMessage(Random(&rng), 2);
+    for (size_t bit = 0; bit < bytes.size() * 8; ++bit) {
+      std::string flipped = bytes;
+      flipped[bit / 8] = static_cast<char>(flipped[bit / 8] ^ (1 << bit % 8));
+      CHECK(absl::IsDataLoss(DecodeMessage(flipped, 2).status()));
+    }
+  }
+}
+
+TEST_CASE("AMessageOfVersionOneIsWhatItAlwaysWas") {
+  Message message{.type = MessageType::kAppend, .from = 1, .to = 2, .term = 3};
+  message.log_index = 300;
+  message.entries = {{3, 301, EntryType::kData, "ab"}};
+  const std::string first(
+      "\x01\x05\x01\x02\x03\x81\x02\xac\x02\x01\xad\x02\x03\x00\x02"
+      "ab",
+      17);
+  CHECK(EncodeMessage(message, 1) == first);
+  std::string second = first;
+  second[0] = 2;
+  second += Crc32cBytes(second);
+  CHECK(EncodeMessage(message, 2) == second);
+}
+
 TEST_CASE("WhatIsNotForTheWireIsRefused") {
-  std::string bytes = EncodeMessage({.type = MessageType::kHeartbeat, .from = 1, .to = 2});
-  REQUIRE(DecodeMessage(bytes).ok());
+  std::string bytes = EncodeMessage({.type = MessageType::kHeartbeat, .from = 1, .to = 2}, 1);
+  REQUIRE(DecodeMessage(bytes, 1).ok());
   std::string other = bytes;
   other[1] = static_cast<char>(MessageType::kSnapshot);
-  CHECK_FALSE(DecodeMessage(other).ok());
+  CHECK_FALSE(DecodeMessage(other, 1).ok());
   other = bytes;
   other[0] = 2;
-  CHECK(DecodeMessage(other).status().message() ==
-        "malformed message between members: version 2, this member knows 1");
+  CHECK(DecodeMessage(other, 1).status().message() ==
+        "malformed message between members: version 2, where version 1 was agreed on");
   other = bytes;
   other[2] = 0;
-  CHECK_FALSE(DecodeMessage(other).ok());
+  CHECK_FALSE(DecodeMessage(other, 1).ok());
 }
 
 }  // namespace

@@ -496,14 +496,15 @@ TEST_CASE("AMemberOfAnotherVersionOrLookingForAnotherIsToldWhy") {
   Member a(1), b(2);
   a.Knows({&b});
   Hello hello = HelloTo(1);
-  hello.min_version = 2;
-  hello.max_version = 3;
+  hello.min_version = kNewestVersion + 1;
+  hello.max_version = kNewestVersion + 2;
   Impostor later(a);
   later.Say(FrameKind::kHello, EncodeHello(hello));
   const Frame refusal = later.Hear();
   CHECK(refusal.kind == FrameKind::kRefusal);
   CHECK(refusal.payload ==
-        "member 2 speaks versions 2 to 3 of the protocol between members, member 1 version 1");
+        "member 2 understands versions 3 to 4, member 1 versions 1 to 2: start member 1 with the "
+        "newer program");
   CHECK(later.Ends());
   Impostor lost(a);
   lost.Say(FrameKind::kHello, EncodeHello(HelloTo(7)));
@@ -514,7 +515,56 @@ TEST_CASE("AMemberOfAnotherVersionOrLookingForAnotherIsToldWhy") {
   both.Say(FrameKind::kHello, EncodeHello(hello));
   const Frame welcome = both.Hear();
   CHECK(welcome.kind == FrameKind::kWelcome);
-  CHECK(DecodeWelcome(welcome.payload)->version == 1);
+  CHECK(DecodeWelcome(welcome.payload)->version == kNewestVersion);
+}
+
+TEST_CASE("MembersOfTwoVersionsSpeakTheNewestOfBoth") {
+  const auto older = [](PeerOptions* options) { options->newest_version = 1; };
+  Member a(1), b(2, older);
+  a.Knows({&b});
+  b.Knows({&a});
+  REQUIRE(a.Connects(2));
+  REQUIRE(b.Connects(1));
+  a.Send(2, 1);
+  b.Send(1, 2);
+  CHECK(b.Eventually([&] { return b.Got() == std::vector<uint64_t>{1}; }));
+  CHECK(a.Eventually([&] { return a.Got() == std::vector<uint64_t>{2}; }));
+  a.On([&] {
+    CHECK(a.transport_->VersionOf(1) == 2);
+    CHECK(a.transport_->VersionOf(2) == 1);
+    CHECK(a.transport_->VersionOf(3) == 0);
+  });
+  // The same member, brought up to date.
+  b.Shut();
+  b.options_.newest_version = 2;
+  b.Open();
+  b.Knows({&a});
+  a.On([&] { CHECK(a.transport_->VersionOf(2) == 1); });
+  CHECK(a.Eventually([&] {
+    uint32_t version = 0;
+    a.On([&] { version = a.transport_->VersionOf(2); });
+    return version == 2;
+  }));
+}
+
+TEST_CASE("AMemberThatIsTooOldForTheLogIsRefusedBothWaysAndToldWhatToDo") {
+  const auto older = [](PeerOptions* options) { options->newest_version = 1; };
+  Member a(1), b(2, older), c(3);
+  a.Knows({&b, &c});
+  b.Knows({&a});
+  c.Knows({&a});
+  REQUIRE(a.Connects(2));
+  REQUIRE(b.Connects(1));
+  REQUIRE(c.Connects(1));
+  a.On([&] { a.transport_->RequireVersion(2); });
+  const std::string why =
+      "member 2 understands versions 1 to 1, member 1 versions 2 to 2 as the log of the cluster is "
+      "of version 2: start member 2 with the newer program";
+  CHECK(a.Says(why));
+  CHECK(b.Says("it refuses this member: " + why));
+  CHECK(b.Says("member 1 understands versions 2 to 2, member 2 versions 1 to 1: start member 2"));
+  CHECK_FALSE(a.ConnectedTo(2));
+  CHECK(c.ConnectedTo(1));
 }
 
 TEST_CASE("AMemberThatSpeaksForOthersOrNonsenseIsCutOff") {
@@ -527,14 +577,14 @@ TEST_CASE("AMemberThatSpeaksForOthersOrNonsenseIsCutOff") {
     impostor.Say(kind, payload);
     CHECK(impostor.Ends());
   };
-  say(FrameKind::kMessage, EncodeMessage(c.To(1, 5)));
+  say(FrameKind::kMessage, EncodeMessage(c.To(1, 5), kNewestVersion));
   CHECK(a.Says("from member 2: a message from member 3 to member 1"));
   say(FrameKind::kMessage, "nonsense");
   CHECK(a.Says("from member 2: malformed message between members"));
   say(FrameKind::kHello, EncodeHello(HelloTo(1)));
   CHECK(a.Says("from member 2: a greeting among messages"));
   Impostor early(a);
-  early.Say(FrameKind::kMessage, EncodeMessage(b.To(1, 5)));
+  early.Say(FrameKind::kMessage, EncodeMessage(b.To(1, 5), kNewestVersion));
   CHECK(early.Ends());
   Impostor large(a);
   large.Say(FrameKind::kHello, std::string(kMaxGreetingBytes + 1, 'x'));

@@ -2,6 +2,7 @@
 
 #include <google/protobuf/stubs/logging.h>
 
+#include "raft/crc32c.h"
 #include "tests/store/fixture.h"
 
 namespace skiff::store {
@@ -13,6 +14,11 @@ Txn Sample() {
   txn.preconditions = {Precondition::Absent(MapKey("web")), Precondition::Exists(MapKey("old")),
                        Precondition::AtRevision(MapKey("old"), uint64_t{1} << 40)};
   return txn;
+}
+
+std::string Entry(const EntryOrigin& origin, uint32_t version) {
+  const std::string txn = EncodeTxn(Sample());
+  return EncodeOrigin(origin, version, raft::Crc32c(txn)) + txn;
 }
 
 }  // namespace
@@ -32,28 +38,60 @@ TEST_CASE("TransactionsComeBackAsTheyWere") {
 TEST_CASE("EntriesSayWhoProposedThem") {
   const EntryOrigin origins[] = {{}, {1, 2, 3}, {(uint64_t{1} << 48) - 1, ~uint64_t{0}, 1}};
   for (const EntryOrigin& origin : origins) {
-    const std::string bytes = EncodeOrigin(origin) + EncodeTxn(Sample());
-    EntryOrigin decoded;
-    absl::string_view txn;
-    REQUIRE(DecodeOrigin(bytes, &decoded, &txn).ok());
-    CHECK(decoded.member == origin.member);
-    CHECK(decoded.life == origin.life);
-    CHECK(decoded.number == origin.number);
-    CHECK(std::string(txn) == EncodeTxn(Sample()));
+    for (const uint32_t version : {1, 2}) {
+      const std::string bytes = Entry(origin, version);
+      EntryOrigin decoded;
+      absl::string_view txn;
+      REQUIRE(DecodeOrigin(bytes, &decoded, &txn).ok());
+      CHECK(decoded.member == origin.member);
+      CHECK(decoded.life == origin.life);
+      CHECK(decoded.number == origin.number);
+      CHECK(std::string(txn) == EncodeTxn(Sample()));
+    }
   }
 }
 
-TEST_CASE("CutOriginsAndEntriesOfOtherVersionsAreDamaged") {
-  const std::string bytes = EncodeOrigin({300, 70'000, 5'000'000});
+TEST_CASE("AnEntryOfVersionOneIsWhatItAlwaysWas") {
+  CHECK(EncodeOrigin({1, 300, 5}, 1, 0) == std::string("\x02\x01\xac\x02\x05"));
+}
+
+TEST_CASE("CutOriginsAreDamaged") {
   EntryOrigin origin;
   absl::string_view txn;
-  for (size_t size = 0; size < bytes.size(); ++size) {
-    INFO(size);
-    CHECK(absl::IsDataLoss(DecodeOrigin(absl::string_view(bytes).substr(0, size), &origin, &txn)));
+  for (const uint32_t version : {1, 2}) {
+    const std::string bytes = EncodeOrigin({300, 70'000, 5'000'000}, version, 0);
+    REQUIRE(DecodeOrigin(bytes, &origin, &txn).ok());
+    for (size_t size = 0; size < bytes.size(); ++size) {
+      INFO(size);
+      const absl::string_view cut = absl::string_view(bytes).substr(0, size);
+      CHECK(absl::IsDataLoss(DecodeOrigin(cut, &origin, &txn)));
+    }
   }
-  std::string later = bytes;
-  later[0] = static_cast<char>(later[0] + 1);
-  CHECK(absl::IsDataLoss(DecodeOrigin(later, &origin, &txn)));
+}
+
+TEST_CASE("NoBitOfASealedEntryMayFlip") {
+  const std::string bytes = Entry({300, 70'000, 5'000'000}, 2);
+  EntryOrigin origin;
+  absl::string_view txn;
+  for (size_t bit = 8; bit < bytes.size() * 8; ++bit) {
+    INFO(bit);
+    std::string flipped = bytes;
+    flipped[bit / 8] = static_cast<char>(flipped[bit / 8] ^ (1 << bit % 8));
+    CHECK(absl::IsDataLoss(DecodeOrigin(flipped, &origin, &txn)));
+  }
+  CHECK(absl::IsDataLoss(DecodeOrigin(bytes + "x", &origin, &txn)));
+}
+
+TEST_CASE("AnEntryOfALaterFormAsksForALaterProgram") {
+  std::string later = Entry({}, 2);
+  later[0] = 4;
+  EntryOrigin origin;
+  absl::string_view txn;
+  const absl::Status status = DecodeOrigin(later, &origin, &txn);
+  CHECK(absl::IsFailedPrecondition(status));
+  CHECK(status.message() ==
+        "a log entry is of form 4, this program reads forms up to 3: start the newer program that "
+        "wrote it");
 }
 
 TEST_CASE("CutOrLengthenedTransactionsAreDamaged") {
