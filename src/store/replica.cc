@@ -56,6 +56,8 @@ Replica::Replica(StoreOptions options, Executor* executor, WorkPool* pool, Logge
           metrics->Counter("skiff_store_synced_entries_total", "Log entries in those batches.")),
       revision_gauge_(metrics->Gauge("skiff_store_revision", "The latest revision.")),
       objects_gauge_(metrics->Gauge("skiff_store_objects", "Objects stored.")),
+      version_gauge_(metrics->Gauge("skiff_store_log_version",
+                                    "The version of what the log of the cluster may hold.")),
       log_gauge_(metrics->Gauge("skiff_store_log_entries", "Entries that the log holds.")),
       writer_(executor, pool),
       history_(executor, {options_.history_events, options_.history_time, options_.history_bytes}),
@@ -143,7 +145,7 @@ absl::Status Replica::Begin(raft::Persistent persistent) {
   SKIFF_RETURN_IF_ERROR(ApplyCommitted());
   snapshot_.store(machine_.snapshot());
   alone_ = solo();
-  version_ = core_->ConfigAt(applied_).version;
+  NoteVersion();
   if (solo()) {
     Post([this] {
       RaiseVersion();
@@ -389,6 +391,7 @@ absl::Status Replica::Apply(const raft::Entry& entry, Answers* answers) {
   }
   applied_ = entry.index;
   applied_term_ = entry.term;
+  if (entry.type == raft::EntryType::kConfig) NoteVersion();
   return absl::OkStatus();
 }
 

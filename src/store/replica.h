@@ -132,6 +132,7 @@ class Replica final : public Store {
   void TickSnapshots();
   void EndSnapshot(raft::MemberId to, bool arrived);
   void OnSnapshotAck(const raft::Message& message);
+  void NoteVersion();
   void RaiseVersion();
   void TellMembers();
   void OnMembers(const raft::Message& message);
@@ -156,6 +157,7 @@ class Replica final : public Store {
   prometheus::Counter& synced_entries_;
   prometheus::Gauge& revision_gauge_;
   prometheus::Gauge& objects_gauge_;
+  prometheus::Gauge& version_gauge_;
   prometheus::Gauge& log_gauge_;
 
   std::unique_ptr<raft::Storage> storage_;  // Null: in memory.

@@ -88,7 +88,6 @@ absl::Status Replica::Unknown() {
 // member last heard.
 void Replica::NoteConfig() {
   alone_ = solo();
-  version_ = core_->ConfigAt(applied_).version;
   if (transport_ == nullptr) return;
   transport_->RequireVersion(core_->config().version);
   std::map<raft::MemberId, std::string> peers;
@@ -121,7 +120,8 @@ void Replica::ScheduleTick() {
     // What was asked before it was the only one is answered, too.
     if (solo() && proposals_.empty() && barriers_.empty() && asks_.empty()) {
       ticking_ = false;
-      return;
+      RaiseVersion();  // Who left may have held it back.
+      return Pump();
     }
     ScheduleTick();
     Pump();
@@ -200,6 +200,11 @@ void Replica::SendAll(std::vector<raft::Message> messages) {
     }
     transport_->Send(std::move(message));
   }
+}
+
+void Replica::NoteVersion() {
+  version_ = core_->ConfigAt(applied_).version;
+  version_gauge_.Set(version_);
 }
 
 // The log may hold what every member understands. Who is down and has not been heard of since this
@@ -307,6 +312,7 @@ void Replica::Status(absl::AnyInvocable<void(StoreStatus) &&> done) {
     out.applied = applied_;
     out.first = core_->first_index();
     out.revision = machine_.revision();
+    out.version = version_;
     out.disk_bytes = storage_ == nullptr ? 0 : storage_->DiskBytes();
     out.disk = disk_;
     const raft::Config& config = core_->config();
@@ -517,6 +523,7 @@ void Replica::OnInstalled(uint64_t revision) {
   receiver_ = {};
   applied_ = written_ = disk_tail_ = checkpoint.index;
   applied_term_ = checkpoint.term;
+  NoteVersion();
   events_.clear();
   applied_bytes_ = 0;
   rows_.clear();

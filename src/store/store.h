@@ -165,6 +165,7 @@ struct StoreStatus {
   raft::Index applied = 0;
   raft::Index first = 0;  // Of the log.
   uint64_t revision = 0;
+  uint32_t version = 0;  // Of what the log may hold (raft::Config::version).
   int64_t disk_bytes = 0;
   absl::Status disk;  // How the last write went.
   std::vector<MemberStatus> members;

@@ -64,7 +64,9 @@ Storm::Storm(const StormOptions& options)
     initial.notes[id] = store::MemberNote(absl::StrCat("m", id), absl::StrCat("sim:", id));
   }
   voters_ = initial.voters;
-  for (int i = 0; i < options_.members; ++i) AddMember(next_id_++, initial);
+  for (int i = 0; i < options_.members; ++i) {
+    AddMember(next_id_++, initial, options_.upgrade ? 1 : raft::kNewestVersion);
+  }
 }
 
 Storm::~Storm() {
@@ -99,9 +101,10 @@ void Storm::Every(std::function<absl::Duration()> period, std::function<void()> 
 
 // ---- members ----
 
-Storm::Member* Storm::AddMember(raft::MemberId id, raft::Config known) {
+Storm::Member* Storm::AddMember(raft::MemberId id, raft::Config known, uint32_t newest) {
   Member& member = members_[id];
   member.id = id;
+  member.newest = newest;
   member.clock = std::make_unique<HostClock>(&sim_.clock());
   member.disk = std::make_unique<raft::SimDisk>(Rng(rng_.Next()));
   member.known = std::move(known);
@@ -111,16 +114,37 @@ Storm::Member* Storm::AddMember(raft::MemberId id, raft::Config known) {
   return &member;
 }
 
+// No entry is in a form that the log was not said to hold before it.
+void Storm::CheckForms(Member* member, raft::Storage* disk) {
+  const auto loaded = disk->Load();
+  if (!loaded.ok() || loaded->log.empty()) return;
+  uint32_t version = loaded->checkpoint.config.version;
+  const raft::Index first = loaded->checkpoint.index + 1;
+  const absl::Status read =
+      disk->Read(first, first + loaded->log.size() - 1, [&](const raft::Entry& entry) {
+        const auto& config = loaded->log[entry.index - first].config;
+        if (config) version = config->version;
+        const int form = config || entry.data.empty() ? 0 : entry.data[0];
+        if (form > static_cast<int>(version) + 1) {
+          record_.Fault(absl::StrCat("member ", member->id, " has entry ", entry.index, " of form ",
+                                     form, " in a log of version ", version));
+        }
+        return absl::OkStatus();
+      });
+  if (!read.ok()) Say(read.ToString());
+}
+
 void Storm::Start(Member* member) {
   if (member->store != nullptr || member->retired) return;
   member->loop = std::make_unique<MemberLoop>(&sim_, member->clock.get());
   store::StoreOptions options;
   options.history_events = history_events_;
   options.storage = member->disk->Open();
+  if (options_.upgrade) CheckForms(member, options.storage.get());
   options.membership = std::make_unique<store::Membership>();
   options.membership->id = member->id;
   options.membership->initial = member->known;
-  options.membership->transport = network_.Join(member->id, member->loop.get());
+  options.membership->transport = network_.Join(member->id, member->loop.get(), member->newest);
   auto opened = store::Store::Open(std::move(options), member->loop.get(), &sim_.pool(),
                                    logger_.Named(absl::StrCat("member ", member->id)), &metrics_);
   if (absl::IsDataLoss(opened.status()) && member->id == damaged_) {
@@ -130,9 +154,12 @@ void Storm::Start(Member* member) {
     return Replace(member->id);
   }
   if (!opened.ok()) {
-    // Only what the disk was told to refuse.
-    if (!absl::IsUnavailable(opened.status()) && !absl::IsInternal(opened.status()) &&
-        !absl::IsResourceExhausted(opened.status())) {
+    // What the disk was told to refuse, and the log to those that are too old for it.
+    if (absl::IsFailedPrecondition(opened.status()) && member->newest < raft::kNewestVersion) {
+      Say(absl::StrCat("member ", member->id, " is too old: ", opened.status().message()));
+      member->newest = raft::kNewestVersion;
+    } else if (!absl::IsUnavailable(opened.status()) && !absl::IsInternal(opened.status()) &&
+               !absl::IsResourceExhausted(opened.status())) {
       record_.Fault(
           absl::StrCat("member ", member->id, " does not start: ", opened.status().ToString()));
     }
@@ -418,6 +445,9 @@ StormResult Storm::Run() {
   Every([] { return absl::Milliseconds(30); }, [this] { Poll(); });
   Every([this] { return Between(20, 500); }, [this] { Mischief(); });
   Every([this] { return Between(200, 700); }, [this] { Administer(); });
+  if (options_.upgrade) {
+    Every([this] { return Between(200, 1200); }, [this] { ReplaceProgram(); });
+  }
   sim_.RunFor(options_.length);
   Converge();
   for (auto& watcher : watchers_) {
@@ -447,6 +477,7 @@ bool Storm::Agree() {
   leader->store->Status([status](store::StoreStatus now) { *status = std::move(now); });
   sim_.RunFor(absl::Milliseconds(5));
   if (!status->has_value()) return false;
+  if ((*status)->version != raft::kNewestVersion) return false;
   current_.clear();
   for (const store::MemberStatus& each : (*status)->members) {
     current_.insert(each.id);
@@ -468,7 +499,8 @@ std::string Storm::Describe() {
     member.store->Status([out](const store::StoreStatus& status) {
       absl::StrAppend(out.get(), status.id, " (term ", status.term, ", leader ", status.leader,
                       ", commit ", status.commit, ", applied ", status.applied, ", first ",
-                      status.first, ", revision ", status.revision, ", of");
+                      status.first, ", revision ", status.revision, ", version ", status.version,
+                      ", of");
       for (const store::MemberStatus& each : status.members) {
         absl::StrAppend(out.get(), " ", each.learner ? "learner " : "", each.id);
         if (each.match) absl::StrAppend(out.get(), "=", *each.match);

@@ -21,6 +21,9 @@ struct StormOptions {
   int members = 3;
   int clients = 8;
   absl::Duration length = absl::Seconds(8);
+  // They begin as members of version 1, which is all that their log may hold, and are replaced one
+  // by one by such that understand more, sometimes back again, while the storm lasts.
+  bool upgrade = false;
   bool verbose = false;  // What happens, on standard error.
 };
 

@@ -9,7 +9,7 @@ namespace {
 void Survive(const StormOptions& options) {
   const StormResult result = RunStorm(options);
   INFO("tests/sim/run --from " << options.seed << " --seeds 1 --members " << options.members
-                               << " --verbose");
+                               << (options.upgrade ? " --upgrade" : "") << " --verbose");
   for (const std::string& fault : result.faults) FAIL_CHECK(fault);
   CHECK(result.revision > 1);
 }
@@ -22,6 +22,15 @@ TEST_CASE("three members of a store keep their word in any weather") {
 TEST_CASE("five members of a store keep their word in any weather") {
   for (uint64_t seed = 1; seed <= 30; ++seed)
     Survive({.seed = seed, .members = 5, .length = absl::Seconds(5)});
+}
+
+TEST_CASE("members that are brought up to date one by one keep their word in any weather") {
+  for (uint64_t seed = 1; seed <= 25; ++seed) {
+    Survive({.seed = seed,
+             .members = seed % 3 == 0 ? 5 : 3,
+             .length = absl::Seconds(5),
+             .upgrade = true});
+  }
 }
 
 TEST_CASE("one seed is one storm") {

@@ -39,6 +39,7 @@ class Storm {
     bool retired = false;  // Was removed.
     raft::Config known;    // What it is opened with.
     int life = 0;
+    uint32_t newest = raft::kNewestVersion;  // That it understands.
   };
   // Follows what is written from member to member.
   struct Watcher {
@@ -57,7 +58,8 @@ class Storm {
   // While there are faults.
   void Every(std::function<absl::Duration()> period, std::function<void()> event);
   void Say(const std::string& what);
-  Member* AddMember(raft::MemberId id, raft::Config known);
+  Member* AddMember(raft::MemberId id, raft::Config known, uint32_t newest = raft::kNewestVersion);
+  void CheckForms(Member* member, raft::Storage* disk);
   void Start(Member* member);
   void StartTap(Member* member, uint64_t after);
   void Stop(Member* member, bool crash);
@@ -90,6 +92,7 @@ class Storm {
   void DisturbClock(Member* member);
   void PauseMember(Member* member);
   void CrashMember(Member* member);
+  void ReplaceProgram();
   void HandOver();
   void Administer();
   void ChangeMembers(Member* leader, const store::StoreStatus& status);

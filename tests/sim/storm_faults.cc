@@ -119,6 +119,19 @@ void Storm::CrashMember(Member* member) {
   }
 }
 
+// Another program takes over the files of a member. One that is older than the log does not start,
+// or is refused by the others; then the newer one comes back.
+void Storm::ReplaceProgram() {
+  Member* member = Running();
+  if (member == nullptr) return;
+  member->newest = Chance(75) ? raft::kNewestVersion : 1;
+  Say(absl::StrCat("member ", member->id, " is to understand version ", member->newest));
+  Stop(member, Chance(30));
+  After(Between(1, 300), [this, member] {
+    if (member->wanted) Start(member);
+  });
+}
+
 void Storm::HandOver() {
   Member* to = Running();
   if (to == nullptr) return;
@@ -252,6 +265,8 @@ void Storm::Clear() {
   for (auto& [id, member] : members_) {
     Calm(&member);
     if (member.retired) continue;
+    if (member.newest < raft::kNewestVersion && member.store != nullptr) Stop(&member, false);
+    member.newest = raft::kNewestVersion;
     if (member.store == nullptr) {
       Start(&member);
     } else {

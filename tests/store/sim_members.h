@@ -20,7 +20,8 @@ namespace skiff::store {
 
 class SimMembers {
  public:
-  explicit SimMembers(int count, uint64_t seed = 1) : sim(seed), network(&sim) {
+  explicit SimMembers(int count, uint64_t seed = 1, std::map<raft::MemberId, uint32_t> newest = {})
+      : sim(seed), network(&sim), newest(std::move(newest)) {
     for (raft::MemberId id = 1; id <= static_cast<raft::MemberId>(count); ++id) {
       initial.voters.insert(id);
       initial.notes[id] = Note(id);
@@ -41,6 +42,11 @@ class SimMembers {
 
   // `joins`: it hears from others who the members are.
   void Start(raft::MemberId id, bool joins = false) {
+    const absl::Status status = TryStart(id, joins);
+    INFO(status);
+    REQUIRE(status.ok());
+  }
+  absl::Status TryStart(raft::MemberId id, bool joins = false) {
     Member& member = members[id];
     if (member.disk == nullptr)
       member.disk = std::make_unique<raft::SimDisk>(Rng(sim.rng().Next()));
@@ -52,12 +58,12 @@ class SimMembers {
     options.membership->id = id;
     options.membership->initial = initial;
     if (joins) options.membership->initial.voters.clear();
-    options.membership->transport = network.Join(id, member.loop.get());
+    options.membership->transport = network.Join(id, member.loop.get(), NewestOf(id));
     auto opened = Store::Open(std::move(options), member.loop.get(), &sim.pool(), logger, &metrics);
-    INFO(opened.status());
-    REQUIRE(opened.ok());
+    if (!opened.ok()) return opened.status();
     member.store = *std::move(opened);
     member.store->OnLeadership([&member](bool leads) { member.leads = leads; });
+    return absl::OkStatus();
   }
   // Orderly.
   void Stop(raft::MemberId id) {
@@ -168,6 +174,13 @@ class SimMembers {
   raft::SimNetwork network;
   Metrics metrics;
   Logger logger;
+  // The newest version that a member understands, as of its next start.
+  uint32_t NewestOf(raft::MemberId id) const {
+    const auto it = newest.find(id);
+    return it == newest.end() ? raft::kNewestVersion : it->second;
+  }
+
+  std::map<raft::MemberId, uint32_t> newest;
   int64_t history_events = 10'000;
   raft::Config initial;
   std::map<raft::MemberId, Member> members;

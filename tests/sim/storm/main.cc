@@ -14,6 +14,7 @@ struct Arguments {
   uint64_t stride = 1;
   uint64_t members = 3;
   uint64_t seconds = 8;
+  bool upgrade = false;
   bool twice = false;
   bool verbose = false;
 };
@@ -22,6 +23,10 @@ bool Parse(int argc, char** argv, Arguments* out) {
   for (int i = 1; i < argc; ++i) {
     if (strcmp(argv[i], "--verbose") == 0) {
       out->verbose = true;
+      continue;
+    }
+    if (strcmp(argv[i], "--upgrade") == 0) {
+      out->upgrade = true;
       continue;
     }
     if (strcmp(argv[i], "--twice") == 0) {
@@ -46,7 +51,7 @@ int main(int argc, char** argv) {
   if (!Parse(argc, argv, &arguments)) {
     fprintf(stderr,
             "usage: %s [--from SEED] [--seeds N] [--stride N] [--members 3|5] [--seconds N]"
-            " [--twice] [--verbose]\n",
+            " [--upgrade] [--twice] [--verbose]\n",
             argv[0]);
     return 2;
   }
@@ -57,6 +62,7 @@ int main(int argc, char** argv) {
     options.seed = arguments.from + i * arguments.stride;
     options.members = static_cast<int>(arguments.members);
     options.length = absl::Seconds(static_cast<int64_t>(arguments.seconds));
+    options.upgrade = arguments.upgrade;
     options.verbose = arguments.verbose;
     skiff::sim::StormResult result = skiff::sim::RunStorm(options);
     if (arguments.twice && skiff::sim::RunStorm(options).trace != result.trace) {
@@ -72,10 +78,11 @@ int main(int argc, char** argv) {
     all.damaged += result.damaged;
     if (result.faults.empty()) continue;
     ++bad;
-    printf("seed %llu: tests/sim/run --from %llu --seeds 1 --members %d --seconds %llu --verbose\n",
-           static_cast<unsigned long long>(options.seed),
-           static_cast<unsigned long long>(options.seed), options.members,
-           static_cast<unsigned long long>(arguments.seconds));
+    printf(
+        "seed %llu: tests/sim/run --from %llu --seeds 1 --members %d --seconds %llu%s --verbose\n",
+        static_cast<unsigned long long>(options.seed),
+        static_cast<unsigned long long>(options.seed), options.members,
+        static_cast<unsigned long long>(arguments.seconds), options.upgrade ? " --upgrade" : "");
     for (const std::string& fault : result.faults) printf("  %s\n", fault.c_str());
     fflush(stdout);
   }
