@@ -15,8 +15,8 @@ using ExtensionPtr = std::unique_ptr<X509_EXTENSION, OpensslFree<X509_EXTENSION_
 using NamesPtr = std::unique_ptr<GENERAL_NAMES, OpensslFree<GENERAL_NAMES_free>>;
 using BignumPtr = std::unique_ptr<BIGNUM, OpensslFree<BN_free>>;
 
-constexpr absl::Duration kClockSkew = absl::Hours(24);
-constexpr absl::Duration kAuthorityValidity = absl::Hours(24 * 365 * 50);
+// RFC 5280, 4.1.2.5: of a certificate that has no end.
+constexpr char kNoEnd[] = "99991231235959Z";
 constexpr size_t kMaxNameBytes = 64;  // RFC 5280, appendix A.1: ub-common-name.
 
 absl::Status Failed(absl::string_view what) {
@@ -65,8 +65,10 @@ absl::Status AddName(X509_NAME* name, const char* field, absl::string_view value
 }
 
 absl::Status SetTime(ASN1_TIME* field, absl::Time time) {
-  return ASN1_TIME_set(field, absl::ToTimeT(time)) != nullptr ? absl::OkStatus()
-                                                              : Failed("setting its validity");
+  const bool set = time == absl::InfiniteFuture()
+                       ? ASN1_TIME_set_string_X509(field, kNoEnd) == 1
+                       : ASN1_TIME_set(field, absl::ToTimeT(time)) != nullptr;
+  return set ? absl::OkStatus() : Failed("setting its validity");
 }
 
 // `value` is in OpenSSL's notation and never holds input.
@@ -118,7 +120,7 @@ absl::StatusOr<X509Ptr> Begin(const CertificateRequest& request, EVP_PKEY* key, 
       X509_set_pubkey(certificate.get(), key) != 1) {
     return Failed("making it");
   }
-  SKIFF_RETURN_IF_ERROR(SetTime(X509_getm_notBefore(certificate.get()), now - kClockSkew));
+  SKIFF_RETURN_IF_ERROR(SetTime(X509_getm_notBefore(certificate.get()), absl::UnixEpoch()));
   SKIFF_RETURN_IF_ERROR(SetTime(X509_getm_notAfter(certificate.get()), now + request.validity));
   X509_NAME* const name = X509_get_subject_name(certificate.get());
   for (const std::string& organization : request.organizations) {
@@ -182,14 +184,13 @@ absl::StatusOr<KeyPtr> ParseKey(absl::string_view pem, absl::string_view what) {
   return key;
 }
 
-absl::StatusOr<TlsIdentity> MakeAuthority(absl::string_view common_name, absl::Time now) {
+absl::StatusOr<TlsIdentity> MakeAuthority(absl::string_view common_name) {
   ERR_clear_error();
   const KeyPtr key(EVP_EC_gen("P-256"));
   if (!key) return Failed("making a key");
   CertificateRequest request;
   request.common_name = std::string(common_name);
-  request.validity = kAuthorityValidity;
-  SKIFF_ASSIGN_OR_RETURN(const X509Ptr certificate, Begin(request, key.get(), now));
+  SKIFF_ASSIGN_OR_RETURN(const X509Ptr certificate, Begin(request, key.get(), absl::UnixEpoch()));
   X509* const self = certificate.get();
   SKIFF_RETURN_IF_ERROR(
       AddExtension(self, self, NID_basic_constraints, "critical,CA:TRUE,pathlen:0"));

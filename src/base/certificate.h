@@ -1,6 +1,6 @@
 // X.509 certificates of a small authority of one's own, on P-256 keys, in PEM.
 //
-//   SKIFF_ASSIGN_OR_RETURN(TlsIdentity ca, MakeAuthority("my cluster", clock.Now()));
+//   SKIFF_ASSIGN_OR_RETURN(TlsIdentity ca, MakeAuthority("my cluster"));
 //   SKIFF_ASSIGN_OR_RETURN(TlsIdentity member, IssueCertificate(ca, {.common_name = "m1"}, now));
 //
 // Threads: any.
@@ -26,15 +26,16 @@ struct CertificateRequest {
   std::vector<std::string> organizations;  // To Kubernetes: the groups of a user.
   // Host names ("*.example.com" too) and IP addresses under which a server is reached.
   std::vector<std::string> subject_alt_names;
-  absl::Duration validity = absl::Hours(24 * 365 * 50);
+  absl::Duration validity = absl::InfiniteDuration();  // From `now` on.
 };
 
-// A self-signed authority that may sign certificates but no further authorities. Valid from a day
-// before `now`, so that machines with slow clocks take it at once, for 50 years. kInvalidArgument.
-absl::StatusOr<TlsIdentity> MakeAuthority(absl::string_view common_name, absl::Time now);
+// A self-signed authority that may sign certificates but no further authorities. Valid from 1970 to
+// the end of time: a machine whose clock is wrong, or that made it when its clock was wrong, is a
+// machine of the cluster all the same. kInvalidArgument.
+absl::StatusOr<TlsIdentity> MakeAuthority(absl::string_view common_name);
 
-// A certificate for both ends of TLS, signed by `authority`; valid from a day before `now`.
-// kInvalidArgument: a name that no certificate can hold, or `authority` is none.
+// A certificate for both ends of TLS, signed by `authority`; valid from 1970 on, for the same
+// reason. kInvalidArgument: a name that no certificate can hold, or `authority` is none.
 absl::StatusOr<TlsIdentity> IssueCertificate(const TlsIdentity& authority,
                                              const CertificateRequest& request, absl::Time now);
 

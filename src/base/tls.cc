@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "base/clock.h"
 #include "base/openssl.h"
 #include "base/status.h"
 
@@ -85,6 +86,10 @@ bool IsRefusalOfOurs(int reason) {
   }
 }
 
+bool IsAboutTime(long verified) {
+  return verified == X509_V_ERR_CERT_NOT_YET_VALID || verified == X509_V_ERR_CERT_HAS_EXPIRED;
+}
+
 }  // namespace
 
 absl::StatusOr<TlsContext> TlsContext::Make(const TlsOptions& options) {
@@ -157,7 +162,12 @@ absl::Status TlsSession::Fail(int result, absl::string_view doing) {
     ERR_clear_error();
     return absl::UnauthenticatedError(absl::StrCat(
         doing,
-        ": the other side's certificate is refused: ", X509_verify_cert_error_string(verified)));
+        ": the other side's certificate is refused: ", X509_verify_cert_error_string(verified),
+        IsAboutTime(verified) ? absl::StrCat("; the clock of this machine says ",
+                                             absl::FormatTime("%Y-%m-%d %H:%M", SystemClock().Now(),
+                                                              absl::UTCTimeZone()),
+                                             " UTC: set it if that is wrong")
+                              : ""));
   }
   if (reason == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE) {
     ERR_clear_error();

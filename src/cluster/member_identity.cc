@@ -122,7 +122,7 @@ absl::StatusOr<MemberIdentity> NewCluster(const std::string& name, const std::st
   out.name = name;
   out.address = address;
   SKIFF_ASSIGN_OR_RETURN(out.authority,
-                         MakeAuthority(absl::StrCat("skiff cluster ", out.cluster_id), now));
+                         MakeAuthority(absl::StrCat("skiff cluster ", out.cluster_id)));
   SKIFF_RETURN_IF_ERROR(Certify(&out, now));
   return out;
 }

@@ -5,6 +5,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/clock.h"
+#include "base/openssl.h"
 #include "base/rng.h"
 
 namespace skiff {
@@ -12,8 +13,8 @@ namespace {
 
 absl::Time Now() { return SystemClock().Now(); }
 
-TlsIdentity Authority(absl::Time now = Now()) {
-  absl::StatusOr<TlsIdentity> ca = MakeAuthority("test authority", now);
+TlsIdentity Authority() {
+  absl::StatusOr<TlsIdentity> ca = MakeAuthority("test authority");
   INFO(ca.status());
   REQUIRE(ca.ok());
   return *std::move(ca);
@@ -155,18 +156,41 @@ TEST_CASE("AClientInsistsOnTheNameItAskedFor") {
   }
 }
 
-TEST_CASE("CertificatesAreGoodFromADayAgoUntilTheyEnd") {
-  const TlsIdentity ca = Authority(Now() + absl::Hours(20));
-  const auto try_one = [&](absl::Time now, absl::Duration validity) {
-    const TlsIdentity identity = Issue(ca, {.common_name = "one", .validity = validity}, now);
+TEST_CASE("ACertificateIsGoodWhateverTheClocksSay") {
+  const TlsIdentity ca = Authority();
+  const absl::TimeZone utc = absl::UTCTimeZone();
+  for (const int issued : {1971, 2000, 2025, 2060, 2300}) {
+    const TlsIdentity identity =
+        Issue(ca, {.common_name = "one"}, absl::FromCivil(absl::CivilYear(issued), utc));
     Pair pair(Context({kServer, identity, ca.certificate_pem}),
               Context({kClient, identity, ca.certificate_pem}));
     pair.Run();
-    return pair.server.established() && pair.server_status.ok();
-  };
-  CHECK(try_one(Now() + absl::Hours(20), absl::Hours(1)));
-  CHECK_FALSE(try_one(Now() + absl::Hours(28), absl::Hours(1)));
-  CHECK_FALSE(try_one(Now() - absl::Hours(2), absl::Hours(1)));
+    CHECK(pair.server_status.ok());
+    CHECK(pair.client_status.ok());
+    for (const std::string& pem : {ca.certificate_pem, identity.certificate_pem}) {
+      const auto parsed = ParseCertificates(pem, "it");
+      REQUIRE(parsed.ok());
+      for (const int looked_at : {1971, 2000, 2025, 2060, 2300}) {
+        const time_t then = absl::ToTimeT(absl::FromCivil(absl::CivilYear(looked_at), utc));
+        INFO("issued in " << issued << ", looked at in " << looked_at);
+        CHECK(ASN1_TIME_cmp_time_t(X509_get0_notBefore(parsed->front().get()), then) < 0);
+        CHECK(ASN1_TIME_cmp_time_t(X509_get0_notAfter(parsed->front().get()), then) > 0);
+      }
+    }
+  }
+}
+
+TEST_CASE("ACertificateThatHasEndedIsRefusedAndTheClockIsNamed") {
+  const TlsIdentity ca = Authority();
+  const TlsIdentity ended =
+      Issue(ca, {.common_name = "one", .validity = absl::Hours(1)}, Now() - absl::Hours(2));
+  Pair pair(Context({kServer, ended, ca.certificate_pem}),
+            Context({kClient, ended, ca.certificate_pem}));
+  pair.Run();
+  CHECK(absl::IsUnauthenticated(pair.client_status));
+  CHECK(absl::StrContains(pair.client_status.message(),
+                          "certificate has expired; the clock of this machine says 20"));
+  CHECK(absl::StrContains(pair.client_status.message(), "UTC: set it if that is wrong"));
 }
 
 TEST_CASE("WhatIsNotTlsEndsTheSessionAndNothingElse") {

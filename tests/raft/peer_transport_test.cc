@@ -23,7 +23,7 @@ namespace {
 
 constexpr uint64_t kCluster = 0xc1;
 
-TlsIdentity Authority(const std::string& name) { return *MakeAuthority(name, SystemClock().Now()); }
+TlsIdentity Authority(const std::string& name) { return *MakeAuthority(name); }
 
 // Made once: keys take time.
 const TlsIdentity& Ours() {
