@@ -18,6 +18,8 @@
 #include "base/unique_fd.h"
 #include "raft/chunked_file.h"
 #include "raft/record_check.h"
+#include "raft/rocksdb_env.h"
+#include "raft/wal_list.h"
 #include "rocksdb/options.h"
 #include "rocksdb/sst_file_reader.h"
 
@@ -117,6 +119,8 @@ absl::StatusOr<bool> CheckDataDir(const std::string& dir) {
   }
   SKIFF_ASSIGN_OR_RETURN(const std::string manifest, CurrentManifest(dir));
   if (!files.format) return false;
+  const uint64_t manifest_number = FileNumber(fs::path(manifest).filename().string());
+  SKIFF_RETURN_IF_ERROR(CheckWalList(dir, manifest_number, files.logs));
   SKIFF_RETURN_IF_ERROR(CheckRecords(manifest, kManifestChunk, /*may_be_torn=*/true).status());
   if (files.logs.empty()) return DamagedFile(dir, 0, "its write-ahead log (a .log file) is gone");
   for (const std::string& name : files.logs) {
@@ -125,7 +129,9 @@ absl::StatusOr<bool> CheckDataDir(const std::string& dir) {
     const std::string path = absl::StrCat(dir, "/", name);
     SKIFF_ASSIGN_OR_RETURN(const uint64_t end, CheckRecords(path, kWalChunk, newest));
     // RocksDB keeps what it had no need to flush, and each start adds one.
-    if (end == 0 && !newest) unlink(path.c_str());
+    if (end != 0 || newest) continue;
+    SKIFF_RETURN_IF_ERROR(WriteWalList(dir, manifest_number, name));
+    unlink(path.c_str());
   }
   return true;
 }
@@ -151,7 +157,15 @@ absl::Status MarkDataDir(const std::string& dir) {
   return absl::OkStatus();
 }
 
-absl::Status FindDamagedTable(const std::string& dir) {
+absl::Status FindDamagedTable(const std::string& dir, const rocksdb::Status& opened) {
+  // It looks for a table under an older kind of name, too, and then speaks of that.
+  const std::string text = opened.ToString();
+  const size_t end = text.find(".ldb: No such file");
+  if (end != std::string::npos) {
+    const size_t start = text.rfind('/', end) + 1;
+    return DamagedFile(absl::StrCat(dir, "/", text.substr(start, end - start), ".sst"), 0,
+                       "the file is not there");
+  }
   std::error_code error;
   for (fs::directory_iterator it(dir, error), end; !error && it != end; it.increment(error)) {
     if (it->path().extension() != ".sst") continue;
@@ -169,6 +183,10 @@ absl::Status FromRocks(const rocksdb::Status& status, absl::string_view dir) {
   if (status.ok()) return absl::OkStatus();
   const std::string text = status.ToString();
   const std::string message = absl::StrCat(dir, ": ", text);
+  if (absl::StrContains(text, kTooManyFiles)) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat(dir, ": this process has too many files open: raise its limit (ulimit -n)"));
+  }
   if (status.IsNoSpace() || absl::StrContains(text, "No space left")) {
     return absl::ResourceExhaustedError(absl::StrCat(dir, ": the disk is full: free some space"));
   }

@@ -18,9 +18,9 @@ absl::StatusOr<bool> CheckDataDir(const std::string& dir);
 // Once the database is open: writes FORMAT if it is not there and every file is of this format.
 absl::Status MarkDataDir(const std::string& dir);
 
-// RocksDB blames the MANIFEST for any table that it cannot open. kDataLoss, naming the first table
-// that is damaged; OK: none is.
-absl::Status FindDamagedTable(const std::string& dir);
+// RocksDB blames the MANIFEST for any table that it cannot open: `opened` is what it said.
+// kDataLoss, naming the first table that is damaged or gone; OK: none is.
+absl::Status FindDamagedTable(const std::string& dir, const rocksdb::Status& opened);
 
 // That `dir` is of a format that this version does not know.
 absl::Status UnknownFormat(absl::string_view dir, absl::string_view format);

@@ -10,9 +10,18 @@
 #include "base/mutex.h"
 #include "base/uv_executor.h"
 #include "raft/chunked_file.h"
+#include "raft/wal_list.h"
 
 namespace skiff::raft {
 namespace {
+
+// To RocksDB an error of a file is final, unless it is for want of space. Want of descriptors
+// passes, too.
+rocksdb::Status Passing(const rocksdb::Status& status) {
+  const std::string text = status.ToString();
+  if (!status.IsIOError() || !absl::StrContains(text, kTooManyFiles)) return status;
+  return rocksdb::Status::NoSpace(text);
+}
 
 class ThreadedEnv final : public OwnedEnv {
  public:
@@ -66,9 +75,37 @@ class ThreadedEnv final : public OwnedEnv {
                                   std::unique_ptr<rocksdb::WritableFile>* file,
                                   const rocksdb::EnvOptions& options) override {
     const absl::string_view name = absl::string_view(path).substr(path.rfind('/') + 1);
-    if (absl::EndsWith(name, ".log")) return NewChunkedFile(path, kWalChunk, file);
-    if (absl::StartsWith(name, "MANIFEST-")) return NewChunkedFile(path, kManifestChunk, file);
-    return EnvWrapper::NewWritableFile(path, file, options);
+    const uint64_t number = FileNumber(name);
+    if (number != 0) {
+      const bool log = absl::EndsWith(name, ".log");
+      const rocksdb::Status made = NewChunkedFile(path, log ? kWalChunk : kManifestChunk, file);
+      if (!made.ok()) return Passing(made);
+      MutexLock lock(&logs_mutex_);
+      if (!log) manifest_ = number;
+      return ListLogs(path, /*without=*/"");
+    }
+    return Passing(EnvWrapper::NewWritableFile(path, file, options));
+  }
+  rocksdb::Status DeleteFile(const std::string& path) override {
+    const absl::string_view name = absl::string_view(path).substr(path.rfind('/') + 1);
+    if (!absl::EndsWith(name, ".log")) return EnvWrapper::DeleteFile(path);
+    MutexLock lock(&logs_mutex_);
+    const rocksdb::Status listed = ListLogs(path, /*without=*/name);
+    return listed.ok() ? EnvWrapper::DeleteFile(path) : listed;
+  }
+  rocksdb::Status NewSequentialFile(const std::string& path,
+                                    std::unique_ptr<rocksdb::SequentialFile>* file,
+                                    const rocksdb::EnvOptions& options) override {
+    return Passing(EnvWrapper::NewSequentialFile(path, file, options));
+  }
+  rocksdb::Status NewRandomAccessFile(const std::string& path,
+                                      std::unique_ptr<rocksdb::RandomAccessFile>* file,
+                                      const rocksdb::EnvOptions& options) override {
+    return Passing(EnvWrapper::NewRandomAccessFile(path, file, options));
+  }
+  rocksdb::Status NewDirectory(const std::string& path,
+                               std::unique_ptr<rocksdb::Directory>* directory) override {
+    return Passing(EnvWrapper::NewDirectory(path, directory));
   }
 
   rocksdb::Status LockAhead(const std::string& dir) override {
@@ -95,6 +132,14 @@ class ThreadedEnv final : public OwnedEnv {
     void (*unscheduled)(void*);
   };
 
+  // Which logs there are in the directory of `path`, but for the one called `without`.
+  rocksdb::Status ListLogs(const std::string& path, absl::string_view without)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(logs_mutex_) {
+    const absl::Status listed = WriteWalList(path.substr(0, path.rfind('/')), manifest_, without);
+    return listed.ok() ? rocksdb::Status::OK()
+                       : Passing(rocksdb::Status::IOError(std::string(listed.message())));
+  }
+
   void RunJob(uint64_t id) {
     Job job;
     {
@@ -110,6 +155,8 @@ class ThreadedEnv final : public OwnedEnv {
 
   std::string lock_path_;
   rocksdb::FileLock* lock_ = nullptr;  // Until DB::Open takes it.
+  Mutex logs_mutex_;
+  uint64_t manifest_ ABSL_GUARDED_BY(logs_mutex_) = 0;  // The last one made.
   mutable Mutex mutex_;
   std::deque<Job> jobs_ ABSL_GUARDED_BY(mutex_);
   uint64_t next_ ABSL_GUARDED_BY(mutex_) = 0;

@@ -10,6 +10,10 @@
 
 namespace skiff::raft {
 
+// What an error says that comes of having no descriptor left. RocksDB is told that there is no
+// space, which is the one error that it knows to pass.
+inline constexpr char kTooManyFiles[] = "Too many open files";
+
 // Flushes and compactions run on threads that end with the environment. It must outlive its
 // databases.
 class OwnedEnv : public rocksdb::EnvWrapper {

@@ -226,7 +226,7 @@ absl::Status RocksdbStorage::OpenDatabase() {
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;
   const rocksdb::Status opened = rocksdb::DB::Open(options, dir_, descriptors, &handles, &db);
-  if (opened.IsCorruption()) SKIFF_RETURN_IF_ERROR(FindDamagedTable(dir_));
+  if (opened.IsCorruption()) SKIFF_RETURN_IF_ERROR(FindDamagedTable(dir_, opened));
   SKIFF_RETURN_IF_ERROR(Error(opened));
   db_.reset(db);
   for (size_t i = 0; i < names.size(); ++i) families_.push_back({names[i], handles[i]});

@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/rng.h"
 #include "raft/chunked_file.h"
+#include "raft/crc32c.h"
 #include "raft/record_check.h"
 #include "raft/rocksdb_storage.h"
 #include "tests/raft/fast_dir.h"
@@ -101,6 +102,12 @@ class Image {
     for (; index <= 30; ++index) write(index, RandomBytes(&rng, 300), index == 25);
     REQUIRE(storage->Flush().ok());
     for (; index <= 40; ++index) write(index, RandomBytes(&rng, index * 20), false);
+    // A state that is taken over begins another log; what the first one has is in no table yet.
+    Checkpoint taken{index, index, {}, "taken"};
+    taken.config.voters = {1, 2, 3};
+    REQUIRE(storage->Stage({{"row", "taken over"}}, /*first=*/true).ok());
+    REQUIRE(storage->Install(taken, {index, 1}).ok());
+    ++index;
     write(index++, RandomBytes(&rng, 1 << 20), false);
     write(index++, std::string(5000, '\0'), false);
     for (const auto& file : fs::directory_iterator(dir)) {
@@ -132,8 +139,13 @@ class Copies {
     const std::string dir = root_.path() + "/damaged";
     fs::remove_all(dir);
     fs::create_directory(dir);
-    for (const auto& [other, ignored] : image_.files()) {
-      if (other != name) fs::create_hard_link(Whole(other), dir + "/" + other);
+    for (const auto& [other, content] : image_.files()) {
+      if (other == name) continue;
+      if (other == "WALS") {
+        WriteFile(dir + "/" + other, content);  // It is written in place.
+      } else {
+        fs::create_hard_link(Whole(other), dir + "/" + other);
+      }
     }
     WriteFile(dir + "/" + name, bytes);
     return dir;
@@ -141,7 +153,19 @@ class Copies {
 
   // Opens it: content as acknowledged, or refused by name.
   void Try(const std::string& name, const std::string& bytes, const std::string& what) {
-    const auto content = Content(With(name, bytes));
+    TryDir(With(name, bytes), name, what);
+  }
+  void TryWithout(const std::string& name) {
+    const std::string dir = With(name, "");
+    fs::remove(dir + "/" + name);
+    TryDir(dir, name, "gone");
+  }
+
+  int refused() const { return refused_; }
+
+ private:
+  void TryDir(const std::string& dir, const std::string& name, const std::string& what) {
+    const auto content = Content(dir);
     INFO(name << ": " << what << ": " << content.status());
     if (content.ok()) {
       CHECK((*content == content_));
@@ -158,9 +182,6 @@ class Copies {
     }
   }
 
-  int refused() const { return refused_; }
-
- private:
   std::string Whole(const std::string& name) const { return root_.path() + "/whole/" + name; }
 
   const Image& image_;
@@ -190,6 +211,7 @@ TEST_CASE("ADamagedFileIsHealedOrRefusedByName") {
       copies.Try(name, damaged, absl::StrCat("a bit of byte ", at));
     }
     if (matters) CHECK(copies.refused() > before);
+    copies.TryWithout(name);
     for (const size_t length : {size_t{0}, size_t{1}, used / 3, used / 2, used - 1,
                                 bytes.size() / 2, bytes.size() - 512, bytes.size() - 1}) {
       if (length < bytes.size()) {
@@ -197,6 +219,41 @@ TEST_CASE("ADamagedFileIsHealedOrRefusedByName") {
       }
     }
   }
+}
+
+TEST_CASE("ALogOrATableThatIsGoneIsMissed") {
+  FastDir dir;
+  const Image image(dir.path());
+  Copies copies(image);
+  std::map<std::string, int> kinds;
+  for (const auto& [name, bytes] : image.files()) {
+    const std::string kind = fs::path(name).extension();
+    if (kind != ".log" && kind != ".sst") continue;
+    ++kinds[kind];
+    const int before = copies.refused();
+    copies.TryWithout(name);
+    INFO(name);
+    CHECK(copies.refused() == before + 1);
+  }
+  CHECK(kinds[".log"] > 1);
+  CHECK(kinds[".sst"] > 1);
+}
+
+TEST_CASE("AListOfLogsThatAnOlderProgramLeftBehindIsNotBelieved") {
+  FastDir dir;
+  { const Image image(dir.path()); }
+  // It has made a MANIFEST of its own, and has deleted a log.
+  const std::string list = ReadFile(dir.path() + "/WALS");
+  std::string rest(8, '\0');
+  rest[7] = 1;
+  rest += std::string("\0\0\0\0\0\0\x7f\xff", 8);
+  rest.resize(kSector - kCrcBytes);
+  WriteFile(dir.path() + "/WALS", Crc32cBytes(rest) + rest);
+  CHECK(Content(dir.path()).ok());
+  CHECK(ReadFile(dir.path() + "/WALS") != list);
+  fs::remove(dir.path() + "/WALS");
+  CHECK(Content(dir.path()).ok());
+  CHECK(fs::exists(dir.path() + "/WALS"));
 }
 
 TEST_CASE("ACurrentFileThatIsGoneIsNotANewDatabase") {

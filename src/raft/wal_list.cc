@@ -1,0 +1,109 @@
+#include "raft/wal_list.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/strip.h"
+#include "base/status.h"
+#include "base/unique_fd.h"
+#include "raft/chunked_file.h"
+#include "raft/crc32c.h"
+#include "raft/record_check.h"
+
+namespace skiff::raft {
+namespace {
+
+constexpr size_t kNumberBytes = 8;
+// Of the newest: so many fit.
+constexpr size_t kMaxLogs = (kSector - kCrcBytes) / kNumberBytes - 1;
+
+std::string PathOf(const std::string& dir) { return absl::StrCat(dir, "/WALS"); }
+
+void PutNumber(uint64_t number, std::string* out) {
+  for (int shift = 56; shift >= 0; shift -= 8) out->push_back(static_cast<char>(number >> shift));
+}
+
+uint64_t TakeNumber(absl::string_view* bytes) {
+  uint64_t number = 0;
+  for (size_t i = 0; i < kNumberBytes; ++i) {
+    number = number << 8 | static_cast<unsigned char>((*bytes)[i]);
+  }
+  bytes->remove_prefix(kNumberBytes);
+  return number;
+}
+
+}  // namespace
+
+uint64_t FileNumber(absl::string_view name) {
+  uint64_t number = 0;
+  const bool known = absl::ConsumeSuffix(&name, ".log") || absl::ConsumePrefix(&name, "MANIFEST-");
+  return known && absl::SimpleAtoi(name, &number) ? number : 0;
+}
+
+absl::Status WriteWalList(const std::string& dir, uint64_t manifest, absl::string_view without) {
+  std::vector<uint64_t> logs;
+  std::error_code error;
+  for (std::filesystem::directory_iterator it(dir, error), end; !error && it != end;
+       it.increment(error)) {
+    const std::string name = it->path().filename();
+    if (absl::EndsWith(name, ".log") && name != without) logs.push_back(FileNumber(name));
+  }
+  if (error) return ErrnoStatus(error.value(), dir);
+  std::sort(logs.begin(), logs.end());
+  if (logs.size() > kMaxLogs) logs.erase(logs.begin(), logs.end() - kMaxLogs);
+  std::string rest;
+  PutNumber(manifest, &rest);
+  for (const uint64_t log : logs) PutNumber(log, &rest);
+  rest.resize(kSector - kCrcBytes);
+  const std::string sector = Crc32cBytes(rest) + rest;
+  const std::string path = PathOf(dir);
+  // The names of the logs are to be on disk before the list that has them.
+  const UniqueFd folder(open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const UniqueFd fd(open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
+  if (!folder.valid() || !fd.valid() || fsync(folder.get()) != 0 ||
+      pwrite(fd.get(), sector.data(), sector.size(), 0) != static_cast<ssize_t>(sector.size()) ||
+      fdatasync(fd.get()) != 0) {
+    return ErrnoStatus(errno, absl::StrCat("cannot write ", path));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckWalList(const std::string& dir, uint64_t manifest,
+                          const std::vector<std::string>& logs) {
+  const std::string path = PathOf(dir);
+  const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd.valid() && errno == ENOENT) return absl::OkStatus();  // Of an older program.
+  std::string sector(kSector + 1, '\0');
+  const ssize_t size = fd.valid() ? pread(fd.get(), sector.data(), sector.size(), 0) : -1;
+  if (size < 0) return ErrnoStatus(errno, absl::StrCat("cannot read ", path));
+  // Made, but power failed before it was first written.
+  if (size == 0) return absl::OkStatus();
+  absl::string_view rest = absl::string_view(sector).substr(0, kSector);
+  rest.remove_prefix(kCrcBytes);
+  if (size != kSector || Crc32cBytes(rest) != absl::string_view(sector).substr(0, kCrcBytes)) {
+    return DamagedFile(path, 0, "it does not say which logs there are");
+  }
+  if (TakeNumber(&rest) < manifest) return absl::OkStatus();
+  while (rest.size() >= kNumberBytes) {
+    const uint64_t number = TakeNumber(&rest);
+    if (number == 0) break;
+    const bool there = std::any_of(logs.begin(), logs.end(), [&](const std::string& name) {
+      return FileNumber(name) == number;
+    });
+    if (!there) {
+      return DamagedFile(absl::StrCat(dir, "/", absl::StrFormat("%06d.log", number)), 0,
+                         "the file is not there");
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace skiff::raft
