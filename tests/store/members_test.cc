@@ -391,5 +391,20 @@ TEST_CASE("writes go on while the members change and the lead moves") {
   for (const absl::Status& status : failed) CHECK(status == absl::OkStatus());
 }
 
+TEST_CASE("the only member asks a disk that fails again after a pause, with whatever is left") {
+  SimMembers members(1);
+  members.Stop(1);
+  members.history_events = 5;  // A checkpoint is due soon, and stays so.
+  members.Start(1);
+  for (int i = 0; i < 20; ++i) REQUIRE(members.Commit(1, PutTxn("a", absl::StrCat(i))).ok());
+  members.members[1].disk->FailWrites(30, absl::ResourceExhaustedError("no space"));
+  CHECK(absl::IsResourceExhausted(members.Commit(1, PutTxn("a", "lost")).status()));
+  members.sim.RunFor(absl::Seconds(1));  // Without a pause it would be asked for the last time now.
+  CHECK(absl::IsResourceExhausted(members.Commit(1, PutTxn("a", "lost")).status()));
+  CHECK(members.Await([&] { return members.Commit(1, PutTxn("a", "last")).ok(); },
+                      absl::Seconds(10)));
+  CHECK(members.Value(1, "a") == "last");
+}
+
 }  // namespace
 }  // namespace skiff::store
