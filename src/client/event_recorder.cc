@@ -1,5 +1,7 @@
 #include "client/event_recorder.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "api/time.h"
@@ -29,7 +31,7 @@ void EventRecorder::Record(const api::Object& about, absl::string_view type,
       absl::StrCat(about.meta().uid(), "/", about.meta().name(), "/", reason, "/", message);
   for (const auto& recent : recent_) {
     if (recent->key != key || now - recent->last > kSameEvent) continue;
-    recent->last = now;
+    recent->last = std::max(recent->last, now);  // The clock may have been set back.
     ++recent->pending;
     return CountUp(recent);
   }

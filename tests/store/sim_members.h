@@ -14,9 +14,13 @@
 #include "raft/sim_network.h"
 #include "store/member_note.h"
 #include "store/store.h"
+#include "tests/sim/member_loop.h"
 #include "tests/store/fixture.h"
 
 namespace skiff::store {
+
+using skiff::sim::HostClock;
+using skiff::sim::MemberLoop;
 
 class SimMembers {
  public:
@@ -35,7 +39,8 @@ class SimMembers {
 
   struct Member {
     std::unique_ptr<raft::SimDisk> disk;
-    std::unique_ptr<Executor> loop;
+    std::unique_ptr<HostClock> clock;
+    std::unique_ptr<MemberLoop> loop;
     std::unique_ptr<Store> store;
     bool leads = false;
   };
@@ -50,7 +55,8 @@ class SimMembers {
     Member& member = members[id];
     if (member.disk == nullptr)
       member.disk = std::make_unique<raft::SimDisk>(Rng(sim.rng().Next()));
-    member.loop = sim.NewLoop();
+    if (member.clock == nullptr) member.clock = std::make_unique<HostClock>(&sim.clock());
+    member.loop = std::make_unique<MemberLoop>(&sim, member.clock.get());
     StoreOptions options;
     options.history_events = history_events;
     options.storage = member.disk->Open();
