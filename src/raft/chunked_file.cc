@@ -192,17 +192,26 @@ class ChunkedFile final : public rocksdb::WritableFile {
 
 }  // namespace
 
+Status MakeChunkedFile(const std::string& path, const std::string& name, uint64_t chunk,
+                       std::unique_ptr<rocksdb::WritableFile>* file) {
+  UniqueFd fd(open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+  if (!fd.valid()) return Status::IOError("cannot create " + path, strerror(errno));
+  auto made = std::make_unique<ChunkedFile>(name, chunk, std::move(fd));
+  const Status status = made->Grow(chunk);
+  if (!status.ok()) {
+    unlink(path.c_str());
+    return status;
+  }
+  *file = std::move(made);
+  return Status::OK();
+}
+
 Status NewChunkedFile(const std::string& path, uint64_t chunk,
                       std::unique_ptr<rocksdb::WritableFile>* file) {
   const std::string fresh = path + ".new";
-  UniqueFd fd(open(fresh.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
-  if (!fd.valid()) return Status::IOError("cannot create " + fresh, strerror(errno));
-  auto made = std::make_unique<ChunkedFile>(path, chunk, std::move(fd));
-  const Status status = made->Grow(chunk);
-  if (!status.ok()) {
-    unlink(fresh.c_str());
-    return status;
-  }
+  std::unique_ptr<rocksdb::WritableFile> made;
+  const Status status = MakeChunkedFile(fresh, path, chunk, &made);
+  if (!status.ok()) return status;
   if (rename(fresh.c_str(), path.c_str()) != 0) {
     return Status::IOError("cannot create " + path, strerror(errno));
   }

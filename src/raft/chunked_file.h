@@ -29,6 +29,11 @@ constexpr uint64_t kManifestChunk = 128 << 10;
 rocksdb::Status NewChunkedFile(const std::string& path, uint64_t chunk,
                                std::unique_ptr<rocksdb::WritableFile>* file);
 
+// The same in two steps: a file at `path`, empty and of one chunk, that is to be renamed and is
+// called `name` in errors.
+rocksdb::Status MakeChunkedFile(const std::string& path, const std::string& name, uint64_t chunk,
+                                std::unique_ptr<rocksdb::WritableFile>* file);
+
 // The last sector of a file whose bytes up to `synced` are on disk, and what one says; none: it is
 // no seal.
 std::string EncodeSeal(uint64_t synced);

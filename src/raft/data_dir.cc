@@ -130,7 +130,8 @@ absl::StatusOr<bool> CheckDataDir(const std::string& dir) {
     SKIFF_ASSIGN_OR_RETURN(const uint64_t end, CheckRecords(path, kWalChunk, newest));
     // RocksDB keeps what it had no need to flush, and each start adds one.
     if (end != 0 || newest) continue;
-    SKIFF_RETURN_IF_ERROR(WriteWalList(dir, manifest_number, name));
+    SKIFF_ASSIGN_OR_RETURN(const auto list, WalList::Open(dir, manifest_number));
+    SKIFF_RETURN_IF_ERROR(list->Remove(FileNumber(name)));
     unlink(path.c_str());
   }
   return true;

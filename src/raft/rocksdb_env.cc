@@ -1,5 +1,8 @@
 #include "raft/rocksdb_env.h"
 
+#include <stdio.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <deque>
 #include <thread>
@@ -23,11 +26,17 @@ rocksdb::Status Passing(const rocksdb::Status& status) {
   return rocksdb::Status::NoSpace(text);
 }
 
+rocksdb::Status FromStatus(const absl::Status& status) {
+  if (status.ok()) return rocksdb::Status::OK();
+  return Passing(rocksdb::Status::IOError(std::string(status.message())));
+}
+
 class ThreadedEnv final : public OwnedEnv {
  public:
   ThreadedEnv() : OwnedEnv(rocksdb::Env::Default()) {}
   ~ThreadedEnv() override {
     if (lock_ != nullptr) target()->UnlockFile(lock_).PermitUncheckedError();
+    if (spare_ != nullptr) unlink(spare_path_.c_str());
   }
   const char* Name() const override { return "skiff"; }
 
@@ -76,21 +85,15 @@ class ThreadedEnv final : public OwnedEnv {
                                   const rocksdb::EnvOptions& options) override {
     const absl::string_view name = absl::string_view(path).substr(path.rfind('/') + 1);
     const uint64_t number = FileNumber(name);
-    if (number != 0) {
-      const bool log = absl::EndsWith(name, ".log");
-      const rocksdb::Status made = NewChunkedFile(path, log ? kWalChunk : kManifestChunk, file);
-      if (!made.ok()) return Passing(made);
-      MutexLock lock(&logs_mutex_);
-      if (!log) manifest_ = number;
-      return ListLogs(path, /*without=*/"");
-    }
+    if (number != 0) return NewRecordFile(path, number, absl::EndsWith(name, ".log"), file);
     return Passing(EnvWrapper::NewWritableFile(path, file, options));
   }
   rocksdb::Status DeleteFile(const std::string& path) override {
     const absl::string_view name = absl::string_view(path).substr(path.rfind('/') + 1);
     if (!absl::EndsWith(name, ".log")) return EnvWrapper::DeleteFile(path);
     MutexLock lock(&logs_mutex_);
-    const rocksdb::Status listed = ListLogs(path, /*without=*/name);
+    rocksdb::Status listed = OpenList(path);
+    if (listed.ok()) listed = FromStatus(logs_->Remove(FileNumber(name)));
     return listed.ok() ? EnvWrapper::DeleteFile(path) : listed;
   }
   rocksdb::Status NewSequentialFile(const std::string& path,
@@ -110,7 +113,13 @@ class ThreadedEnv final : public OwnedEnv {
 
   rocksdb::Status LockAhead(const std::string& dir) override {
     lock_path_ = dir + "/LOCK";
+    spare_path_ = dir + "/next.log.new";
     return target()->LockFile(lock_path_, &lock_);
+  }
+  rocksdb::Status PrepareLog() override {
+    MutexLock lock(&logs_mutex_);
+    if (spare_ != nullptr) return rocksdb::Status::OK();
+    return Passing(MakeChunkedFile(spare_path_, spare_path_, kWalChunk, &spare_));
   }
   rocksdb::Status LockFile(const std::string& path, rocksdb::FileLock** lock) override {
     if (lock_ == nullptr || path != lock_path_) return target()->LockFile(path, lock);
@@ -132,12 +141,27 @@ class ThreadedEnv final : public OwnedEnv {
     void (*unscheduled)(void*);
   };
 
-  // Which logs there are in the directory of `path`, but for the one called `without`.
-  rocksdb::Status ListLogs(const std::string& path, absl::string_view without)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(logs_mutex_) {
-    const absl::Status listed = WriteWalList(path.substr(0, path.rfind('/')), manifest_, without);
-    return listed.ok() ? rocksdb::Status::OK()
-                       : Passing(rocksdb::Status::IOError(std::string(listed.message())));
+  rocksdb::Status NewRecordFile(const std::string& path, uint64_t number, bool log,
+                                std::unique_ptr<rocksdb::WritableFile>* file) {
+    MutexLock lock(&logs_mutex_);
+    if (log && spare_ != nullptr && rename(spare_path_.c_str(), path.c_str()) == 0) {
+      *file = std::move(spare_);
+    } else {
+      const uint64_t chunk = log ? kWalChunk : kManifestChunk;
+      const rocksdb::Status made = NewChunkedFile(path, chunk, file);
+      if (!made.ok()) return Passing(made);
+    }
+    const rocksdb::Status open = OpenList(path);
+    if (!open.ok()) return open;
+    return FromStatus(log ? logs_->Add(number) : logs_->NoteManifest(number));
+  }
+
+  // Of the directory of `path`, when it is first needed: then that has been looked through.
+  rocksdb::Status OpenList(const std::string& path) ABSL_EXCLUSIVE_LOCKS_REQUIRED(logs_mutex_) {
+    if (logs_ != nullptr) return rocksdb::Status::OK();
+    auto list = WalList::Open(path.substr(0, path.rfind('/')), /*manifest=*/0);
+    if (list.ok()) logs_ = *std::move(list);
+    return FromStatus(list.status());
   }
 
   void RunJob(uint64_t id) {
@@ -155,8 +179,10 @@ class ThreadedEnv final : public OwnedEnv {
 
   std::string lock_path_;
   rocksdb::FileLock* lock_ = nullptr;  // Until DB::Open takes it.
+  std::string spare_path_;
   Mutex logs_mutex_;
-  uint64_t manifest_ ABSL_GUARDED_BY(logs_mutex_) = 0;  // The last one made.
+  std::unique_ptr<WalList> logs_ ABSL_GUARDED_BY(logs_mutex_);
+  std::unique_ptr<rocksdb::WritableFile> spare_ ABSL_GUARDED_BY(logs_mutex_);
   mutable Mutex mutex_;
   std::deque<Job> jobs_ ABSL_GUARDED_BY(mutex_);
   uint64_t next_ ABSL_GUARDED_BY(mutex_) = 0;

@@ -21,6 +21,9 @@ class OwnedEnv : public rocksdb::EnvWrapper {
   using EnvWrapper::EnvWrapper;
   // Locks the database in `dir` ahead of its DB::Open, which then finds the lock taken for it.
   virtual rocksdb::Status LockAhead(const std::string& dir) = 0;
+  // Before each write: makes sure that RocksDB finds a file when it begins another write-ahead log.
+  // If it does not, there is no way on but to open the database anew.
+  virtual rocksdb::Status PrepareLog() = 0;
 };
 std::unique_ptr<OwnedEnv> NewOwnedEnv();
 

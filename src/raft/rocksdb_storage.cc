@@ -591,7 +591,8 @@ absl::Status RocksdbStorage::Retry(absl::FunctionRef<rocksdb::Status()> write) {
       result = Error(db_->Resume());
       if (!result.ok()) continue;
     }
-    const rocksdb::Status status = write();
+    const rocksdb::Status ready = env_->PrepareLog();
+    const rocksdb::Status status = ready.ok() ? write() : ready;
     failed_ = !status.ok();
     result = Error(status);
     if (!absl::IsResourceExhausted(result)) break;

@@ -48,30 +48,56 @@ uint64_t FileNumber(absl::string_view name) {
   return known && absl::SimpleAtoi(name, &number) ? number : 0;
 }
 
-absl::Status WriteWalList(const std::string& dir, uint64_t manifest, absl::string_view without) {
-  std::vector<uint64_t> logs;
+absl::StatusOr<std::unique_ptr<WalList>> WalList::Open(const std::string& dir, uint64_t manifest) {
+  const std::string path = PathOf(dir);
+  UniqueFd folder(open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!folder.valid()) return ErrnoStatus(errno, dir);
+  UniqueFd file(open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
+  if (!file.valid()) return ErrnoStatus(errno, path);
+  std::unique_ptr<WalList> list(new WalList(path, std::move(folder), std::move(file), manifest));
   std::error_code error;
   for (std::filesystem::directory_iterator it(dir, error), end; !error && it != end;
        it.increment(error)) {
     const std::string name = it->path().filename();
-    if (absl::EndsWith(name, ".log") && name != without) logs.push_back(FileNumber(name));
+    if (absl::EndsWith(name, ".log")) list->logs_.insert(FileNumber(name));
   }
   if (error) return ErrnoStatus(error.value(), dir);
-  std::sort(logs.begin(), logs.end());
-  if (logs.size() > kMaxLogs) logs.erase(logs.begin(), logs.end() - kMaxLogs);
+  return list;
+}
+
+absl::Status WalList::Add(uint64_t log) {
+  logs_.insert(log);
+  return Write();
+}
+
+absl::Status WalList::Remove(uint64_t log) {
+  logs_.erase(log);
+  return Write();
+}
+
+absl::Status WalList::NoteManifest(uint64_t number) {
+  manifest_ = number;
+  return Write();
+}
+
+absl::Status WalList::Write() {
   std::string rest;
-  PutNumber(manifest, &rest);
-  for (const uint64_t log : logs) PutNumber(log, &rest);
+  PutNumber(manifest_, &rest);
+  size_t skip = logs_.size() - std::min(logs_.size(), kMaxLogs);
+  for (const uint64_t log : logs_) {
+    if (skip > 0) {
+      --skip;
+    } else {
+      PutNumber(log, &rest);
+    }
+  }
   rest.resize(kSector - kCrcBytes);
   const std::string sector = Crc32cBytes(rest) + rest;
-  const std::string path = PathOf(dir);
   // The names of the logs are to be on disk before the list that has them.
-  const UniqueFd folder(open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  const UniqueFd fd(open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
-  if (!folder.valid() || !fd.valid() || fsync(folder.get()) != 0 ||
-      pwrite(fd.get(), sector.data(), sector.size(), 0) != static_cast<ssize_t>(sector.size()) ||
-      fdatasync(fd.get()) != 0) {
-    return ErrnoStatus(errno, absl::StrCat("cannot write ", path));
+  if (fsync(folder_.get()) != 0 ||
+      pwrite(file_.get(), sector.data(), sector.size(), 0) != static_cast<ssize_t>(kSector) ||
+      fdatasync(file_.get()) != 0) {
+    return ErrnoStatus(errno, absl::StrCat("cannot write ", path_));
   }
   return absl::OkStatus();
 }

@@ -11,17 +11,46 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "base/unique_fd.h"
 
 namespace skiff::raft {
 
-// Names the logs that are in `dir`, but for `without` (a file's name), durably. `manifest`: the
-// number of the last one made. kResourceExhausted, kUnavailable.
-absl::Status WriteWalList(const std::string& dir, uint64_t manifest, absl::string_view without);
+// What there is to be kept of the list of one directory. What it needs it has open: neither a
+// descriptor nor space must be found when a log comes or goes.
+class WalList {
+ public:
+  // The logs that are in `dir`. `manifest`: the number of the last one made. Writes nothing yet.
+  // kResourceExhausted, kUnavailable.
+  static absl::StatusOr<std::unique_ptr<WalList>> Open(const std::string& dir, uint64_t manifest);
+
+  // Each durably, before it returns. A log that was made, or is about to be deleted, by number.
+  absl::Status Add(uint64_t log);
+  absl::Status Remove(uint64_t log);
+  absl::Status NoteManifest(uint64_t number);
+
+ private:
+  WalList(std::string path, UniqueFd folder, UniqueFd file, uint64_t manifest)
+      : path_(std::move(path)),
+        folder_(std::move(folder)),
+        file_(std::move(file)),
+        manifest_(manifest) {}
+  absl::Status Write();
+
+  const std::string path_;
+  const UniqueFd folder_;
+  const UniqueFd file_;
+  uint64_t manifest_;
+  std::set<uint64_t> logs_;
+};
 
 // That every log which should be there is among `logs` (files' names); `manifest` is the one in
 // use. kDataLoss, naming what is missing.

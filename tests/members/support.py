@@ -39,6 +39,8 @@ class Refused(Exception):
 
 
 class Member:
+    disk = "96m"
+
     def __init__(self, cluster, number):
         self.cluster = cluster
         self.name = f"m{number}"
@@ -57,7 +59,7 @@ class Member:
         run(*inside, "link", "set", "eth0", "up")
         run(*inside, "link", "set", "lo", "up")
         os.makedirs(self.directory)
-        run("mount", "-t", "tmpfs", "-o", "size=96m", "tmpfs", self.directory)
+        run("mount", "-t", "tmpfs", "-o", f"size={self.disk}", "tmpfs", self.directory)
 
     def remove(self):
         if self.process is not None and self.process.poll() is None:
@@ -168,10 +170,13 @@ class Cluster:
 
     def begin(self):
         """The first begins, the others join it and become voters."""
-        first, *others = self.members
-        first.start()
-        for member in others:
-            token = first.skiff("member", "add", member.name, f"{member.ip}:2380").stdout.strip()
+        self.members[0].start()
+        self.join_others()
+
+    def join_others(self):
+        for member in self.members[1:]:
+            token = self.members[0].skiff("member", "add", member.name,
+                                          f"{member.ip}:2380").stdout.strip()
             member.start(token)
             member.skiff("member", "promote", member.name)
 

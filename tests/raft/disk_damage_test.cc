@@ -112,7 +112,9 @@ class Image {
     write(index++, std::string(5000, '\0'), false);
     for (const auto& file : fs::directory_iterator(dir)) {
       const std::string name = file.path().filename();
-      if (!absl::StartsWith(name, "LO")) files_[name] = ReadFile(file.path());  // LOG, LOCK.
+      // LOG, LOCK, and what is not yet anything.
+      const bool counts = !absl::StartsWith(name, "LO") && !absl::EndsWith(name, ".new");
+      if (counts) files_[name] = ReadFile(file.path());
     }
   }
 
