@@ -98,10 +98,9 @@ void Replica::OnWriteFailed(const std::shared_ptr<Batch>& batch) {
   }
   // What another gave it when that one led stays.
   const bool own = batch->write.append.empty() || batch->write.append.front().term == core_->term();
-  const bool given_up = solo() && own;
-  if (given_up) Abandon(batch.get());
+  if (solo() && own) return Abandon(batch.get());
   // Others may have these entries: they must be written. Who leads lets somebody else.
-  if (!given_up && core_->role() == raft::Role::kLeader) {
+  if (core_->role() == raft::Role::kLeader) {
     for (const auto& [member, follower] : core_->followers()) {
       if (follower.active && core_->TransferTo(member).ok()) break;
     }

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -13,6 +14,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "base/unique_fd.h"
 #include "tests/raft/fast_dir.h"
 #include "tests/temp_dir.h"
 
@@ -399,6 +401,39 @@ TEST_CASE("AfterACrashACheckpointMayBeAnEarlierOneWithTheLogSince") {
   CHECK(loaded.log.size() == 6);
   CHECK(DataOf(*after, 5, 10).back() == "e10");
   CHECK(RowsOf(after.get()) == Rows{{"a", "1"}});
+}
+
+TEST_CASE("WithoutADescriptorWritesAreRefusedUntilThereIsOne") {
+  TempDir dir;
+  const auto storage = Open(dir.path());
+  rlimit before;
+  REQUIRE(getrlimit(RLIMIT_NOFILE, &before) == 0);
+  Index index = 0;
+  absl::Status status;
+  const auto write = [&] {
+    status = storage->Write(Append({Data(1, ++index, std::string(1 << 20, 'x'))}));
+    if (!status.ok()) --index;
+    return status.ok();
+  };
+  REQUIRE(write());
+  const UniqueFd lowest(open("/", O_RDONLY | O_CLOEXEC));
+  const rlimit few{static_cast<rlim_t>(lowest.get()), before.rlim_max};
+  REQUIRE(setrlimit(RLIMIT_NOFILE, &few) == 0);
+  for (int i = 0; i < 100 && write(); ++i) continue;  // A new log is due after 24 MiB.
+  const absl::Status refused = status;
+  write();
+  REQUIRE(setrlimit(RLIMIT_NOFILE, &before) == 0);
+  CHECK(absl::IsResourceExhausted(refused));
+  CHECK(refused.message() == dir.path() +
+                                 ": this process has too many files open: raise its "
+                                 "limit (ulimit -n)");
+  CHECK(absl::IsResourceExhausted(status));
+  for (int i = 0; i < 40; ++i) {
+    write();
+    INFO(status);
+    REQUIRE(status.ok());
+  }
+  CHECK(DataOf(*storage, 1, index).size() == index);
 }
 
 TEST_CASE("ADirectoryIsInUseOnce") {

@@ -1,4 +1,6 @@
 // Members of two versions in one cluster: what the log holds every member understands.
+#include <stdlib.h>
+
 #include "store/txn_codec.h"
 #include "tests/store/sim_members.h"
 
@@ -110,10 +112,7 @@ TEST_CASE("a member that is down may be old: the log waits for it, or for its re
   REQUIRE(leader != 0);
   members.sim.RunFor(absl::Seconds(5));
   CHECK(AllOfVersion(&members, 1));
-  raft::Config target = members.initial;
-  target.voters.erase(3);
-  target.notes.erase(3);
-  REQUIRE(members.ChangeMembers(leader, target).ok());
+  REQUIRE(members.ChangeMembers(leader, {.remove = {3}}).ok());
   CHECK(members.Await([&] { return AllOfVersion(&members, 2); }, kSoon));
 }
 
@@ -124,21 +123,15 @@ TEST_CASE("the last of a cluster need not wait for those that left") {
     members.members[2].store->TransferLeadership(1, [](const absl::Status&) {});
     REQUIRE(members.Await([&] { return members.members[1].leads; }, kSoon));
   }
-  raft::Config target = members.initial;
-  target.voters.erase(2);
-  target.notes.erase(2);
-  REQUIRE(members.ChangeMembers(1, target).ok());
+  REQUIRE(members.ChangeMembers(1, {.remove = {2}}).ok());
   members.Stop(2);
   CHECK(members.Await([&] { return members.Status(1).version == 2; }, kSoon));
 }
 
 TEST_CASE("a learner that is old holds the log back, too") {
   SimMembers members(1, 1, {{1, 1}, {2, 1}});
-  raft::Config target = members.initial;
-  target.learners.insert(2);
-  target.notes[2] = MemberNote("m2", "sim:2");
   members.Start(2, /*joins=*/true);
-  REQUIRE(members.ChangeMembers(1, target).ok());
+  REQUIRE(members.ChangeMembers(1, {.add = {{2, members.Note(2)}}}).ok());
   Upgrade(&members, 1);
   REQUIRE(members.Commit(1, PutTxn("a", "1")).ok());
   members.sim.RunFor(absl::Seconds(2));
@@ -153,12 +146,9 @@ TEST_CASE("a member that is too old for the log gets nothing, and does not start
   const raft::MemberId leader = members.Leader();
   REQUIRE(members.Await([&] { return AllOfVersion(&members, 2); }, kSoon));
   // A new one: what it has says nothing of versions.
-  raft::Config target = members.initial;
-  target.learners.insert(4);
-  target.notes[4] = MemberNote("m4", "sim:4");
-  members.initial.notes = target.notes;
+  members.initial.notes[4] = members.Note(4);
   members.newest[4] = 1;
-  REQUIRE(members.ChangeMembers(leader, target).ok());
+  REQUIRE(members.ChangeMembers(leader, {.add = {{4, members.Note(4)}}}).ok());
   members.Start(4, /*joins=*/true);
   members.sim.RunFor(absl::Seconds(3));
   CHECK(members.Status(4).applied == 0);
@@ -182,13 +172,20 @@ TEST_CASE("a change of the members keeps the version, as does a state that is st
   members.history_events = 10;
   const raft::MemberId leader = members.Leader();
   REQUIRE(members.Await([&] { return AllOfVersion(&members, 2); }, kSoon));
-  raft::Config target = members.initial;  // Of version 1.
-  target.voters.insert(4);
-  target.notes[4] = MemberNote("m4", "sim:4");
-  members.initial.notes = target.notes;
+  members.initial.notes[4] = members.Note(4);
   members.Start(4, /*joins=*/true);
-  REQUIRE(members.ChangeMembers(leader, target).ok());
+  REQUIRE(members.ChangeMembers(leader, {.add = {{4, members.Note(4)}}, .promote = {4}}).ok());
   CHECK(members.Await([&] { return AllOfVersion(&members, 2); }, kSoon));
+}
+
+TEST_CASE("a leader that is old is not asked what it does not understand, but named") {
+  SimMembers members(3, 1, {{1, 1}});
+  REQUIRE(members.Leader() != 0);
+  REQUIRE(members.Lead(members.Leader(), 1).ok());
+  const absl::Status status = members.ChangeMembers(2, {.remove = {3}});
+  CHECK(absl::IsDeadlineExceeded(status));
+  CHECK_THAT(std::string(status.message()), Catch::Contains("\"m1\""));
+  REQUIRE(members.ChangeMembers(1, {.remove = {3}}).ok());
 }
 
 TEST_CASE("one who is offered an entry that is damaged does not put it into the log") {
@@ -216,6 +213,52 @@ TEST_CASE("one who is offered an entry that is damaged does not put it into the 
   members.sim.RunFor(absl::Seconds(1));
   CHECK(members.Status(leader).commit == before);
   impostor.reset();
+}
+
+// Written by the last program of version 1: the ConfigMaps c1 to c6, from revision 3 on; then c6
+// was deleted, and c5 became "five".
+TEST_CASE("what a program of version 1 wrote is there, and goes on in version 2") {
+  TempDir dir;
+  const std::string unpack = "tar -xzf " SKIFF_SOURCE_DIR "/tests/store/data/version1.tar.gz -C ";
+  REQUIRE(std::system((unpack + dir.path()).c_str()) == 0);
+  Simulation sim(1);
+  Metrics metrics;
+  for (int start = 0; start < 3; ++start) {
+    const auto loop = sim.NewLoop();
+    StoreOptions options;
+    options.data_dir = dir.path();
+    options.membership = std::make_unique<Membership>();
+    options.membership->id = 234638242875728;
+    auto opened = Store::Open(std::move(options), loop.get(), &sim.pool(), Logger(), &metrics);
+    INFO(opened.status());
+    REQUIRE(opened.ok());
+    Store* const store = opened->get();
+    sim.RunFor(absl::Seconds(1));
+    const auto snapshot = store->snapshot();
+    const auto value = [&](const std::string& name) {
+      const api::ObjectPtr object = snapshot->Get(MapKey(name));
+      return object == nullptr ? "" : object->As<corev1::ConfigMap>().data().at("v");
+    };
+    CHECK(value("c1") == "1");
+    CHECK(value("c4") == "4");
+    CHECK(value("c5") == "five");
+    CHECK(value("c6").empty());
+    CHECK(snapshot->Get(MapKey("c5"))->revision() == 10);
+    CHECK((start == 0 || ValueOf(snapshot->Get(MapKey("new"))) == absl::StrCat(start)));
+    Seen seen;
+    CHECK(store->StartWatch("", 3, seen.Sink()).ok());
+    uint32_t version = 0;
+    store->Status([&](const StoreStatus& status) { version = status.version; });
+    bool done = false;
+    store->Commit(PutTxn("new", absl::StrCat(start + 1)),
+                  [&](const absl::StatusOr<TxnResult>& result) { done = result.ok(); });
+    sim.RunFor(absl::Seconds(1));
+    CHECK(version == 2);
+    CHECK(done);
+    store->Close();
+    opened->reset();
+    sim.RunDue();
+  }
 }
 
 }  // namespace
