@@ -35,8 +35,10 @@ constexpr std::pair<Field, uint64_t Message::*> kNumbers[] = {
     {kReadIndex, &Message::read_index},
 };
 
-bool ForTheWire(uint8_t type) {
-  switch (static_cast<MessageType>(type)) {
+}  // namespace
+
+bool ForTheWire(MessageType type, uint32_t version) {
+  switch (type) {
     case MessageType::kPreVoteRequest:
     case MessageType::kPreVote:
     case MessageType::kVoteRequest:
@@ -52,14 +54,17 @@ bool ForTheWire(uint8_t type) {
     case MessageType::kMembers:
     case MessageType::kSnapshotChunk:
     case MessageType::kSnapshotAck:
+      return true;
     case MessageType::kAsk:
     case MessageType::kAnswered:
-      return true;
+      return version >= 2;
     case MessageType::kSnapshot:
       return false;
   }
   return false;
 }
+
+namespace {
 
 void PutVarint(uint64_t value, std::string* out) {
   while (value >= 0x80) {
@@ -180,7 +185,7 @@ size_t SizeHint(const Message& message) {
 std::string EncodeMessage(const Message& message, uint32_t version) {
   SKIFF_CHECK(version >= kOldestVersion && version <= kNewestVersion);
   SKIFF_CHECK(message.from != 0 && message.to != 0);
-  SKIFF_CHECK(ForTheWire(static_cast<uint8_t>(message.type)));
+  SKIFF_CHECK(ForTheWire(message.type, version));
   std::string out;
   out.reserve(SizeHint(message));
   out.push_back(static_cast<char>(version));
@@ -225,7 +230,8 @@ absl::StatusOr<Message> DecodeMessage(absl::string_view bytes, uint32_t version)
   if (version >= 2) SKIFF_RETURN_IF_ERROR(TakeCrc(&bytes));
   Reader reader(bytes.substr(1));
   SKIFF_ASSIGN_OR_RETURN(const uint8_t type, reader.Byte());
-  if (!ForTheWire(type)) return Malformed(absl::StrCat("unknown type ", type));
+  if (!ForTheWire(static_cast<MessageType>(type), version))
+    return Malformed(absl::StrCat("unknown type ", type));
   Message message{.type = static_cast<MessageType>(type)};
   SKIFF_ASSIGN_OR_RETURN(message.from, reader.Varint());
   SKIFF_ASSIGN_OR_RETURN(message.to, reader.Varint());

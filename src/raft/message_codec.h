@@ -18,7 +18,10 @@
 
 namespace skiff::raft {
 
-// `message` must name both members, be of a type for the wire, and hold entries of consecutive
+// Whether members of `version` say such to one another.
+bool ForTheWire(MessageType type, uint32_t version);
+
+// `message` must name both members, be for the wire in `version`, and hold entries of consecutive
 // indexes; `version` is one that this program understands.
 std::string EncodeMessage(const Message& message, uint32_t version);
 

@@ -124,6 +124,7 @@ absl::StatusOr<std::optional<Message>> MessageAssembler::Add(Frame frame) {
 }
 
 bool SendQueue::Push(const Message& message) {
+  if (!ForTheWire(message.type, version_)) return false;
   const bool bulk = message.type == MessageType::kSnapshotChunk;
   if (bulk ? message.data.size() > BulkRoom() : messages_.size() >= limits_.messages) return false;
   Waiting waiting{.bytes = EncodeMessage(message, version_)};

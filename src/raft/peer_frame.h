@@ -100,7 +100,7 @@ class SendQueue {
 
   // What follows is encoded in `version`.
   void Speak(uint32_t version) { version_ = version; }
-  // False: there was no room, the message is dropped.
+  // False: there was no room or it is of a later version, the message is dropped.
   bool Push(const Message& message);
   size_t BulkRoom() const { return limits_.bulk_bytes - bulk_bytes_; }
 

@@ -368,7 +368,7 @@ absl::StatusOr<Checkpoint> RocksdbStorage::ReadCheckpoint() {
   SKIFF_ASSIGN_OR_RETURN(const std::string bytes, Get(rows_, std::string(kCheckpointRow)));
   if (bytes.empty()) return Checkpoint();
   auto checkpoint = DecodeCheckpoint(bytes);
-  if (checkpoint.ok()) return checkpoint;
+  if (checkpoint.ok() || absl::IsFailedPrecondition(checkpoint.status())) return checkpoint;
   return absl::DataLossError(
       absl::StrCat(dir_, ": ", checkpoint.status().message(), "; ", kRemedy));
 }

@@ -142,7 +142,7 @@ void SimNetwork::State::Send(const Message& message) {
   const Endpoint& from = *endpoints.at(link.first);
   const auto to = endpoints.find(link.second);
   const uint32_t version = to == endpoints.end() ? kOldestVersion : from.AgreeWith(*to->second);
-  if (version == 0) {
+  if (version == 0 || !ForTheWire(message.type, version)) {
     ++counts.lost;
     return;
   }

@@ -20,7 +20,7 @@ using MemberId = uint64_t;  // Never 0.
 
 // What members say to one another and write into their log is of a version:
 //   1  the first
-//   2  messages, and the entries of the store, carry a CRC-32C made where they were
+//   2  messages, and the entries of the store, carry a CRC-32C made where they were; kAsk
 // A member understands these. Config::version is the newest that the log may hold: the leader
 // raises it when it has heard of every member that it understands more.
 inline constexpr uint32_t kOldestVersion = 1;
