@@ -126,6 +126,7 @@ class Replica final : public Store {
   void Put(Ask ask, absl::AnyInvocable<void(absl::Status) &&> done);
   void StepAsks();
   void AnswerAsks();
+  void SendOne(raft::Message message);
   absl::Status Unanswered() const;
   void StartSnapshot(raft::MemberId to, raft::Index at_least);
   void PumpSnapshot(raft::MemberId to);

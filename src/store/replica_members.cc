@@ -359,15 +359,19 @@ void Replica::Put(Ask ask, absl::AnyInvocable<void(absl::Status) &&> done) {
 }
 
 void Replica::StepAsks() {
-  asks_.Step(core_.get(), Now(),
-             [this](raft::Message message) { transport_->Send(std::move(message)); });
+  asks_.Step(core_.get(), Now(), [this](raft::Message message) { SendOne(std::move(message)); });
 }
 
 // While a state is taken over the core is ahead of it.
 void Replica::AnswerAsks() {
   if (asks_.empty() || installing_) return;
   asks_.AnswerDone(*core_, applied_,
-                   [this](raft::Message message) { transport_->Send(std::move(message)); });
+                   [this](raft::Message message) { SendOne(std::move(message)); });
+}
+
+// An answer may have closed the store.
+void Replica::SendOne(raft::Message message) {
+  if (transport_ != nullptr && !closed_) transport_->Send(std::move(message));
 }
 
 void Replica::ChangeMembers(MemberChange change, absl::AnyInvocable<void(absl::Status) &&> done) {
