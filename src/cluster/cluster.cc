@@ -139,7 +139,7 @@ class LocalCluster final : public Cluster {
     apiserver::AdmissionPlugins plugins = apiserver::DefaultAdmission();
     std::move(hooks.begin(), hooks.end(), std::back_inserter(plugins));
     SKIFF_ASSIGN_OR_RETURN(home_, Home::Open(options_.data_dir));
-    MakeLoops();
+    SKIFF_RETURN_IF_ERROR(MakeLoops());
     SKIFF_RETURN_IF_ERROR(OpenControlPlane(std::move(plugins)));
     MakeDrivenClient();
     objects_ = std::make_unique<Objects>(client(), front_.get());
@@ -435,13 +435,14 @@ class LocalCluster final : public Cluster {
     return absl::IsDeadlineExceeded(status) ? harness_->Seeded(std::move(status)) : status;
   }
 
-  void MakeLoops() {
+  absl::Status MakeLoops() {
     if (options_.clock == ClockKind::kVirtual) {
       seed_ = options_.seed.has_value() ? *options_.seed : Rng::FromSystem().Next();
       auto time = std::make_unique<VirtualTime>(seed_, options_.permute_order);
       virtual_time_ = time.get();
       loops_ = std::move(time);
     } else {
+      SKIFF_RETURN_IF_ERROR(CheckDescriptors());
       loops_ = std::make_unique<ThreadLoops>(kPoolThreads);
       if (options_.members > 1) {
         paced_time_ = std::make_unique<VirtualTime>(Rng::FromSystem().Next(), /*permute=*/false,
@@ -449,6 +450,7 @@ class LocalCluster final : public Cluster {
       }
     }
     front_ = loops_->New("skiff-front");
+    return absl::OkStatus();
   }
 
   absl::Status MakeControllers() {

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "absl/status/status.h"
 #include "base/uv_executor.h"
 
 namespace skiff::cluster {
@@ -28,6 +29,10 @@ class Loops {
   virtual const Clock& clock() const = 0;
   virtual Rng NewRng() = 0;
 };
+
+// That this process may open as many files as a cluster in real time takes when it starts: loops
+// that find no descriptor end the process. kResourceExhausted.
+absl::Status CheckDescriptors();
 
 class ThreadLoops final : public Loops {
  public:

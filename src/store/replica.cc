@@ -61,7 +61,9 @@ Replica::Replica(StoreOptions options, Executor* executor, WorkPool* pool, Logge
       log_gauge_(metrics->Gauge("skiff_store_log_entries", "Entries that the log holds.")),
       writer_(executor, pool),
       history_(executor, {options_.history_events, options_.history_time, options_.history_bytes}),
-      life_(static_cast<uint64_t>(absl::ToUnixNanos(executor->clock().Now()))),
+      // A clock that begins anew with its machine must not make two lives one.
+      life_(static_cast<uint64_t>(absl::ToUnixNanos(executor->clock().Now())) ^
+            executor->rng().Next()),
       asks_(life_, options_.membership == nullptr ? Membership().tick : options_.membership->tick) {
   if (options_.membership == nullptr) {
     options_.membership = std::make_unique<Membership>();

@@ -1,5 +1,5 @@
-"""A member that has no file descriptor left neither ends nor spins nor loses what it acknowledged: it
-says what is wrong, alone it refuses what it cannot write, with others it lets them lead, and it
+"""A member that has no file descriptor left neither ends nor spins nor loses what it acknowledged:
+it says what is wrong, alone it refuses what it cannot write, with others it lets them lead, and it
 recovers when there are descriptors again."""
 
 import http.client
@@ -9,7 +9,7 @@ import resource
 import socket
 import time
 
-from support import Cluster, Member, Refused, until
+from support import SKIFF, Cluster, Member, Refused, run, until
 
 MAPS = "/api/v1/namespaces/default/configmaps"
 PIECE = "x" * (1 << 19)
@@ -113,6 +113,15 @@ def written(member, writer):
         return False
 
 
+def too_few_to_start(member):
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (30, before[1]))
+    done = run(SKIFF, "server", "--name", "x", "--data-dir", f"{member.directory}/few",
+               "--listen", "127.0.0.1:0", "--peer-listen", "127.0.0.1:0", check=False, timeout=10)
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert done.returncode == 1 and "ulimit -n" in done.stderr, (done.returncode, done.stderr)
+
+
 def among_others(cluster, writer):
     leader = cluster.leader()
     other = next(member for member in cluster.members if member is not leader)
@@ -134,6 +143,7 @@ def main():
     Member.disk = "400m"
     cluster = Cluster(3, subnet=44)
     writer = Writer()
+    too_few_to_start(cluster.members[0])
     cluster.members[0].start()
     alone(cluster.members[0], writer)
     cluster.join_others()

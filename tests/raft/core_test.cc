@@ -165,11 +165,20 @@ TEST_CASE("AConfigurationReadsAsItWasWritten") {
   const std::string bytes = EncodeConfig(config);
   CHECK(DecodeConfig(bytes).value() == config);
   CHECK(DecodeConfig(EncodeConfig({})).value() == Config());
+  CHECK(bytes[0] == 1);
+  Config raised = config;
+  raised.version = 2;
+  CHECK(DecodeConfig(EncodeConfig(raised)).value() == raised);
   for (size_t length = 0; length < bytes.size(); ++length) {  // Cut anywhere.
     CHECK(absl::IsDataLoss(DecodeConfig(absl::string_view(bytes).substr(0, length)).status()));
   }
   CHECK(absl::IsDataLoss(DecodeConfig(bytes + "x").status()));
-  CHECK(absl::IsDataLoss(DecodeConfig("\x02" + bytes.substr(1)).status()));
+  CHECK(absl::IsDataLoss(DecodeConfig(std::string(1, '\0') + bytes.substr(1)).status()));
+  const absl::Status later = DecodeConfig("\x03" + bytes.substr(1)).status();
+  CHECK(absl::IsFailedPrecondition(later));
+  CHECK(later.message() ==
+        "the log of the cluster is of version 3, this program understands versions up to 2: start "
+        "the newer program that the other members run");
   std::string huge = bytes;
   huge[1] = '\x7f';  // The number of voters.
   CHECK(absl::IsDataLoss(DecodeConfig(huge).status()));
