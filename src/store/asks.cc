@@ -14,11 +14,9 @@ namespace {
 constexpr raft::Index kCaughtUp = 1000;
 // What a leader cannot do for so long it refuses: before whoever asked gives up by itself.
 constexpr absl::Duration kWait = absl::Seconds(7);
-// A leader that has not answered for so many ticks may not have heard it. Not often: one of an
-// earlier version hangs up on what it does not understand.
-constexpr int kTellTicks = 40;
-// It takes no longer than this to hand over the lead, or to give that up.
-constexpr int kHandOverTicks = 12;
+// A leader that has not done what it was told in so many ticks may not have heard it. No less than
+// it takes to hand over the lead, or to give that up.
+constexpr int kTellTicks = 12;
 
 std::string Called(const raft::Config& config, raft::MemberId id) {
   const auto note = config.notes.find(id);
@@ -204,7 +202,7 @@ void Asks::Do(raft::Core* core, absl::Duration now, Send send) {
   std::vector<Key> given_up;
   for (auto& [key, heard] : heard_) {
     if (heard.begun) {
-      if (heard.ask.lead != 0 && now - *heard.begun >= kHandOverTicks * tick_) {
+      if (heard.ask.lead != 0 && now - *heard.begun >= kTellTicks * tick_) {
         refused.emplace_back(key, absl::UnavailableError(absl::StrCat(
                                       "member ", Called(core->config(), heard.ask.lead),
                                       " has not taken over the lead: try again when it is up and "

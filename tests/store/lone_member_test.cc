@@ -8,15 +8,13 @@ namespace {
 raft::MemberId LeaveOneAlone(SimMembers* members) {
   const raft::MemberId leader = members->Leader();
   const raft::MemberId other = 3 - leader;
-  raft::Config config = members->initial;
-  config.voters.erase(leader);
-  config.notes.erase(leader);
   bool left = false;
-  members->members[leader].store->ChangeMembers(config, [&](const absl::Status& status) {
-    REQUIRE(status.ok());
-    members->network.Isolate(leader);
-    left = true;
-  });
+  members->members[leader].store->ChangeMembers({.remove = {leader}},
+                                                [&](const absl::Status& status) {
+                                                  REQUIRE(status.ok());
+                                                  members->network.Isolate(leader);
+                                                  left = true;
+                                                });
   while (!left) REQUIRE(members->sim.Step());
   return other;
 }
