@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/sim_executor.h"
 #include "client/event_recorder.h"
+#include "tests/sim/member_loop.h"
 
 namespace skiff::client {
 namespace {
@@ -168,6 +169,23 @@ TEST_CASE("TheSameEventAgainIsCountedUp") {
   CHECK(event.reporting_component() == "tester");
   CHECK(event.involved_object().name() == "a");
   CHECK(f.client.committed[0]->meta().name().substr(0, 2) == "a.");
+}
+
+TEST_CASE("AnEventsTimesAreInOrderThoughTheClockIsSetBack") {
+  Fixture f;
+  sim::HostClock clock(&f.sim.clock());
+  sim::MemberLoop loop(&f.sim, &clock);
+  EventRecorder recorder(&f.client, &loop, "tester");
+  const api::ObjectPtr pod = Pod("a", 1);
+  recorder.Record(*pod, "Normal", "Started", "Started container c");
+  clock.Jump(-absl::Hours(5));
+  f.sim.RunFor(absl::Seconds(1));
+  recorder.Record(*pod, "Normal", "Started", "Started container c");
+  f.sim.RunFor(absl::Seconds(1));
+  REQUIRE(f.client.committed.size() == 2);
+  const auto& event = f.client.committed[1]->As<corev1::Event>();
+  CHECK(event.count() == 2);
+  CHECK(event.last_timestamp().seconds() >= event.first_timestamp().seconds());
 }
 
 TEST_CASE("AnEventThatWasRefusedIsDroppedAndTheNextIsNew") {
