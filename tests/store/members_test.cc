@@ -231,24 +231,19 @@ TEST_CASE("a learner that is cut off finds those that came meanwhile") {
   SimMembers members(2);
   raft::MemberId leader = members.Leader();
   REQUIRE(members.Commit(leader, PutTxn("a", "0")).ok());
-  raft::Config config = members.initial;
-  config.learners = {3};
-  config.notes[3] = MemberNote("m3", "sim:3");
-  REQUIRE(members.ChangeMembers(leader, config).ok());
+  REQUIRE(members.ChangeMembers(leader, {.add = {{3, members.Note(3)}}}).ok());
   members.Start(3, /*joins=*/true);
   REQUIRE(members.Await([&] { return members.Agree(); }, absl::Seconds(5)));
   members.network.Isolate(3);
   for (const raft::MemberId fresh : {4, 5}) {
     leader = members.Leader();
-    config.voters.insert(fresh);
-    config.notes[fresh] = MemberNote(absl::StrCat("m", fresh), absl::StrCat("sim:", fresh));
     members.Start(fresh, /*joins=*/true);
-    REQUIRE(members.ChangeMembers(leader, config).ok());
+    REQUIRE(
+        members.ChangeMembers(leader, {.add = {{fresh, members.Note(fresh)}}, .promote = {fresh}})
+            .ok());
   }
   for (const raft::MemberId leaves : {1, 2}) {
-    config.voters.erase(leaves);
-    config.notes.erase(leaves);
-    REQUIRE(members.ChangeMembers(members.Leader(), config).ok());
+    REQUIRE(members.ChangeMembers(members.Leader(), {.remove = {leaves}}).ok());
     members.Stop(leaves);
   }
   REQUIRE(members.Commit(4, PutTxn("a", "1")).ok());
