@@ -153,7 +153,9 @@ void Asks::AnswerDone(const raft::Core& core, raft::Index applied, Send send) {
   std::vector<Done> led;
   for (auto it = own_.begin(); it != own_.end();) {
     const Own& own = it->second;
-    if (own.term == 0 || own.ask.lead == 0 || own.ask.lead != core.leader()) {
+    const bool seen = own.ask.lead == core.leader() ||
+                      (own.handed_over && core.leader() != 0 && core.term() > own.term);
+    if (own.term == 0 || own.ask.lead == 0 || !seen) {
       ++it;
       continue;
     }
@@ -183,6 +185,7 @@ absl::Status Asks::Begin(Heard* heard, raft::Core* core) {
 void Asks::Tell(raft::Core* core, absl::Duration now, Send send) {
   if (core->leader() == 0) return;
   for (auto& [number, own] : own_) {
+    if (own.handed_over) continue;
     if (own.term == core->term() && own.told > now - kTellTicks * tick_) continue;
     own.term = core->term();
     own.told = now;
@@ -248,9 +251,16 @@ void Asks::OnAnswered(const raft::Message& message) {
   uint64_t code = 0;
   absl::string_view text;
   if (!reader.Varint(&code) || !reader.String(&text)) return;
-  auto own = own_.extract(message.context);
-  if (own.empty()) return;
-  std::move(own.mapped().done)(absl::Status(static_cast<absl::StatusCode>(code), text));
+  const auto own = own_.find(message.context);
+  if (own == own_.end()) return;
+  const absl::Status answer(static_cast<absl::StatusCode>(code), text);
+  if (answer.ok() && own->second.ask.lead != 0) {
+    own->second.handed_over = true;  // This member has yet to hear from the new leader.
+    return;
+  }
+  Done done = std::move(own->second.done);
+  own_.erase(own);
+  std::move(done)(answer);
 }
 
 void Asks::Expire(absl::Duration since, const absl::Status& refused, const absl::Status& unknown) {

@@ -59,8 +59,9 @@ class Asks {
     Ask ask;
     absl::Duration since;
     Done done;
-    raft::Term term = 0;  // In which a leader was told; 0: none was.
-    absl::Duration told;  // When.
+    raft::Term term = 0;       // In which a leader was told; 0: none was.
+    absl::Duration told;       // When.
+    bool handed_over = false;  // The leader says that it leads no more.
   };
   struct Heard {
     Ask ask;

@@ -82,6 +82,34 @@ TEST_CASE("what cannot be is refused at once, what may yet be after a while") {
   CHECK(absl::IsFailedPrecondition(*silent));
 }
 
+TEST_CASE("who asked for another leader is answered once it follows one") {
+  raft::Persistent persistent;
+  persistent.checkpoint.config.voters = {1, 2, 3};
+  raft::Core core({}, std::move(persistent), Rng(1));
+  const auto hear_from = [&](raft::MemberId leader, raft::Term term) {
+    core.Step({raft::MessageType::kAppend, leader, 1, term});
+    core.TakeReady();
+  };
+  hear_from(2, 1);
+  Asks asks(1, absl::Milliseconds(50));
+  std::optional<absl::Status> done;
+  asks.Add({{}, 3}, absl::ZeroDuration(), [&](absl::Status status) { done = std::move(status); });
+  std::optional<raft::Message> told;
+  asks.Step(&core, absl::ZeroDuration(), [&](raft::Message message) { told = std::move(message); });
+  REQUIRE(told.has_value());
+  raft::Message answer{raft::MessageType::kAnswered, 2, 1, 2};
+  answer.context = told->context;
+  answer.data = std::string(2, '\0');  // OK, and no text.
+  asks.OnAnswered(answer);
+  asks.AnswerDone(core, core.commit(), Nowhere);
+  CHECK(!done.has_value());  // It still takes 2 for the leader.
+  hear_from(3, 2);
+  asks.Step(&core, absl::Seconds(1), Nowhere);
+  asks.AnswerDone(core, core.commit(), Nowhere);
+  REQUIRE(done.has_value());
+  CHECK(done->ok());
+}
+
 TEST_CASE("what nobody has answered is given up, and it is said whether it may yet be done") {
   raft::Persistent persistent;
   persistent.checkpoint.config.voters = {1, 2};
