@@ -1,6 +1,6 @@
 // What many keys of 1 KiB take: memory, disk, and the time from a start until they are served. And
 // what a write and an object cost as their number grows.
-#include <malloc.h>
+#include <gperftools/malloc_extension.h>
 
 #include <algorithm>
 
@@ -23,8 +23,9 @@ std::string Name(int64_t key) { return absl::StrCat("m-", key); }
 
 // Of this process, in use.
 double HeapMib() {
-  const struct mallinfo2 info = mallinfo2();
-  return static_cast<double>(info.uordblks + info.hblkhd) / (1 << 20);
+  size_t bytes = 0;
+  MallocExtension::instance()->GetNumericProperty("generic.current_allocated_bytes", &bytes);
+  return static_cast<double>(bytes) / (1 << 20);
 }
 
 absl::Status RunOn(Sockets* sockets, int64_t requests, const Request& request) {
@@ -89,7 +90,7 @@ absl::Status MeasureInProcess(const std::string& dir, int64_t keys, Values* valu
     (*values)["in_process_fill_s"] = static_cast<double>(keys) / filled->per_second;
   }
   (*values)["in_process_disk_mib"] = DiskMib(dir);
-  malloc_trim(0);
+  MallocExtension::instance()->ReleaseFreeMemory();
   const double before = HeapMib();
   absl::StatusOr<std::unique_ptr<InProcess>> again = absl::UnknownError("");
   (*values)["in_process_restart_s"] = Milliseconds([&] { again = InProcess::Open(dir); }) / 1000;
