@@ -276,6 +276,4 @@ void Asks::Expire(absl::Duration since, const absl::Status& refused, const absl:
   for (auto& [done, why] : expired) std::move(done)(why);
 }
 
-void Asks::FailAll(const absl::Status& why) { Expire(absl::InfiniteDuration(), why, why); }
-
 }  // namespace skiff::store

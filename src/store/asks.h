@@ -52,7 +52,6 @@ class Asks {
   void OnAnswered(const raft::Message& message);
   // Answers what was asked here before `since`: with `refused` what no leader was told.
   void Expire(absl::Duration since, const absl::Status& refused, const absl::Status& unknown);
-  void FailAll(const absl::Status& why);
 
  private:
   struct Own {

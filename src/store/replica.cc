@@ -463,7 +463,9 @@ void Replica::CloseOnLoop() {
     std::move(proposal.done)(proposal.term == 0 ? Closing() : Unknown());
   }
   barriers_.FailAll(Closing());
-  asks_.FailAll(Closing());
+  asks_.Expire(absl::InfiniteDuration(), Closing(),
+               absl::DeadlineExceededError("the store is closing before the change of the members "
+                                           "is confirmed; it may yet be done"));
   history_.Close(Closing());
   options_.membership->transport.reset();
   storage_.reset();

@@ -516,7 +516,11 @@ void Storm::Converge() {
   faults_ = false;
   Say("the weather clears");
   Clear();
-  sim_.RunFor(absl::Seconds(2));  // A change of the members that is under way ends.
+  sim_.RunFor(absl::Seconds(2));
+  // Changes of the members that are under way end: their leader may have waited with them.
+  if (!Await([this] { return asked_ == 0; }, absl::Seconds(15))) {
+    record_.Fault("a change of the members is never answered");
+  }
   if (!Await([this] { return damaged_ == 0; }, absl::Seconds(60))) {
     record_.Fault(absl::StrCat("member ", damaged_, " cannot be replaced: ", Describe()));
   }

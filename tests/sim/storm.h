@@ -119,6 +119,7 @@ class Storm {
   std::set<raft::MemberId> current_;  // The members, as their leader said last.
   bool faults_ = true;
   bool changing_ = false;  // A change of the members was asked for.
+  int asked_ = 0;          // How many of them are not answered.
   // In some storms disks are damaged: of one of three voters or more, and never while it is not
   // certain who they are, for a majority has to stay whole.
   const bool damage_;

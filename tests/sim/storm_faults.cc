@@ -202,8 +202,10 @@ void Storm::Ask(Member* asked, const store::MemberChange& change, std::function<
                    absl::StrJoin(change.promote, ","), ", remove ",
                    absl::StrJoin(change.remove, ",")));
   changing_ = true;
+  ++asked_;
   asked->store->ChangeMembers(change, [this, change, then](const absl::Status& status) {
     changing_ = false;
+    --asked_;
     Say("the members change: " + status.ToString());
     if (damage_) {
       doubtful_.reset();
