@@ -361,7 +361,11 @@ TEST_CASE("RestoringAgainAndAgainKeepsNothing") {
     if (i == 100) before = ResidentMegabytes();
     Good(cluster->Restore(*saved));
   }
+#ifndef __SANITIZE_ADDRESS__  // Which keeps what is freed, to see whether it is used.
   CHECK(ResidentMegabytes() - before < 20);
+#else
+  CHECK(ResidentMegabytes() - before < 200);
+#endif
 }
 
 TEST_CASE("OptionsThatCannotBeAreRefused") {
