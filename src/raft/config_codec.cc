@@ -1,5 +1,6 @@
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "raft/big_endian.h"
 #include "raft/types.h"
 
 // Config::version (1 byte), then the three sets and the notes: counts, ids and lengths as 8 bytes,
@@ -8,13 +9,9 @@
 namespace skiff::raft {
 namespace {
 
-void PutNumber(uint64_t value, std::string* out) {
-  for (int shift = 56; shift >= 0; shift -= 8) out->push_back(static_cast<char>(value >> shift));
-}
-
 void PutSet(const std::set<MemberId>& members, std::string* out) {
-  PutNumber(members.size(), out);
-  for (const MemberId id : members) PutNumber(id, out);
+  PutBigEndian<uint64_t>(members.size(), out);
+  for (const MemberId id : members) PutBigEndian<uint64_t>(id, out);
 }
 
 absl::Status Damaged(absl::string_view what) {
@@ -23,10 +20,7 @@ absl::Status Damaged(absl::string_view what) {
 
 absl::StatusOr<uint64_t> TakeNumber(absl::string_view* bytes) {
   if (bytes->size() < 8) return Damaged("it ends early");
-  uint64_t value = 0;
-  for (int i = 0; i < 8; ++i) value = value << 8 | static_cast<unsigned char>((*bytes)[i]);
-  bytes->remove_prefix(8);
-  return value;
+  return TakeBigEndian<uint64_t>(bytes);
 }
 
 absl::Status TakeSet(absl::string_view* bytes, std::set<MemberId>* members) {
@@ -45,10 +39,10 @@ std::string EncodeConfig(const Config& config) {
   PutSet(config.voters, &out);
   PutSet(config.outgoing, &out);
   PutSet(config.learners, &out);
-  PutNumber(config.notes.size(), &out);
+  PutBigEndian<uint64_t>(config.notes.size(), &out);
   for (const auto& [id, note] : config.notes) {
-    PutNumber(id, &out);
-    PutNumber(note.size(), &out);
+    PutBigEndian<uint64_t>(id, &out);
+    PutBigEndian<uint64_t>(note.size(), &out);
     out += note;
   }
   return out;

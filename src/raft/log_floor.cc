@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/string_view.h"
+#include "raft/big_endian.h"
+
 namespace skiff::raft {
 namespace {
 
@@ -13,11 +16,8 @@ class Drop final : public rocksdb::CompactionFilter {
   bool Filter(int, const rocksdb::Slice& key, const rocksdb::Slice&, std::string*,
               bool*) const override {
     if (key.size() != sizeof(Index)) return false;
-    Index index = 0;
-    for (size_t i = 0; i < key.size(); ++i) {
-      index = index << 8 | static_cast<unsigned char>(key[i]);
-    }
-    return index <= floor_;
+    absl::string_view bytes(key.data(), key.size());
+    return TakeBigEndian<Index>(&bytes) <= floor_;
   }
 
  private:

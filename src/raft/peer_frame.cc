@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "raft/big_endian.h"
 #include "raft/message_codec.h"
 
 namespace skiff::raft {
@@ -14,23 +15,6 @@ constexpr size_t kHeaderBytes = 5;
 constexpr size_t kBulkPieceBytes = 64 << 10;
 // So that a stranger who got this far is told apart from a member.
 constexpr absl::string_view kMagic = "skiff-raft";
-
-template <typename T>
-void Put(T value, std::string* out) {
-  for (int shift = 8 * (sizeof(T) - 1); shift >= 0; shift -= 8) {
-    out->push_back(static_cast<char>(value >> shift));
-  }
-}
-
-template <typename T>
-T Get(absl::string_view* bytes) {
-  T value = 0;
-  for (size_t i = 0; i < sizeof(T); ++i) {
-    value = static_cast<T>(value << 8 | static_cast<uint8_t>((*bytes)[i]));
-  }
-  bytes->remove_prefix(sizeof(T));
-  return value;
-}
 
 bool Known(uint8_t kind) {
   return kind >= static_cast<uint8_t>(FrameKind::kHello) &&
@@ -43,7 +27,7 @@ std::string EncodeFrame(FrameKind kind, absl::string_view payload) {
   SKIFF_CHECK(payload.size() <= kMaxFrameBytes);
   std::string out;
   out.reserve(kHeaderBytes + payload.size());
-  Put(static_cast<uint32_t>(payload.size()), &out);
+  PutBigEndian(static_cast<uint32_t>(payload.size()), &out);
   out.push_back(static_cast<char>(kind));
   absl::StrAppend(&out, payload);
   return out;
@@ -51,11 +35,11 @@ std::string EncodeFrame(FrameKind kind, absl::string_view payload) {
 
 std::string EncodeHello(const Hello& hello) {
   std::string out(kMagic);
-  Put(hello.min_version, &out);
-  Put(hello.max_version, &out);
-  Put(hello.cluster_id, &out);
-  Put(hello.from, &out);
-  Put(hello.to, &out);
+  PutBigEndian(hello.min_version, &out);
+  PutBigEndian(hello.max_version, &out);
+  PutBigEndian(hello.cluster_id, &out);
+  PutBigEndian(hello.from, &out);
+  PutBigEndian(hello.to, &out);
   return out;
 }
 
@@ -66,23 +50,23 @@ absl::StatusOr<Hello> DecodeHello(absl::string_view payload) {
   }
   payload.remove_prefix(kMagic.size());
   Hello hello;
-  hello.min_version = Get<uint32_t>(&payload);
-  hello.max_version = Get<uint32_t>(&payload);
-  hello.cluster_id = Get<uint64_t>(&payload);
-  hello.from = Get<uint64_t>(&payload);
-  hello.to = Get<uint64_t>(&payload);
+  hello.min_version = TakeBigEndian<uint32_t>(&payload);
+  hello.max_version = TakeBigEndian<uint32_t>(&payload);
+  hello.cluster_id = TakeBigEndian<uint64_t>(&payload);
+  hello.from = TakeBigEndian<uint64_t>(&payload);
+  hello.to = TakeBigEndian<uint64_t>(&payload);
   return hello;
 }
 
 std::string EncodeWelcome(const Welcome& welcome) {
   std::string out;
-  Put(welcome.version, &out);
+  PutBigEndian(welcome.version, &out);
   return out;
 }
 
 absl::StatusOr<Welcome> DecodeWelcome(absl::string_view payload) {
   if (payload.size() < 4) return absl::DataLossError("this is not the welcome of a member");
-  return Welcome{Get<uint32_t>(&payload)};
+  return Welcome{TakeBigEndian<uint32_t>(&payload)};
 }
 
 void FrameReader::Feed(absl::string_view bytes) {
@@ -93,8 +77,8 @@ void FrameReader::Feed(absl::string_view bytes) {
 absl::StatusOr<std::optional<Frame>> FrameReader::Next() {
   absl::string_view rest = absl::string_view(bytes_).substr(taken_);
   if (rest.size() < kHeaderBytes) return std::nullopt;
-  const uint32_t length = Get<uint32_t>(&rest);
-  const uint8_t kind = Get<uint8_t>(&rest);
+  const uint32_t length = TakeBigEndian<uint32_t>(&rest);
+  const uint8_t kind = TakeBigEndian<uint8_t>(&rest);
   if (!Known(kind)) return absl::DataLossError(absl::StrCat("a frame of unknown kind ", kind));
   if (length > max_bytes_) {
     return absl::DataLossError(

@@ -9,6 +9,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "raft/big_endian.h"
 #include "raft/crc32c.h"
 #include "raft/data_dir.h"
 #include "raft/log_floor.h"
@@ -41,16 +42,12 @@ constexpr size_t kEntryHeader = 9;                    // Term and type.
 constexpr size_t kReadahead = 4 << 20;
 
 std::string BigEndian(uint64_t value) {
-  std::string out(8, '\0');
-  for (int i = 7; i >= 0; --i, value >>= 8) out[i] = static_cast<char>(value & 0xff);
+  std::string out;
+  PutBigEndian(value, &out);
   return out;
 }
 
-uint64_t FromBigEndian(absl::string_view bytes) {
-  uint64_t value = 0;
-  for (size_t i = 0; i < 8; ++i) value = value << 8 | static_cast<unsigned char>(bytes[i]);
-  return value;
-}
+uint64_t FromBigEndian(absl::string_view bytes) { return TakeBigEndian<uint64_t>(&bytes); }
 
 std::string Pair(uint64_t a, uint64_t b) { return BigEndian(a) + BigEndian(b); }
 

@@ -14,6 +14,7 @@
 #include "absl/strings/strip.h"
 #include "base/status.h"
 #include "base/unique_fd.h"
+#include "raft/big_endian.h"
 #include "raft/chunked_file.h"
 #include "raft/crc32c.h"
 #include "raft/record_check.h"
@@ -26,19 +27,6 @@ constexpr size_t kNumberBytes = 8;
 constexpr size_t kMaxLogs = (kSector - kCrcBytes) / kNumberBytes - 1;
 
 std::string PathOf(const std::string& dir) { return absl::StrCat(dir, "/WALS"); }
-
-void PutNumber(uint64_t number, std::string* out) {
-  for (int shift = 56; shift >= 0; shift -= 8) out->push_back(static_cast<char>(number >> shift));
-}
-
-uint64_t TakeNumber(absl::string_view* bytes) {
-  uint64_t number = 0;
-  for (size_t i = 0; i < kNumberBytes; ++i) {
-    number = number << 8 | static_cast<unsigned char>((*bytes)[i]);
-  }
-  bytes->remove_prefix(kNumberBytes);
-  return number;
-}
 
 }  // namespace
 
@@ -82,13 +70,13 @@ absl::Status WalList::NoteManifest(uint64_t number) {
 
 absl::Status WalList::Write() {
   std::string rest;
-  PutNumber(manifest_, &rest);
+  PutBigEndian(manifest_, &rest);
   size_t skip = logs_.size() - std::min(logs_.size(), kMaxLogs);
   for (const uint64_t log : logs_) {
     if (skip > 0) {
       --skip;
     } else {
-      PutNumber(log, &rest);
+      PutBigEndian(log, &rest);
     }
   }
   rest.resize(kSector - kCrcBytes);
@@ -117,9 +105,9 @@ absl::Status CheckWalList(const std::string& dir, uint64_t manifest,
   if (size != kSector || Crc32cBytes(rest) != absl::string_view(sector).substr(0, kCrcBytes)) {
     return DamagedFile(path, 0, "it does not say which logs there are");
   }
-  if (TakeNumber(&rest) < manifest) return absl::OkStatus();
+  if (TakeBigEndian<uint64_t>(&rest) < manifest) return absl::OkStatus();
   while (rest.size() >= kNumberBytes) {
-    const uint64_t number = TakeNumber(&rest);
+    const uint64_t number = TakeBigEndian<uint64_t>(&rest);
     if (number == 0) break;
     const bool there = std::any_of(logs.begin(), logs.end(), [&](const std::string& name) {
       return FileNumber(name) == number;
