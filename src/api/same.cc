@@ -38,7 +38,7 @@ class Comparer {
       if (field.field == but_) return true;
       if (field.is_map) return Map(field, a, b);
       if (field.is_list) return List(field, a, b);
-      return field.message != nullptr ? Nested(field, a, b) : Scalar(field, a, b);
+      return field.message != nullptr ? Nested(field, a, b) : Singular(field, a, b);
     });
   }
 
@@ -56,29 +56,44 @@ class Comparer {
     return Value(*field.message, left, right);
   }
 
-  bool Scalar(const FieldPlan& field, const Message& a, const Message& b) const {
+  bool Singular(const FieldPlan& field, const Message& a, const Message& b) const {
     const Reflection& reflection = *a.GetReflection();
     // The zero that a pointer points to is seen; any other looks like no value.
     if (field.facts->pointer() &&
         reflection.HasField(a, field.field) != reflection.HasField(b, field.field)) {
       return false;
     }
+    return Scalar(field.field, a, b, reflection, -1);
+  }
+
+  // The value itself; of a list, item `index`.
+  static bool Scalar(const FieldDescriptor* field, const Message& a, const Message& b,
+                     const Reflection& reflection, int index) {
+    const bool list = index >= 0;
     std::string scratch_a;
     std::string scratch_b;
-    switch (field.field->cpp_type()) {
+    switch (field->cpp_type()) {
       case FieldDescriptor::CPPTYPE_STRING:
-        return reflection.GetStringReference(a, field.field, &scratch_a) ==
-               reflection.GetStringReference(b, field.field, &scratch_b);
+        return list ? reflection.GetRepeatedStringReference(a, field, index, &scratch_a) ==
+                          reflection.GetRepeatedStringReference(b, field, index, &scratch_b)
+                    : reflection.GetStringReference(a, field, &scratch_a) ==
+                          reflection.GetStringReference(b, field, &scratch_b);
       case FieldDescriptor::CPPTYPE_INT32:
-        return reflection.GetInt32(a, field.field) == reflection.GetInt32(b, field.field);
+        return list ? reflection.GetRepeatedInt32(a, field, index) ==
+                          reflection.GetRepeatedInt32(b, field, index)
+                    : reflection.GetInt32(a, field) == reflection.GetInt32(b, field);
       case FieldDescriptor::CPPTYPE_INT64:
-        return reflection.GetInt64(a, field.field) == reflection.GetInt64(b, field.field);
+        return list ? reflection.GetRepeatedInt64(a, field, index) ==
+                          reflection.GetRepeatedInt64(b, field, index)
+                    : reflection.GetInt64(a, field) == reflection.GetInt64(b, field);
       case FieldDescriptor::CPPTYPE_BOOL:
-        return reflection.GetBool(a, field.field) == reflection.GetBool(b, field.field);
+        SKIFF_CHECK(!list);  // The Kubernetes API has no lists of these,
+        return reflection.GetBool(a, field) == reflection.GetBool(b, field);
       case FieldDescriptor::CPPTYPE_DOUBLE:
-        return reflection.GetDouble(a, field.field) == reflection.GetDouble(b, field.field);
+        SKIFF_CHECK(!list);
+        return reflection.GetDouble(a, field) == reflection.GetDouble(b, field);
       default:
-        SKIFF_CHECK(false);  // The Kubernetes API has no other scalar types.
+        SKIFF_CHECK(false);  // nor other scalar types.
     }
     return false;
   }
@@ -99,22 +114,7 @@ class Comparer {
       return Value(*field.message, reflection.GetRepeatedMessage(a, field.field, i),
                    reflection.GetRepeatedMessage(b, field.field, i));
     }
-    std::string scratch_a;
-    std::string scratch_b;
-    switch (field.field->cpp_type()) {
-      case FieldDescriptor::CPPTYPE_STRING:
-        return reflection.GetRepeatedStringReference(a, field.field, i, &scratch_a) ==
-               reflection.GetRepeatedStringReference(b, field.field, i, &scratch_b);
-      case FieldDescriptor::CPPTYPE_INT32:
-        return reflection.GetRepeatedInt32(a, field.field, i) ==
-               reflection.GetRepeatedInt32(b, field.field, i);
-      case FieldDescriptor::CPPTYPE_INT64:
-        return reflection.GetRepeatedInt64(a, field.field, i) ==
-               reflection.GetRepeatedInt64(b, field.field, i);
-      default:
-        SKIFF_CHECK(false);  // Nor lists of others.
-    }
-    return false;
+    return Scalar(field.field, a, b, reflection, i);
   }
 
   bool Map(const FieldPlan& field, const Message& a, const Message& b) const {
