@@ -2,11 +2,10 @@
 #include <string>
 #include <vector>
 
-#include "api/json_value.h"
 #include "base/status.h"
 #include "capi/internal.h"
+#include "cluster/members_json.h"
 
-using skiff::api::JsonValue;
 using skiff::capi::Check;
 using skiff::capi::Guard;
 using skiff::capi::Pointer;
@@ -14,15 +13,9 @@ using skiff::capi::Text;
 
 namespace {
 
-JsonValue Number(uint64_t number) { return JsonValue::Number(static_cast<int64_t>(number)); }
-
 void Tell(const skiff::SnapshotInfo& info, char** summary) {
   if (summary == nullptr) return;
-  JsonValue out = JsonValue::Object();
-  out.Member("revision") = Number(info.revision);
-  out.Member("objects") = Number(info.objects);
-  out.Member("bytes") = Number(info.bytes);
-  *summary = skiff::capi::CopyOut(out.ToString());
+  *summary = skiff::capi::CopyOut(skiff::cluster::ToJson(info));
 }
 
 // A call about one member, by name.
@@ -65,19 +58,7 @@ skiff_code skiff_members(skiff_cluster* cluster, char** json, skiff_error** erro
     SKIFF_RETURN_IF_ERROR(Check({Pointer("cluster", cluster), Pointer("json", json)}));
     SKIFF_ASSIGN_OR_RETURN(const std::vector<skiff::MemberInfo> members,
                            cluster->cluster->Members());
-    JsonValue out = JsonValue::Array();
-    for (const skiff::MemberInfo& member : members) {
-      JsonValue& row = out.items().emplace_back(JsonValue::Object());
-      row.Member("id") = JsonValue::String(member.id);
-      row.Member("name") = JsonValue::String(member.name);
-      row.Member("address") = JsonValue::String(member.address);
-      row.Member("voter") = JsonValue::Bool(member.voter);
-      row.Member("leader") = JsonValue::Bool(member.leader);
-      row.Member("self") = JsonValue::Bool(member.self);
-      row.Member("active") = JsonValue::Bool(member.active);
-      row.Member("behind") = Number(member.behind);
-    }
-    *json = skiff::capi::CopyOut(out.ToString());
+    *json = skiff::capi::CopyOut(skiff::cluster::ToJson(members));
     return absl::OkStatus();
   });
 }

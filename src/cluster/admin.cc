@@ -7,25 +7,13 @@
 #include "api/json_value.h"
 #include "apiserver/http/answer.h"
 #include "base/status.h"
+#include "cluster/members_json.h"
 
 namespace skiff::cluster {
 namespace {
 
 using api::JsonValue;
 using apiserver::http::Request;
-
-JsonValue ToJson(const MemberInfo& member) {
-  JsonValue out = JsonValue::Object();
-  out.Member("id") = JsonValue::String(member.id);
-  out.Member("name") = JsonValue::String(member.name);
-  out.Member("address") = JsonValue::String(member.address);
-  out.Member("voter") = JsonValue::Bool(member.voter);
-  out.Member("leader") = JsonValue::Bool(member.leader);
-  out.Member("self") = JsonValue::Bool(member.self);
-  out.Member("active") = JsonValue::Bool(member.active);
-  out.Member("behind") = JsonValue::Number(static_cast<int64_t>(member.behind));
-  return out;
-}
 
 // The text member `name` of a request's body.
 absl::StatusOr<std::string> Argument(const Request& request, const char* name) {
@@ -42,9 +30,7 @@ absl::StatusOr<std::string> Empty(const absl::Status& status) {
 
 absl::StatusOr<std::string> List(Members* members) {
   SKIFF_ASSIGN_OR_RETURN(const std::vector<MemberInfo> list, members->List());
-  JsonValue out = JsonValue::Array();
-  for (const MemberInfo& member : list) out.items().push_back(ToJson(member));
-  return out.ToString();
+  return ToJson(list);
 }
 
 absl::StatusOr<std::string> Add(Members* members, const Request& request) {
@@ -59,8 +45,7 @@ absl::StatusOr<std::string> Add(Members* members, const Request& request) {
 absl::StatusOr<std::string> Save(Members* members, const Request& request) {
   SKIFF_ASSIGN_OR_RETURN(const std::string path, Argument(request, "path"));
   SKIFF_ASSIGN_OR_RETURN(const SnapshotInfo saved, members->SaveSnapshot(path));
-  return absl::StrCat("{\"revision\":", saved.revision, ",\"objects\":", saved.objects,
-                      ",\"bytes\":", saved.bytes, "}");
+  return ToJson(saved);
 }
 
 absl::StatusOr<std::string> Answer(Members* members, const Request& request) {
