@@ -1,6 +1,5 @@
 #include "raft/log_floor.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "absl/strings/string_view.h"
@@ -29,22 +28,11 @@ class DropFactory final : public rocksdb::CompactionFilterFactory {
   explicit DropFactory(std::shared_ptr<LogFloor> floor) : floor_(std::move(floor)) {}
   const char* Name() const override { return "skiff.compacted-entries"; }
   bool ShouldFilterTableFileCreation(rocksdb::TableFileCreationReason) const override {
-    return true;  // Flushes too.
+    return true;
   }
   std::unique_ptr<rocksdb::CompactionFilter> CreateCompactionFilter(
       const rocksdb::CompactionFilter::Context&) override {
-    return std::make_unique<Drop>(floor_->index());
-  }
-
- private:
-  const std::shared_ptr<LogFloor> floor_;
-};
-
-class FlushListener final : public rocksdb::EventListener {
- public:
-  explicit FlushListener(std::shared_ptr<LogFloor> floor) : floor_(std::move(floor)) {}
-  void OnFlushCompleted(rocksdb::DB*, const rocksdb::FlushJobInfo& info) override {
-    floor_->Flushed(info.cf_name, info.largest_seqno);
+    return std::make_unique<Drop>(floor_->load());
   }
 
  private:
@@ -53,32 +41,8 @@ class FlushListener final : public rocksdb::EventListener {
 
 }  // namespace
 
-void LogFloor::Set(Index index) {
-  MutexLock lock(&mutex_);
-  expected_.clear();
-  index_.store(index);
-}
-
-void LogFloor::Expect(std::string family, rocksdb::SequenceNumber sequence, Index index) {
-  MutexLock lock(&mutex_);
-  expected_.push_back({std::move(family), sequence, index});
-}
-
-void LogFloor::Flushed(const std::string& family, rocksdb::SequenceNumber sequence) {
-  MutexLock lock(&mutex_);
-  while (!expected_.empty() && expected_.front().family == family &&
-         expected_.front().sequence <= sequence) {
-    index_.store(std::max(index_.load(), expected_.front().index));
-    expected_.pop_front();
-  }
-}
-
 std::shared_ptr<rocksdb::CompactionFilterFactory> DropsBelow(std::shared_ptr<LogFloor> floor) {
   return std::make_shared<DropFactory>(std::move(floor));
-}
-
-std::shared_ptr<rocksdb::EventListener> TellsFlushes(std::shared_ptr<LogFloor> floor) {
-  return std::make_shared<FlushListener>(std::move(floor));
 }
 
 }  // namespace skiff::raft

@@ -15,6 +15,7 @@
 #include "raft/log_floor.h"
 #include "raft/record_check.h"
 #include "raft/rocksdb_env.h"
+#include "raft/rows_file.h"
 #include "rocksdb/options.h"
 #include "rocksdb/slice_transform.h"
 #include "rocksdb/table.h"
@@ -97,8 +98,9 @@ rocksdb::Options DatabaseOptions() {
   // A diary of its own: on a full disk writing it ends the process. Errors come as statuses.
   options.info_log = std::make_shared<NoDiary>();
   options.max_manifest_file_size = 2 << 20;
-  options.max_total_wal_size = 80 << 20;
-  options.db_write_buffer_size = 48 << 20;
+  options.max_total_wal_size = 120 << 20;
+  options.db_write_buffer_size = 64 << 20;
+  options.bytes_per_sync = 512 << 10;
   options.max_bgerror_resume_count = 0;  // The next write is the retry.
   options.file_checksum_gen_factory = std::make_shared<FileSumFactory>();
   return options;
@@ -144,10 +146,16 @@ void PutEntry(rocksdb::ColumnFamilyHandle* log, const Entry& entry, rocksdb::Wri
   batch->Put(log, rocksdb::SliceParts(&key_slice, 1), rocksdb::SliceParts(parts, 2));
 }
 
-void PutCheckpoint(rocksdb::ColumnFamilyHandle* rows, const Checkpoint& checkpoint,
-                   rocksdb::WriteBatch* batch) {
-  batch->Put(rows, Slice(kCheckpointRow.data(), kCheckpointRow.size()),
-             EncodeCheckpoint(checkpoint));
+Row CheckpointRow(const Checkpoint& checkpoint) {
+  return {std::string(kCheckpointRow), EncodeCheckpoint(checkpoint)};
+}
+
+void PutRow(rocksdb::ColumnFamilyHandle* family, const Row& row, rocksdb::WriteBatch* batch) {
+  if (row.value) {
+    batch->Put(family, row.key, *row.value);
+  } else {
+    batch->Delete(family, row.key);
+  }
 }
 
 // About as many as its batch takes, so that it need not grow step by step.
@@ -194,7 +202,6 @@ absl::Status RocksdbStorage::OpenDatabase() {
   SKIFF_ASSIGN_OR_RETURN(const bool verified, CheckDataDir(dir_));
   rocksdb::Options options = DatabaseOptions();
   options.env = env_.get();
-  options.listeners.push_back(TellsFlushes(floor_));
   // What was verified has nothing broken in it that could be tolerated.
   options.wal_recovery_mode = verified ? rocksdb::WALRecoveryMode::kAbsoluteConsistency
                                        : rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
@@ -213,7 +220,7 @@ absl::Status RocksdbStorage::OpenDatabase() {
       family.compaction_filter_factory = DropsBelow(floor_);
       family.compression = rocksdb::kNoCompression;  // Nothing stays in it for long.
       // More than the log is long: most entries are compacted away before they leave memory.
-      family.write_buffer_size = 32 << 20;
+      family.write_buffer_size = 48 << 20;
       // They come in order: each goes in behind the last, without a search. (With this, ranges
       // cannot be deleted: RocksDB looks for their place behind a key.)
       family.memtable_insert_with_hint_prefix_extractor.reset(rocksdb::NewFixedPrefixTransform(1));
@@ -269,8 +276,8 @@ absl::Status RocksdbStorage::FindFormat(const Format1& format1) {
         absl::StrCat(dir_, ": the column family ", rows_, " is missing; ", kRemedy));
   }
   SKIFF_ASSIGN_OR_RETURN(const Checkpoint checkpoint, ReadCheckpoint());
-  begun_ = checkpoint.index != 0 || checkpoint.config != Config();
-  floor_->Set(checkpoint.index);
+  floor_->store(checkpoint.index);
+  rows_family_ = family(rows_);
   const std::vector<Family> families = families_;
   for (const Family& other : families) {  // Staged before a crash, or of format 1.
     const bool rows = absl::StartsWith(other.name, kRowsPrefix) || other.name == "objects";
@@ -332,7 +339,7 @@ absl::Status RocksdbStorage::Migrate(const Format1& format1) {
               Pair(FromBigEndian(hard_state), voted ? format1.member : 0));
   }
   batch.Delete(family("state"), kFirstKey);
-  PutCheckpoint(family("objects"), checkpoint, &batch);
+  PutRow(family("objects"), CheckpointRow(checkpoint), &batch);
   batch.Put(family("state"), kRowsKey, "objects");
   batch.Put(family("state"), kFormatKey, kFormat);
   return Commit(&batch);
@@ -425,7 +432,7 @@ absl::Status RocksdbStorage::Read(Index from, Index to,
   }
   SKIFF_RETURN_IF_ERROR(Error(it->status()));
   if (index > to) return absl::OkStatus();
-  if (from <= floor_->index()) {
+  if (from <= floor_->load()) {
     return absl::OutOfRangeError(absl::StrCat(dir_, ": log entry ", index, " is compacted away"));
   }
   return absl::DataLossError(
@@ -433,7 +440,6 @@ absl::Status RocksdbStorage::Read(Index from, Index to,
 }
 
 absl::Status RocksdbStorage::Write(const DiskWrite& write) {
-  if (write.checkpoint) SKIFF_RETURN_IF_ERROR(WriteCheckpoint(*write.checkpoint, write.rows));
   if (!write.hard_state && write.append.empty()) return absl::OkStatus();
   rocksdb::WriteBatch batch(BatchBytes(write));
   if (write.hard_state) {
@@ -450,37 +456,21 @@ absl::Status RocksdbStorage::Write(const DiskWrite& write) {
   return absl::OkStatus();
 }
 
-// Past the write-ahead log: every row is in an entry that is synced already, and until the rows are
-// as well, a start replays it.
 absl::Status RocksdbStorage::WriteCheckpoint(const Checkpoint& checkpoint,
                                              const std::vector<Row>& rows) {
-  SKIFF_RETURN_IF_ERROR(WriteRows(rows_, rows, &checkpoint));
-  last_ = std::max(last_, checkpoint.index);
-  if (begun_) {
-    floor_->Expect(rows_, db_->GetLatestSequenceNumber(), checkpoint.index);
-    return absl::OkStatus();
-  }
-  // There is no log yet from which the first could be made again.
-  SKIFF_RETURN_IF_ERROR(Retry([&] { return db_->Flush(rocksdb::FlushOptions(), family(rows_)); }));
-  floor_->Set(checkpoint.index);
-  begun_ = true;
+  const Row first = CheckpointRow(checkpoint);
+  // A start removes what ends like this.
+  const std::string path = absl::StrCat(dir_, "/rows.sst.new");
+  SKIFF_RETURN_IF_ERROR(Retry([&] {
+    MutexLock lock(&resume_mutex_);
+    if (!resumed_) return IngestRows(db_.get(), rows_family_, path, first, rows);
+    rocksdb::WriteBatch batch(BytesOf(rows));
+    PutRow(rows_family_, first, &batch);
+    for (const Row& row : rows) PutRow(rows_family_, row, &batch);
+    return SyncedWrite(&batch);
+  }));
+  floor_->store(checkpoint.index);
   return absl::OkStatus();
-}
-
-absl::Status RocksdbStorage::WriteRows(const std::string& name, const std::vector<Row>& rows,
-                                       const Checkpoint* checkpoint) {
-  rocksdb::WriteBatch batch(BytesOf(rows));
-  for (const Row& row : rows) {
-    if (row.value) {
-      batch.Put(family(name), row.key, *row.value);
-    } else {
-      batch.Delete(family(name), row.key);
-    }
-  }
-  if (checkpoint != nullptr) PutCheckpoint(family(name), *checkpoint, &batch);
-  rocksdb::WriteOptions options;
-  options.disableWAL = true;
-  return Retry([&] { return db_->Write(options, &batch); });
 }
 
 absl::Status RocksdbStorage::Stage(const std::vector<Row>& rows, bool first) {
@@ -491,23 +481,23 @@ absl::Status RocksdbStorage::Stage(const std::vector<Row>& rows, bool first) {
     staged_ = name;
   }
   if (staged_.empty()) return absl::FailedPreconditionError("no state is being staged");
-  return WriteRows(staged_, rows, nullptr);
+  rocksdb::WriteBatch batch(BytesOf(rows));
+  for (const Row& row : rows) PutRow(family(staged_), row, &batch);
+  return Commit(&batch);
 }
 
 absl::Status RocksdbStorage::Install(const Checkpoint& checkpoint, const HardState& hard_state) {
   if (staged_.empty()) SKIFF_RETURN_IF_ERROR(Stage({}, /*first=*/true));
-  SKIFF_RETURN_IF_ERROR(WriteRows(staged_, {}, &checkpoint));
-  SKIFF_RETURN_IF_ERROR(
-      Retry([&] { return db_->Flush(rocksdb::FlushOptions(), family(staged_)); }));
   rocksdb::WriteBatch batch;
+  PutRow(family(staged_), CheckpointRow(checkpoint), &batch);
   batch.Put(family("state"), kHardStateKey, Pair(hard_state.term, hard_state.vote));
   batch.Put(family("state"), kRowsKey, staged_);
   AddRemoval(checkpoint.index + 1, last_, &batch);
   SKIFF_RETURN_IF_ERROR(Commit(&batch));
-  floor_->Set(checkpoint.index);
-  begun_ = true;
+  floor_->store(checkpoint.index);
   last_ = checkpoint.index;
   const std::string old = std::exchange(rows_, std::exchange(staged_, ""));
+  rows_family_ = family(rows_);
   DropFamily(old).IgnoreError();  // Else the next start does.
   return absl::OkStatus();
 }
@@ -525,13 +515,9 @@ int64_t RocksdbStorage::DiskBytes() const {
 }
 
 absl::Status RocksdbStorage::Flush() {
-  const auto flush = [this](const std::vector<rocksdb::ColumnFamilyHandle*>& families) {
-    return Retry([&] { return db_->Flush(rocksdb::FlushOptions(), families); });
-  };
-  SKIFF_RETURN_IF_ERROR(flush({family(rows_)}));  // Then the log needs less.
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   for (const Family& family : families_) handles.push_back(family.handle);
-  return flush(handles);
+  return Retry([&] { return db_->Flush(rocksdb::FlushOptions(), handles); });
 }
 
 absl::StatusOr<std::string> RocksdbStorage::Get(const std::string& name,
@@ -585,6 +571,8 @@ absl::Status RocksdbStorage::Retry(absl::FunctionRef<rocksdb::Status()> write) {
   // first attempt.
   for (int attempt = 0; attempt < 3; ++attempt) {
     if (failed_) {
+      MutexLock lock(&resume_mutex_);
+      resumed_ = true;
       result = Error(db_->Resume());
       if (!result.ok()) continue;
     }
@@ -598,11 +586,15 @@ absl::Status RocksdbStorage::Retry(absl::FunctionRef<rocksdb::Status()> write) {
 }
 
 absl::Status RocksdbStorage::Commit(rocksdb::WriteBatch* batch) {
+  return Retry([&] { return SyncedWrite(batch); });
+}
+
+rocksdb::Status RocksdbStorage::SyncedWrite(rocksdb::WriteBatch* batch) {
   // A record that does not end with a zero needs no seal (chunked_file.h).
   batch->PutLogData("\x01");
   rocksdb::WriteOptions options;
   options.sync = true;
-  return Retry([&] { return db_->Write(options, batch); });
+  return db_->Write(options, batch);
 }
 
 absl::Status RocksdbStorage::Error(const rocksdb::Status& status) const {

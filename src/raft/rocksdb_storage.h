@@ -1,6 +1,5 @@
 // A member's disk in a RocksDB database of its own: one write batch and one sync for all entries of
-// a write. Rows are written past the write-ahead log: what they hold is in the log of entries until
-// RocksDB has flushed them.
+// a write; the rows of a checkpoint are one table file (rows_file.h).
 //
 // Column families, in format 3:
 //   state     hard state; format; which family the rows are in
@@ -20,11 +19,14 @@
 // Threads: as Storage.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
+#include "base/mutex.h"
 #include "raft/log_floor.h"
 #include "raft/storage.h"
 #include "rocksdb/db.h"
@@ -66,11 +68,13 @@ class RocksdbStorage final : public Storage {
   absl::Status Read(Index from, Index to,
                     absl::FunctionRef<absl::Status(Entry entry)> visit) const override;
   absl::Status Write(const DiskWrite& write) override;
+  absl::Status WriteCheckpoint(const Checkpoint& checkpoint, const std::vector<Row>& rows) override;
   absl::Status Stage(const std::vector<Row>& rows, bool first) override;
   absl::Status Install(const Checkpoint& checkpoint, const HardState& hard_state) override;
   int64_t DiskBytes() const override;
 
-  // Moves what is in memory to table files, as happens by itself when there is enough of it.
+  // Moves what is in memory to table files, as happens by itself when there is enough of it. Waits
+  // for that only if no write has failed before.
   absl::Status Flush();
 
  private:
@@ -96,28 +100,30 @@ class RocksdbStorage final : public Storage {
   absl::Status DropFamily(const std::string& name);
   std::string UnusedRowsFamily() const;
 
-  absl::Status WriteCheckpoint(const Checkpoint& checkpoint, const std::vector<Row>& rows);
-  // `checkpoint`: null for rows alone.
-  absl::Status WriteRows(const std::string& name, const std::vector<Row>& rows,
-                         const Checkpoint* checkpoint);
   // That entries [from, to] are gone.
   void AddRemoval(Index from, Index to, rocksdb::WriteBatch* batch) const;
   // Runs `write` until it succeeds or will not: what is to be done about a full disk is here.
   absl::Status Retry(absl::FunctionRef<rocksdb::Status()> write);
   absl::Status Commit(rocksdb::WriteBatch* batch);
+  rocksdb::Status SyncedWrite(rocksdb::WriteBatch* batch);
   absl::Status Error(const rocksdb::Status& status) const;
 
   std::string dir_;
-  bool failed_ = false;  // The last write.
-  const std::shared_ptr<LogFloor> floor_ = std::make_shared<LogFloor>();
-  bool begun_ = false;             // There is a checkpoint on disk.
+  std::atomic<bool> failed_ = false;  // The last write.
+  // RocksDB 7.8 stays stopped, in part, when it has resumed after an error: it aborts when it is to
+  // take in a file, and its Flush waits for nothing. Writes to its log do what they say.
+  Mutex resume_mutex_;
+  bool resumed_ ABSL_GUARDED_BY(resume_mutex_) = false;
+  const std::shared_ptr<LogFloor> floor_ = std::make_shared<LogFloor>(0);
   Index last_ = 0;                 // The disk may hold entries up to this one.
   std::string rows_;               // The families' names.
   std::string staged_;             // Empty: nothing is staged.
   std::unique_ptr<OwnedEnv> env_;  // Outlives the database.
   std::unique_ptr<rocksdb::DB> db_;
   std::vector<Family> families_;
-  rocksdb::ColumnFamilyHandle* log_ = nullptr;  // One of them; for readers beside the writer.
+  // Two of them; for who works beside the writer.
+  rocksdb::ColumnFamilyHandle* log_ = nullptr;
+  rocksdb::ColumnFamilyHandle* rows_family_ = nullptr;
 };
 
 }  // namespace skiff::raft

@@ -59,28 +59,6 @@ struct SimDisk::Image {
   std::shared_ptr<Rows> rows = std::make_shared<Rows>();
   std::shared_ptr<Log> log = std::make_shared<Log>();
   int64_t bytes = 0;
-  // The checkpoint and rows that a crash cannot take back; the log begins after this one.
-  Checkpoint settled;
-  std::shared_ptr<Rows> settled_rows = std::make_shared<Rows>();
-  int64_t unsettled_bytes = 0;  // By which the rows have grown since.
-
-  bool begun = false;  // There is a settled one.
-
-  void Settle() {
-    begun = begun || checkpoint.index != 0 || checkpoint.config != Config();
-    settled = checkpoint;
-    settled_rows = rows;
-    unsettled_bytes = 0;
-    Log* own = Own(&log);
-    EraseEntries(own->begin(), own->upper_bound(settled.index));
-  }
-
-  // What was not settled is lost, but for the log.
-  void Unsettle() {
-    checkpoint = settled;
-    rows = settled_rows;
-    bytes -= std::exchange(unsettled_bytes, 0);
-  }
 
   void EraseEntries(Log::iterator from, Log::iterator to) {
     for (auto it = from; it != to; ++it) bytes -= BytesOf(*it->second);
@@ -97,14 +75,13 @@ struct SimDisk::Image {
         bytes += BytesOf(entry);
       }
     }
-    if (!write.checkpoint) return;
-    checkpoint = *write.checkpoint;
-    if (!write.rows.empty()) {
-      const int64_t grown = Change(write.rows, Own(&rows));
-      bytes += grown;
-      unsettled_bytes += grown;
-    }
-    if (!begun) Settle();  // The first one.
+  }
+
+  void Apply(const CheckpointWrite& write) {
+    checkpoint = write.checkpoint;
+    if (!write.rows.empty()) bytes += Change(write.rows, Own(&rows));
+    Log* own = Own(&log);
+    EraseEntries(own->begin(), own->upper_bound(checkpoint.index));
   }
 };
 
@@ -124,11 +101,12 @@ std::unique_ptr<SimStorage> SimDisk::Open() {
 void SimDisk::Crash() {
   if (doubtful_ != nullptr && rng_.Below(2) == 0) image_->Apply(*doubtful_);
   doubtful_.reset();
+  if (doubtful_checkpoint_ != nullptr && rng_.Below(2) == 0) image_->Apply(*doubtful_checkpoint_);
+  doubtful_checkpoint_.reset();
   if (storage_ != nullptr) {
     if (storage_->under_way_ != nullptr && rng_.Below(2) == 0) image_->Apply(*storage_->under_way_);
     std::exchange(storage_, nullptr)->disk_ = nullptr;
   }
-  if (rng_.Below(2) == 0) image_->Unsettle();
 }
 
 SimDisk::Saved SimDisk::Save() const { return std::make_shared<const Image>(*image_); }
@@ -136,6 +114,7 @@ SimDisk::Saved SimDisk::Save() const { return std::make_shared<const Image>(*ima
 void SimDisk::Restore(Saved image) {
   if (storage_ != nullptr) std::exchange(storage_, nullptr)->disk_ = nullptr;
   doubtful_.reset();
+  doubtful_checkpoint_.reset();
   damaged_.clear();
   *image_ = image == nullptr ? Image() : *image;
 }
@@ -262,7 +241,7 @@ absl::Status SimStorage::Read(Index from, Index to,
 
 absl::Status SimStorage::Write(const DiskWrite& write) {
   SKIFF_RETURN_IF_ERROR(InUse());
-  int64_t bytes = BytesOf(write.rows);
+  int64_t bytes = 0;
   for (const Entry& entry : write.append) bytes += BytesOf(entry);
   if (absl::Status fault = disk_->WriteFault(bytes); !fault.ok()) {
     // A full disk takes nothing; of another failure nobody knows how far it got.
@@ -270,9 +249,23 @@ absl::Status SimStorage::Write(const DiskWrite& write) {
     return fault;
   }
   disk_->image_->Apply(write);
-  if (disk_->rng_.Below(4) == 0) disk_->image_->Settle();
   for (const Entry& entry : write.append) disk_->damaged_.erase(entry.index);
   disk_->doubtful_.reset();
+  ++disk_->writes_;
+  return absl::OkStatus();
+}
+
+absl::Status SimStorage::WriteCheckpoint(const Checkpoint& checkpoint,
+                                         const std::vector<Row>& rows) {
+  SKIFF_RETURN_IF_ERROR(InUse());
+  auto write =
+      std::make_unique<SimDisk::CheckpointWrite>(SimDisk::CheckpointWrite{checkpoint, rows});
+  if (absl::Status fault = disk_->WriteFault(BytesOf(rows)); !fault.ok()) {
+    if (!absl::IsResourceExhausted(fault)) disk_->doubtful_checkpoint_ = std::move(write);
+    return fault;
+  }
+  disk_->image_->Apply(*write);
+  disk_->doubtful_checkpoint_.reset();
   ++disk_->writes_;
   return absl::OkStatus();
 }
@@ -315,11 +308,11 @@ absl::Status SimStorage::Install(const Checkpoint& checkpoint, const HardState& 
   fresh.checkpoint = checkpoint;
   if (staging_) fresh.rows = std::move(staged_);
   fresh.bytes = std::exchange(staged_bytes_, 0);
-  fresh.Settle();
   staging_ = false;
   *disk_->image_ = std::move(fresh);
   disk_->damaged_.clear();
   disk_->doubtful_.reset();
+  disk_->doubtful_checkpoint_.reset();
   ++disk_->writes_;
   return absl::OkStatus();
 }

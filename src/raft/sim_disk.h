@@ -45,7 +45,7 @@ class SimDisk {
   // use any more (kFailedPrecondition), as after Crash.
   std::unique_ptr<SimStorage> Open();
   // Power fails: the handle is cut off, and a write under way has happened or not. What was staged
-  // is gone, and so may be the latest checkpoints, but not the entries they stand for.
+  // is gone.
   void Crash();
 
   // What is durable now, without a write under way.
@@ -78,6 +78,10 @@ class SimDisk {
 
  private:
   friend class SimStorage;
+  struct CheckpointWrite {
+    Checkpoint checkpoint;
+    std::vector<Row> rows;
+  };
 
   absl::Status WriteFault(int64_t bytes);
   absl::Status ReadFault();
@@ -85,8 +89,10 @@ class SimDisk {
 
   Rng rng_;
   const std::unique_ptr<Image> image_;
-  SimStorage* storage_ = nullptr;        // The handle in use.
-  std::unique_ptr<DiskWrite> doubtful_;  // Failed last; a crash may reveal that it happened.
+  SimStorage* storage_ = nullptr;  // The handle in use.
+  // Failed last; a crash may reveal that they happened.
+  std::unique_ptr<DiskWrite> doubtful_;
+  std::unique_ptr<CheckpointWrite> doubtful_checkpoint_;
   std::set<Index> damaged_;
   int fail_count_ = 0;
   absl::Status fail_error_;
@@ -110,6 +116,7 @@ class SimStorage final : public Storage {
   absl::Status Read(Index from, Index to,
                     absl::FunctionRef<absl::Status(Entry entry)> visit) const override;
   absl::Status Write(const DiskWrite& write) override;
+  absl::Status WriteCheckpoint(const Checkpoint& checkpoint, const std::vector<Row>& rows) override;
   absl::Status Stage(const std::vector<Row>& rows, bool first) override;
   absl::Status Install(const Checkpoint& checkpoint, const HardState& hard_state) override;
   int64_t DiskBytes() const override;

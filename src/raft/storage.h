@@ -5,7 +5,7 @@
 // So a start reads the rows and replays the log over them.
 //
 // Threads: one writer at a time, which may be another thread than the reader's; reads of committed
-// entries may go on meanwhile. Everything blocks.
+// entries may go on meanwhile, and one WriteCheckpoint beside Write and Stage. Everything blocks.
 #pragma once
 
 #include <cstdint>
@@ -28,17 +28,11 @@ struct Row {
   std::optional<std::string> value;  // None: it is deleted.
 };
 
-// Hard state and entries are one atomic, synced write. A checkpoint with its rows is atomic as
-// well, but may reach the disk only later: a start after a crash may find an earlier one, and the
-// log from there. The first one of all is on disk when the write is done.
+// One atomic, synced write.
 struct DiskWrite {
   std::optional<HardState> hard_state;
   std::vector<Entry> append;  // Replaces everything from the first one's index on...
   Index tail = 0;             // ...up to this, the last that the disk may hold.
-  // It stands for entries that earlier writes made durable: the log may begin after it now. Its
-  // rows: those before, changed by `rows`.
-  std::optional<Checkpoint> checkpoint;
-  std::vector<Row> rows;
 };
 
 class Storage {
@@ -55,15 +49,21 @@ class Storage {
   virtual absl::Status Read(Index from, Index to,
                             absl::FunctionRef<absl::Status(Entry entry)> visit) const = 0;
 
-  // After a failure no entry of it is to be seen here, and a later write tries anew; of its
-  // checkpoint a start may see more.
+  // After a failure no entry of it is to be seen here, and a later write tries anew.
   // kResourceExhausted: the disk is full. kDataLoss.
   virtual absl::Status Write(const DiskWrite& write) = 0;
 
+  // `checkpoint` stands for entries that earlier writes made durable: the log begins after it now.
+  // Its rows are those before, changed by `rows`, which are in key order, each key once. One
+  // atomic write, durable when it is done; after a failure a start finds the checkpoint before it
+  // or, unless the disk was full, this one. A member writes its first before anything else.
+  virtual absl::Status WriteCheckpoint(const Checkpoint& checkpoint,
+                                       const std::vector<Row>& rows) = 0;
+
   // A state that comes from another member, piece by piece, beside the present one, which it
-  // touches only in Install: then, in one atomic write, the staged rows are the rows and the log is
-  // empty after `checkpoint`. Stage with `first` drops what was staged before. A start drops it
-  // too.
+  // touches only in Install, beside which nothing runs: then, in one atomic write, the staged rows
+  // are the rows and the log is empty after `checkpoint`. Stage with `first` drops what was staged
+  // before. A start drops it too.
   virtual absl::Status Stage(const std::vector<Row>& rows, bool first) = 0;
   virtual absl::Status Install(const Checkpoint& checkpoint, const HardState& hard_state) = 0;
 

@@ -60,6 +60,7 @@ Replica::Replica(StoreOptions options, Executor* executor, WorkPool* pool, Logge
                                     "The version of what the log of the cluster may hold.")),
       log_gauge_(metrics->Gauge("skiff_store_log_entries", "Entries that the log holds.")),
       writer_(executor, pool),
+      checkpointer_(executor, pool),
       history_(executor, {options_.history_events, options_.history_time, options_.history_bytes}),
       // A clock that begins anew with its machine must not make two lives one.
       life_(static_cast<uint64_t>(absl::ToUnixNanos(executor->clock().Now())) ^
@@ -112,7 +113,7 @@ absl::Status Replica::Begin(raft::Persistent persistent) {
     if (checkpoint.config.voters.size() == 1 && checkpoint.config.learners.empty()) {
       checkpoint.config.version = newest_version();
     }
-    next_.write.checkpoint = checkpoint;
+    if (storage_ != nullptr) SKIFF_RETURN_IF_ERROR(storage_->WriteCheckpoint(checkpoint, {}));
   }
   SKIFF_RETURN_IF_ERROR(CheckVersion(checkpoint.config.version, newest_version()));
   for (const auto& held : persistent.log) {
@@ -245,6 +246,7 @@ void Replica::Pump() {
     StepAsks();
     TakeReady();
     StartWrite();
+    StartCheckpoint();
     InstallWhenQuiet();
   }
   const absl::Status applied = ApplyUpTo(std::min(core_->commit(), applied_ + kTurnEntries));
@@ -449,8 +451,9 @@ void Replica::Close() {
 }
 
 void Replica::CloseOnLoop() {
-  closed_ = true;                  // Nothing new goes to the writer.
-  writer_.Finish();                // What it has is answered as it goes.
+  closed_ = true;    // Nothing new goes to the writer.
+  writer_.Finish();  // What it has is answered as it goes.
+  checkpointer_.Finish();
   ApplyCommitted().IgnoreError();  // What waited for its turn is done: its clients are told so.
   *alive_ = false;
   std::vector<Proposal> refused = proposals_.TakeAll();

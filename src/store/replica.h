@@ -65,13 +65,16 @@ class Replica final : public Store {
 
  private:
   using Rows = std::map<std::string, api::ObjectPtr>;  // Null: deleted.
-  // One write to the disk. The loop gathers it; then it is the writer's until it is written.
+  // One write to the log. The loop gathers it; then it is the writer's until it is written.
   struct Batch {
     raft::DiskWrite write;
-    Rows rows;  // Of write.checkpoint, whose bytes the writer makes.
-    int64_t rows_bytes = 0;
     std::vector<raft::Message> after_write;
-    bool empty() const { return !write.hard_state && write.append.empty() && !write.checkpoint; }
+    bool empty() const { return !write.hard_state && write.append.empty(); }
+  };
+  struct PendingCheckpoint {
+    raft::Checkpoint checkpoint;
+    Rows rows;
+    int64_t bytes = 0;
   };
   using Answers = std::vector<std::pair<CommitDone, TxnResult>>;
 
@@ -95,7 +98,8 @@ class Replica final : public Store {
   // The disk (replica_disk.cc).
   void StartWrite();
   void RunWrite(const std::shared_ptr<Batch>& batch);
-  void AddCheckpoint();
+  void StartCheckpoint();
+  void OnCheckpoint(const std::shared_ptr<PendingCheckpoint>& pending, const absl::Status& result);
   void OnWritten(const std::shared_ptr<Batch>& batch, absl::Status result);
   void OnWriteFailed(const std::shared_ptr<Batch>& batch);
   void Abandon(Batch* batch);
@@ -164,7 +168,8 @@ class Replica final : public Store {
   std::unique_ptr<raft::Storage> storage_;  // Null: in memory.
   std::unique_ptr<raft::Core> core_;
   raft::Transport* transport_ = nullptr;
-  DiskWriter writer_;
+  DiskWriter writer_;        // Of the log, and of what other members send.
+  DiskWriter checkpointer_;  // Beside it.
   StateMachine machine_;
   History history_;
   SharedSlot<Snapshot> snapshot_;
@@ -179,8 +184,10 @@ class Replica final : public Store {
   Batch next_;                 // Gathers.
   raft::Index disk_tail_ = 0;  // The disk may hold entries up to this one...
   raft::Index written_ = 0;    // ...and holds those up to this one.
-  bool retrying_ = false;      // A write that failed waits to be tried again.
-  absl::Status disk_;          // How the last write went.
+  bool retrying_ = false;      // A write that failed waits to be tried again...
+  bool later_ = false;         // ...and so does a checkpoint.
+  absl::Status disk_;          // How the last write went...
+  absl::Status checkpointed_;  // ...and the last checkpoint.
   Rows rows_;                  // Forgotten by history since the checkpoint: its next rows.
   int64_t rows_bytes_ = 0;
   uint64_t history_floor_ = 0;                          // The revision of those rows.

@@ -10,10 +10,12 @@ namespace skiff::store {
 namespace {
 
 // The checkpoint moves when the log before it has this many entries, or their objects this many
-// bytes: seldom enough to cost little, and little enough at a time to delay no one.
-// Where history is short, so is the log.
-constexpr raft::Index kCheckpointEntries = 500;
-constexpr int64_t kCheckpointBytes = 4 << 20;
+// bytes: seldom, as each is a file, and an object that changed often is in it once. Where history
+// is short, so is the log.
+constexpr raft::Index kCheckpointEntries = 8192;
+constexpr int64_t kCheckpointBytes = 8 << 20;
+// In memory.
+constexpr raft::Index kForgottenEntries = 500;
 // Of the log's end, in memory, for members that are behind.
 constexpr size_t kWindowBytes = 16 << 20;
 constexpr absl::Duration kRetry = absl::Milliseconds(100);
@@ -22,7 +24,6 @@ constexpr absl::Duration kRetry = absl::Milliseconds(100);
 
 void Replica::StartWrite() {
   if (!writer_.idle() || retrying_) return;
-  if (storage_ != nullptr) AddCheckpoint();
   if (next_.empty()) return SendAll(std::exchange(next_.after_write, {}));
   const auto batch = std::make_shared<Batch>(std::exchange(next_, {}));
   if (storage_ == nullptr) return OnWritten(batch, absl::OkStatus());
@@ -31,30 +32,21 @@ void Replica::StartWrite() {
 
 void Replica::RunWrite(const std::shared_ptr<Batch>& batch) {
   batch->write.tail = disk_tail_;
-  writer_.Run(
-      [this, batch] {
-        batch->write.rows.clear();
-        for (const auto& [key, object] : batch->rows) {
-          batch->write.rows.push_back(
-              {key, object == nullptr ? std::nullopt : std::optional(EncodeRow(*object))});
-        }
-        absl::Status written = storage_->Write(batch->write);
-        batch->write.rows = {};
-        return written;
-      },
-      [this, batch](absl::Status result) {
-        OnWritten(batch, result);
-        if (closed_) {
-          ApplyCommitted().IgnoreError();
-        } else {
-          Pump();
-        }
-      },
-      storage_->WriteDelay());
+  writer_.Run([this, batch] { return storage_->Write(batch->write); },
+              [this, batch](absl::Status result) {
+                OnWritten(batch, result);
+                if (closed_) {
+                  ApplyCommitted().IgnoreError();
+                } else {
+                  Pump();
+                }
+              },
+              storage_->WriteDelay());
 }
 
 // The entries of the log that history has forgotten become rows.
-void Replica::AddCheckpoint() {
+void Replica::StartCheckpoint() {
+  if (storage_ == nullptr || later_ || installing_ || !checkpointer_.idle()) return;
   const raft::Index index = marks_.empty() ? applied_ : marks_.front().second - 1;
   const raft::Index entries = index + 1 - core_->first_index();
   const auto enough = std::min(
@@ -65,10 +57,42 @@ void Replica::AddCheckpoint() {
     if (sender.index() < index) return;  // Which needs what comes after the state it is sent.
   }
   const uint64_t revision = marks_.empty() ? machine_.revision() : history_floor_;
-  next_.write.checkpoint =
-      raft::Checkpoint{index, core_->TermAt(index), core_->ConfigAt(index), absl::StrCat(revision)};
-  next_.rows = std::exchange(rows_, {});
-  next_.rows_bytes = std::exchange(rows_bytes_, 0);
+  const auto pending = std::make_shared<PendingCheckpoint>(PendingCheckpoint{
+      {index, core_->TermAt(index), core_->ConfigAt(index), absl::StrCat(revision)},
+      std::exchange(rows_, {}),
+      std::exchange(rows_bytes_, 0)});
+  checkpointer_.Run(
+      [this, pending] {
+        std::vector<raft::Row> rows;
+        rows.reserve(pending->rows.size());
+        for (const auto& [key, object] : pending->rows) {
+          rows.push_back(
+              {key, object == nullptr ? std::nullopt : std::optional(EncodeRow(*object))});
+        }
+        return storage_->WriteCheckpoint(pending->checkpoint, rows);
+      },
+      [this, pending](absl::Status result) {
+        OnCheckpoint(pending, result);
+        if (!closed_) Pump();
+      },
+      storage_->WriteDelay());
+}
+
+void Replica::OnCheckpoint(const std::shared_ptr<PendingCheckpoint>& pending,
+                           const absl::Status& result) {
+  if (!result.ok() && result != checkpointed_) {
+    logger_.Error("cannot write a checkpoint: %s", result.ToString());
+  }
+  checkpointed_ = result;
+  if (result.ok()) return core_->Compacted(pending->checkpoint);
+  rows_.merge(pending->rows);  // What was forgotten since is newer, and stays.
+  rows_bytes_ += pending->bytes;
+  later_ = true;
+  executor_->PostAfter(kRetry, [this, alive = alive_] {
+    if (!*alive || closed_) return;
+    later_ = false;
+    Pump();
+  });
 }
 
 void Replica::OnWritten(const std::shared_ptr<Batch>& batch, absl::Status result) {
@@ -87,7 +111,6 @@ void Replica::OnWritten(const std::shared_ptr<Batch>& batch, absl::Status result
     syncs_.Increment();
     synced_entries_.Increment(static_cast<double>(append.size()));
   }
-  if (batch->write.checkpoint) core_->Compacted(*batch->write.checkpoint);
   if (!append.empty()) core_->Persisted(append.back().index, append.back().term);
   SendAll(std::move(batch->after_write));
 }
@@ -130,10 +153,6 @@ void Replica::Abandon(Batch* batch) {
   if (batch->write.hard_state && !next_.write.hard_state) {
     next_.write.hard_state = batch->write.hard_state;
   }
-  if (batch->write.checkpoint) {
-    rows_.merge(batch->rows);  // What was forgotten since is newer, and stays.
-    rows_bytes_ += batch->rows_bytes;
-  }
   // What is not a client's to give up is left to be written.
   PauseWrites([this] { Pump(); });
 }
@@ -173,7 +192,7 @@ void Replica::TrimWindow() {
     window_.pop_front();
   }
   // In memory nothing is kept of the log.
-  if (storage_ == nullptr && applied_ >= core_->first_index() + kCheckpointEntries) {
+  if (storage_ == nullptr && applied_ >= core_->first_index() + kForgottenEntries) {
     core_->Compacted({applied_, applied_term_, core_->ConfigAt(applied_), ""});
   }
 }

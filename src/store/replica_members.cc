@@ -488,7 +488,8 @@ void Replica::OnStaged(const absl::Status& staged) {
 
 // Once all that the core has given is written: a write of the log that goes must not come after.
 void Replica::InstallWhenQuiet() {
-  if (staging_ || installing_ || !receiver_.whole() || retrying_ || !writer_.idle()) return;
+  if (staging_ || installing_ || !receiver_.whole() || retrying_) return;
+  if (!writer_.idle() || !checkpointer_.idle()) return;
   const auto revision = receiver_.revision();
   if (!revision.ok() || !core_->Restore(receiver_.checkpoint())) {
     AckSnapshot(receiver_.checkpoint().index, revision.ok());

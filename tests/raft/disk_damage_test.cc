@@ -87,14 +87,17 @@ class Image {
       DiskWrite out;
       out.hard_state = HardState{index, 1};
       out.append = {{index, index, EntryType::kData, std::move(data)}};
-      for (int i = 0; i < 40; ++i) {
-        out.rows.push_back({absl::StrCat("row ", rng.Below(500)), RandomBytes(&rng, 60)});
-      }
-      if (checkpoint) {
-        out.checkpoint = Checkpoint{index - 1, index - 1, {}, absl::StrCat("note ", index)};
-        out.checkpoint->config.voters = {1, 2, 3};
-      }
       REQUIRE(storage->Write(out).ok());
+      if (!checkpoint) return;
+      std::map<std::string, std::string> rows;
+      for (int i = 0; i < 100; ++i) {
+        rows[absl::StrCat("row ", rng.Below(500))] = RandomBytes(&rng, 60);
+      }
+      Checkpoint to{index - 1, index - 1, {}, absl::StrCat("note ", index)};
+      to.config.voters = {1, 2, 3};
+      std::vector<Row> changes;
+      for (const auto& [key, value] : rows) changes.push_back({key, value});
+      REQUIRE(storage->WriteCheckpoint(to, changes).ok());
     };
     Index index = 1;
     for (; index <= 20; ++index) write(index, RandomBytes(&rng, 300), index % 5 == 0);
@@ -102,11 +105,13 @@ class Image {
     for (; index <= 30; ++index) write(index, RandomBytes(&rng, 300), index == 25);
     REQUIRE(storage->Flush().ok());
     for (; index <= 40; ++index) write(index, RandomBytes(&rng, index * 20), false);
-    // A state that is taken over begins another log; what the first one has is in no table yet.
+    // A state that is taken over, and a file of rows after it, which begins another log: what the
+    // first one has of the log of entries is in no table yet.
     Checkpoint taken{index, index, {}, "taken"};
     taken.config.voters = {1, 2, 3};
     REQUIRE(storage->Stage({{"row", "taken over"}}, /*first=*/true).ok());
     REQUIRE(storage->Install(taken, {index, 1}).ok());
+    REQUIRE(storage->WriteCheckpoint(taken, {{"row 2", "after it"}}).ok());
     ++index;
     write(index++, RandomBytes(&rng, 1 << 20), false);
     write(index++, std::string(5000, '\0'), false);

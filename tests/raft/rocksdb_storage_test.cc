@@ -14,7 +14,9 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "base/notification.h"
 #include "base/unique_fd.h"
+#include "base/uv_executor.h"
 #include "tests/raft/fast_dir.h"
 #include "tests/temp_dir.h"
 
@@ -146,10 +148,8 @@ TEST_CASE("WhatWasWrittenSurvivesAReopen") {
                               Data(7, 4, std::string("\0b", 2))});
     write.hard_state = HardState{7, 2};
     Write(storage.get(), write);
-    DiskWrite rows;
-    rows.checkpoint = At(1, 5, "17");
-    rows.rows = {{"x", "1"}, {"y", std::string("\0", 1)}, {"z", std::nullopt}};
-    Write(storage.get(), rows);
+    const std::vector<Row> rows = {{"x", "1"}, {"y", std::string("\0", 1)}, {"z", std::nullopt}};
+    REQUIRE(storage->WriteCheckpoint(At(1, 5, "17"), rows).ok());
   }
   const auto storage = Open(dir.path());
   const Persistent loaded = Load(storage.get());
@@ -194,15 +194,12 @@ TEST_CASE("ALogBeginsAfterItsCheckpoint") {
   {
     const auto storage = Open(dir.path());
     Write(storage.get(), Append({Data(1, 1, "a"), Data(1, 2, "b"), Data(2, 3, "c")}));
-    DiskWrite write;
-    write.checkpoint = At(2, 1);
-    Write(storage.get(), write);
+    REQUIRE(storage->WriteCheckpoint(At(2, 1), {}).ok());
     REQUIRE(storage->Flush().ok());
     CHECK(storage->Read(1, 3, [](Entry) { return absl::OkStatus(); }).code() ==
           absl::StatusCode::kOutOfRange);
     CHECK(DataOf(*storage, 3, 3) == std::vector<std::string>{"c"});
-    write.checkpoint = At(3, 2);  // To nothing.
-    Write(storage.get(), write);
+    REQUIRE(storage->WriteCheckpoint(At(3, 2), {}).ok());  // To nothing.
   }
   const auto storage = Open(dir.path());
   CHECK(Load(storage.get()).log.empty());
@@ -223,10 +220,8 @@ TEST_CASE("StagedRowsCountOnlyOnceInstalled") {
   TempDir dir;
   {
     const auto storage = Open(dir.path());
-    DiskWrite write = Append({Data(1, 1, "a"), Data(1, 2, "b")});
-    write.checkpoint = At(1, 1);
-    write.rows = {{"old", "1"}};
-    Write(storage.get(), write);
+    Write(storage.get(), Append({Data(1, 1, "a"), Data(1, 2, "b")}));
+    REQUIRE(storage->WriteCheckpoint(At(1, 1), {{"old", "1"}}).ok());
     REQUIRE(storage->Stage({{"lost", "1"}}, /*first=*/true).ok());
     REQUIRE(storage->Flush().ok());
   }
@@ -266,12 +261,12 @@ TEST_CASE("ManyCompactionsAndInstallsLeaveASmallDisk") {
   const std::string data(2000, 'x');
   {
     const auto storage = Open(dir.path());
-    DiskWrite write;
-    for (Index i = 1; i <= 4000; ++i) {  // 8 MB each of entries and of rows, in small steps.
-      write = Append({Data(1, i, data)});
-      write.checkpoint = At(i - (i > 1 ? 1 : 0), 1);
-      write.rows = {{absl::StrCat("row ", i % 10), data}};
-      Write(storage.get(), write);
+    for (Index i = 1; i <= 4000; ++i) {  // 8 MB of entries.
+      Write(storage.get(), Append({Data(1, i, data)}));
+      if (i % 20 == 0) {
+        const std::vector<Row> rows = {{absl::StrCat("row ", i / 20 % 10), data}};
+        REQUIRE(storage->WriteCheckpoint(At(i - 1, 1), rows).ok());
+      }
       if (i % 500 == 0) REQUIRE(storage->Flush().ok());
     }
     for (int round = 0; round < 5; ++round) {
@@ -359,48 +354,71 @@ TEST_CASE("ADirectoryOfFormat2IsReadWhole") {
   }
 }
 
-TEST_CASE("AfterACrashACheckpointMayBeAnEarlierOneWithTheLogSince") {
+TEST_CASE("ACheckpointOutlivesACrashOnceWritten") {
   TempDir dir;
   TempDir copy;
-  Checkpoint first = At(0, 0, "begin");
   const auto storage = Open(dir.path());
   const auto crash = [&] {
     std::filesystem::remove_all(copy.path());
     std::filesystem::copy(dir.path(), copy.path());
   };
-  DiskWrite begin;
-  begin.checkpoint = first;
-  Write(storage.get(), begin);
-  crash();  // The first one is there at once.
+  REQUIRE(storage->WriteCheckpoint(At(0, 0, "begin"), {}).ok());
+  crash();
   CHECK(Load(Open(copy.path()).get()).checkpoint.note == "begin");
 
   std::vector<Entry> entries;
   for (Index i = 1; i <= 9; ++i) entries.push_back(Data(1, i, absl::StrCat("e", i)));
   Write(storage.get(), Append(entries));
-  DiskWrite later;
-  later.checkpoint = At(4, 1, "four");
-  later.rows = {{"a", "1"}};
-  Write(storage.get(), later);
+  REQUIRE(storage->WriteCheckpoint(At(4, 1, "four"), {{"a", "1"}, {"b", "2"}}).ok());
   crash();
+  // A crash while the next is being written leaves a file.
+  std::ofstream(copy.path() + "/rows.sst.new") << "half of it";
   {
     const auto after = Open(copy.path());
-    CHECK(Load(after.get()).checkpoint.note == "begin");
-    CHECK(RowsOf(after.get()).empty());
-    CHECK(DataOf(*after, 1, 9).size() == 9);
+    CHECK(Load(after.get()).checkpoint.note == "four");
+    CHECK(RowsOf(after.get()) == Rows{{"a", "1"}, {"b", "2"}});
+    CHECK(DataOf(*after, 5, 9).size() == 5);
+    CHECK(!std::filesystem::exists(copy.path() + "/rows.sst.new"));
+    REQUIRE(after->WriteCheckpoint(At(5, 1, "five"), {{"a", std::nullopt}}).ok());
   }
-  // What the flush of rows makes durable, the flush of the log may drop; not what came later.
+  CHECK(RowsOf(Open(copy.path()).get()) == Rows{{"b", "2"}});
+  // What a checkpoint stands for the flush of the log may drop; not what came later.
   REQUIRE(storage->Flush().ok());
-  later.checkpoint = At(7, 1, "seven");
-  later.rows = {{"a", "2"}, {"b", "3"}};
-  Write(storage.get(), later);
+  REQUIRE(storage->WriteCheckpoint(At(7, 1, "seven"), {{"a", "2"}, {"c", "3"}}).ok());
   Write(storage.get(), Append({Data(1, 10, "e10")}, 9));
   crash();
   const auto after = Open(copy.path());
   const Persistent loaded = Load(after.get());
-  CHECK(loaded.checkpoint.index == 4);
-  CHECK(loaded.log.size() == 6);
-  CHECK(DataOf(*after, 5, 10).back() == "e10");
-  CHECK(RowsOf(after.get()) == Rows{{"a", "1"}});
+  CHECK(loaded.checkpoint.index == 7);
+  CHECK(loaded.log.size() == 3);
+  CHECK(DataOf(*after, 8, 10).back() == "e10");
+  CHECK(RowsOf(after.get()) == Rows{{"a", "2"}, {"b", "2"}, {"c", "3"}});
+}
+
+TEST_CASE("CheckpointsAreWrittenBesideTheLog") {
+  TempDir dir;
+  {
+    const auto storage = Open(dir.path());
+    REQUIRE(storage->WriteCheckpoint(At(0, 0, "begin"), {}).ok());
+    Write(storage.get(), Append({Data(1, 1, "e1")}));
+    ThreadPool pool(1);
+    Notification done;
+    absl::Status written;
+    pool.Run([&] {
+      for (Index i = 1; i <= 50 && written.ok(); ++i) {
+        written = storage->WriteCheckpoint(At(1, 1, absl::StrCat(i)), {{absl::StrCat(i), "x"}});
+      }
+      done.Notify();
+    });
+    for (Index i = 2; i <= 200; ++i) Write(storage.get(), Append({Data(1, i, "e")}));
+    done.WaitForNotification();
+    CHECK(written == absl::OkStatus());
+  }
+  const auto storage = Open(dir.path());
+  const Persistent loaded = Load(storage.get());
+  CHECK(loaded.checkpoint.note == "50");
+  CHECK(loaded.log.size() == 199);
+  CHECK(RowsOf(storage.get()).size() == 50);
 }
 
 TEST_CASE("WithoutADescriptorWritesAreRefusedUntilThereIsOne") {
@@ -434,6 +452,54 @@ TEST_CASE("WithoutADescriptorWritesAreRefusedUntilThereIsOne") {
     REQUIRE(status.ok());
   }
   CHECK(DataOf(*storage, 1, index).size() == index);
+}
+
+TEST_CASE("CheckpointsAreWrittenAfterADiskThatWasFull") {
+  // Of a disk that was full RocksDB remembers more than it says.
+  TempDir dir;
+  const auto storage = Open(dir.path());
+  REQUIRE(storage->WriteCheckpoint(At(0, 0, "begin"), {{"a", "begin"}}).ok());
+  rlimit before;
+  REQUIRE(getrlimit(RLIMIT_NOFILE, &before) == 0);
+  const UniqueFd lowest(open("/", O_RDONLY | O_CLOEXEC));
+  const rlimit few{static_cast<rlim_t>(lowest.get()), before.rlim_max};
+  REQUIRE(setrlimit(RLIMIT_NOFILE, &few) == 0);
+  Index index = 0;
+  absl::Status status;
+  while (status.ok() && index < 100) {
+    status = storage->Write(Append({Data(1, ++index, std::string(1 << 20, 'x'))}));
+  }
+  REQUIRE(setrlimit(RLIMIT_NOFILE, &before) == 0);
+  CHECK(absl::IsResourceExhausted(status));
+  Write(storage.get(), Append({Data(1, index, "after")}, index));
+  for (const char* value : {"1", "2", "3"}) {
+    REQUIRE(storage->WriteCheckpoint(At(index - 1, 1, value), {{"a", value}}).ok());
+  }
+  CHECK(RowsOf(storage.get()) == Rows{{"a", "3"}});
+  CHECK(Load(storage.get()).checkpoint.note == "3");
+  CHECK(DataOf(*storage, index, index) == std::vector<std::string>{"after"});
+}
+
+TEST_CASE("ACheckpointIsWrittenWhereverItLacksADescriptor") {
+  TempDir dir;
+  {
+    const auto storage = Open(dir.path());
+    Write(storage.get(), Append({Data(1, 1, "a")}));
+    REQUIRE(storage->WriteCheckpoint(At(0, 0, "begin"), {{"a", "begin"}}).ok());
+    rlimit before;
+    REQUIRE(getrlimit(RLIMIT_NOFILE, &before) == 0);
+    for (rlim_t more = 12; more-- > 0;) {
+      const UniqueFd lowest(open("/", O_RDONLY | O_CLOEXEC));
+      const rlimit few{static_cast<rlim_t>(lowest.get()) + more, before.rlim_max};
+      REQUIRE(setrlimit(RLIMIT_NOFILE, &few) == 0);
+      const absl::Status status =
+          storage->WriteCheckpoint(At(0, 0, "few"), {{"a", absl::StrCat(more)}});
+      REQUIRE(setrlimit(RLIMIT_NOFILE, &before) == 0);
+      INFO(status);
+      CHECK(status.ok());
+    }
+  }
+  CHECK(RowsOf(Open(dir.path()).get()) == Rows{{"a", "0"}});
 }
 
 TEST_CASE("ADirectoryIsInUseOnce") {
