@@ -40,6 +40,7 @@ absl::StatusOr<Result> StoreSize(const Options& options);
 absl::StatusOr<Result> StoreGrowth(const Options& options);
 absl::StatusOr<Result> Failover(const Options& options);
 absl::StatusOr<Result> SimHour();
+absl::StatusOr<Result> Restore();
 
 // The value below which `part` (0 to 1) of the samples lie.
 double Quantile(std::vector<double> samples, double part);

@@ -30,6 +30,7 @@ constexpr Bench kBenches[] = {
     {"store-growth", "a write's cost and an object's memory as the store grows", &StoreGrowth},
     {"failover", "the leader of three killed, until the next write is acknowledged", &Failover},
     {"sim-hour", "an hour of 3 members and 100 nodes in virtual time", &Always<&SimHour>},
+    {"restore", "a cluster of pods brought back to a saved state", &Always<&Restore>},
 };
 
 std::string Object(const std::map<std::string, double>& values) {
