@@ -1,7 +1,9 @@
 #include "apiserver/http/connection.h"
 
+#include <algorithm>
+
+#include "absl/container/inlined_vector.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "api/codec.h"
 #include "api/errors.h"
 #include "base/status.h"
@@ -61,16 +63,13 @@ const char* Phrase(int status) {
   }
 }
 
-std::shared_ptr<const std::string> Shared(std::string text) {
-  return std::make_shared<const std::string>(std::move(text));
-}
-
 }  // namespace
 
 // What is on its way to the socket, kept alive until libuv has taken it.
 struct Connection::Output {
   uv_write_t request;
   std::shared_ptr<Connection> connection;
+  std::string head;  // Before the pieces.
   Pieces pieces;
   size_t bytes = 0;
 };
@@ -130,19 +129,21 @@ class Connection::Reply final : public Exchange {
       connection_->Close();
       return false;
     }
-    if (chunked_) {
-      static const auto* const kLineEnd = new std::shared_ptr<const std::string>(Shared("\r\n"));
-      pieces.insert(pieces.begin(), Shared(absl::StrFormat("%x\r\n", bytes)));
-      pieces.push_back(*kLineEnd);
+    if (!chunked_) {
+      connection_->Push("", std::move(pieces));
+      return true;
     }
-    connection_->Push(std::move(pieces));
+    static const auto* const kLineEnd =
+        new std::shared_ptr<const std::string>(std::make_shared<const std::string>("\r\n"));
+    pieces.push_back(*kLineEnd);
+    connection_->Push(absl::StrCat(absl::Hex(bytes), "\r\n"), std::move(pieces));
     return true;
   }
 
   void Finish() override {
     if (done_ || gone_) return;
     done_ = true;
-    if (chunked_) connection_->Push({Shared("0\r\n\r\n")});
+    if (chunked_) connection_->Push("0\r\n\r\n");
     connection_->AnswerDone();
   }
 
@@ -314,7 +315,7 @@ RequestParser::State Connection::ParseOne() {
       SetDeadline(limits_.header_time);
     }
     if (state == RequestParser::State::kExpectContinue) {
-      Push({Shared("HTTP/1.1 100 Continue\r\n\r\n")});
+      Push("HTTP/1.1 100 Continue\r\n\r\n");
     }
   }
   return state;
@@ -348,8 +349,9 @@ void Connection::Fail(int status, const std::string& text) {
 }
 
 void Connection::SendHead(const Response& response, bool streamed, size_t length, Pieces body) {
-  std::string head =
-      absl::StrCat("HTTP/1.1 ", response.status, " ", Phrase(response.status), "\r\n");
+  std::string head;
+  head.reserve(256);
+  absl::StrAppend(&head, "HTTP/1.1 ", response.status, " ", Phrase(response.status), "\r\n");
   for (const auto& [name, value] : response.headers) {
     absl::StrAppend(&head, name, ": ", value, "\r\n");
   }
@@ -364,22 +366,47 @@ void Connection::SendHead(const Response& response, bool streamed, size_t length
     absl::StrAppend(&head, "Connection: keep-alive\r\n");
   }
   absl::StrAppend(&head, "\r\n");
-  body.insert(body.begin(), Shared(std::move(head)));
-  Push(std::move(body));
+  Push(std::move(head), std::move(body));
 }
 
-void Connection::Push(Pieces pieces) {
+void Connection::Push(std::string head, Pieces pieces) {
   if (closing_) return;
+  absl::InlinedVector<uv_buf_t, 4> buffers;
+  size_t bytes = 0;
+  const auto add = [&](const std::string& piece) {
+    bytes += piece.size();
+    buffers.push_back(
+        uv_buf_init(const_cast<char*>(piece.data()), static_cast<unsigned int>(piece.size())));
+  };
+  add(head);
+  for (const auto& piece : pieces) add(*piece);
+  // The socket takes most answers at once. A write that is told of when it is done costs libuv a
+  // change of what it polls for, and has to be kept; an error is left to that one to tell.
+  const int taken =
+      uv_try_write(stream(), buffers.data(), static_cast<unsigned int>(buffers.size()));
+  if (taken >= 0 && static_cast<size_t>(taken) == bytes) return;
+  PushLater(std::move(head), std::move(pieces), taken > 0 ? static_cast<size_t>(taken) : 0);
+}
+
+// All but the first `taken` bytes.
+void Connection::PushLater(std::string head, Pieces pieces, size_t taken) {
   auto output = std::make_unique<Output>();
   output->connection = shared_from_this();
-  std::vector<uv_buf_t> buffers;
-  buffers.reserve(pieces.size());
-  for (const auto& piece : pieces) {
-    output->bytes += piece->size();
-    buffers.push_back(
-        uv_buf_init(const_cast<char*>(piece->data()), static_cast<unsigned int>(piece->size())));
-  }
+  output->head = std::move(head);
   output->pieces = std::move(pieces);
+  std::vector<uv_buf_t> buffers;
+  buffers.reserve(1 + output->pieces.size());
+  const auto add = [&](absl::string_view piece) {
+    const size_t gone = std::min(taken, piece.size());
+    taken -= gone;
+    piece.remove_prefix(gone);
+    if (piece.empty()) return;
+    output->bytes += piece.size();
+    buffers.push_back(
+        uv_buf_init(const_cast<char*>(piece.data()), static_cast<unsigned int>(piece.size())));
+  };
+  add(output->head);
+  for (const auto& piece : output->pieces) add(*piece);
   output->request.data = output.get();
   queued_bytes_ += output->bytes;
   const int result =
@@ -429,7 +456,7 @@ void Connection::CloseAfterWrites() {
 
 void Connection::Stop() {
   if (const auto reply = reply_.lock(); reply != nullptr && reply->streaming()) {
-    if (version_ >= 11) Push({Shared("0\r\n\r\n")});
+    if (version_ >= 11) Push("0\r\n\r\n");
   }
   Close();
 }

@@ -60,7 +60,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void Fail(int status, const std::string& text);
   // With what follows it at once.
   void SendHead(const Response& response, bool streamed, size_t length, Pieces body = {});
-  void Push(Pieces pieces);
+  void Push(std::string head, Pieces pieces = {});
+  void PushLater(std::string head, Pieces pieces, size_t taken);
   void OnWritten(size_t bytes, bool failed);
   void AnswerDone();
   void SetDeadline(absl::Duration from_now);
