@@ -258,7 +258,10 @@ void Connection::OnRead(ssize_t n, const char* bytes) {
     if (discarded_bytes_ > kMaxDiscarded) Close();
     return;
   }
-  input_.append(bytes, static_cast<size_t>(n));
+  // What is parsed where it came is copied no more than into its request.
+  absl::string_view fresh(bytes, static_cast<size_t>(n));
+  if (input_.empty()) ParseAll(&fresh);
+  input_.append(fresh.data(), fresh.size());
   Parse();
 }
 
@@ -276,10 +279,16 @@ bool Connection::MayParse() const {
   return !answering_ && !closing_ && !close_after_writes_ && queued_bytes_ <= limits_.queued_bytes;
 }
 
-void Connection::Parse() {
-  while (MayParse() && parsed_ < input_.size()) {
-    if (ParseOne() == RequestParser::State::kMore) break;
+void Connection::ParseAll(absl::string_view* input) {
+  while (MayParse() && !input->empty()) {
+    if (ParseOne(input) == RequestParser::State::kMore) break;
   }
+}
+
+void Connection::Parse() {
+  absl::string_view input = absl::string_view(input_).substr(parsed_);
+  ParseAll(&input);
+  parsed_ = input_.size() - input.size();
   if (parsed_ == input_.size()) {
     input_.clear();
     parsed_ = 0;
@@ -298,12 +307,12 @@ void Connection::Parse() {
   }
 }
 
-RequestParser::State Connection::ParseOne() {
+RequestParser::State Connection::ParseOne(absl::string_view* input) {
   const bool was_started = parser_.started();
   const bool was_in_body = parser_.in_body();
   size_t used = 0;
-  const RequestParser::State state = parser_.Feed(absl::string_view(input_).substr(parsed_), &used);
-  parsed_ += used;
+  const RequestParser::State state = parser_.Feed(*input, &used);
+  input->remove_prefix(used);
   if (state == RequestParser::State::kFailed) {
     Fail(parser_.error_status(), parser_.error_text());
   } else if (state == RequestParser::State::kDone) {

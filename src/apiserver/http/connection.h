@@ -55,7 +55,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void OnInputEnd();
   void Parse();
   bool MayParse() const;
-  RequestParser::State ParseOne();
+  // Both take what they parse off the front of `input`.
+  void ParseAll(absl::string_view* input);
+  RequestParser::State ParseOne(absl::string_view* input);
   void Dispatch(Request request);
   void Fail(int status, const std::string& text);
   // With what follows it at once.
