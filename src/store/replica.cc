@@ -205,7 +205,7 @@ void Replica::Commit(Txn txn, CommitDone done) {
       proposal.data.insert(
           0, EncodeOrigin({options_.membership->id, life_, proposal.number}, version, crc));
       inbox_.push_back(std::move(proposal));
-      wake = !std::exchange(pump_posted_, true);
+      wake = !gathering_ && !std::exchange(pump_posted_, true);
     }
   }
   if (refused) {
@@ -236,6 +236,7 @@ void Replica::Pump() {
   {
     MutexLock lock(&mutex_);
     pump_posted_ = false;
+    gathering_ = false;
   }
   if (closed_) return;
   CatchUpTicks();
@@ -258,12 +259,15 @@ void Replica::Pump() {
   AnswerAsks();
   NoteLeadership();
   if (applied.ok() && !installing_ && applied_ < core_->commit()) PumpSoon();
+  MutexLock lock(&mutex_);
+  gathering_ = Gathers() && !staging_ && !installing_;
 }
 
+// The only member gathers what comes while it writes: what it proposes it must be able to give up.
+bool Replica::Gathers() const { return solo() && !writer_.idle(); }
+
 void Replica::TakeInbox() {
-  // The only member gathers what comes while it writes: what it proposes it must be able to give
-  // up.
-  if (solo() && !writer_.idle()) return;
+  if (Gathers()) return;
   std::vector<Proposal> taken;
   {
     MutexLock lock(&mutex_);

@@ -86,6 +86,7 @@ class Replica final : public Store {
   void Post(Executor::Task task);
   void PumpSoon();
   void Pump();
+  bool Gathers() const;
   void TakeInbox();
   void Give();
   void Propose(const std::vector<Proposal*>& proposals);
@@ -224,6 +225,7 @@ class Replica final : public Store {
   std::vector<Proposal> inbox_ ABSL_GUARDED_BY(mutex_);
   uint64_t next_number_ ABSL_GUARDED_BY(mutex_) = 1;
   bool pump_posted_ ABSL_GUARDED_BY(mutex_) = false;
+  bool gathering_ ABSL_GUARDED_BY(mutex_) = false;  // The write under way pumps when it is done.
   bool closing_ ABSL_GUARDED_BY(mutex_) = false;
 };
 

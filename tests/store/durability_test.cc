@@ -145,6 +145,21 @@ TEST_CASE("ManyWritersShareASync") {
   CHECK(syncs < 500);
 }
 
+TEST_CASE("AWriteMadeWhileAnotherIsAnsweredIsWrittenByItself") {
+  TempDir dir;
+  SimStore store(In(dir.path()));
+  std::optional<absl::StatusOr<TxnResult>> second;
+  store.store->Commit(PutTxn("a", "1"), [&](const absl::StatusOr<TxnResult>& first) {
+    CHECK(first.ok());
+    store.store->Commit(PutTxn("b", "1"),
+                        [&](absl::StatusOr<TxnResult> result) { second = std::move(result); });
+  });
+  REQUIRE(store.sim.RunDue());
+  REQUIRE(second.has_value());
+  CHECK(second->ok());
+  CHECK(store.Value("b") == "1");
+}
+
 TEST_CASE("WritesUnderWayAreAnsweredWhenAStoreIsClosed") {
   TempDir dir;
   int answered = 0;
