@@ -18,6 +18,11 @@ bool SameMap(const Map& a, const Map& b) {
   return true;
 }
 
+void CheckDataKey(absl::string_view field, const std::string& key, ErrorList* errors) {
+  const std::vector<std::string> wrong = CheckConfigMapKey(key);
+  if (!wrong.empty()) errors->InvalidEach(Path(field).Key(key), key, wrong);
+}
+
 void RequireKey(const corev1::Secret& secret, const char* key, ErrorList* errors) {
   if (!secret.data().contains(key)) errors->Required(Path("data").Key(key));
 }
@@ -68,15 +73,14 @@ void CheckFrozen(const T& now, const T& old, ErrorList* errors) {
 void CheckConfigMap(const corev1::ConfigMap& map, ErrorList* errors) {
   size_t bytes = 0;
   for (const auto& [key, value] : map.data()) {
-    const Path path = Path("data").Key(key);
-    errors->InvalidEach(path, key, CheckConfigMapKey(key));
+    CheckDataKey("data", key, errors);
     if (map.binary_data().contains(key)) {
-      errors->Invalid(path, key, "duplicate of key present in binaryData");
+      errors->Invalid(Path("data").Key(key), key, "duplicate of key present in binaryData");
     }
     bytes += value.size();
   }
   for (const auto& [key, value] : map.binary_data()) {
-    errors->InvalidEach(Path("binaryData").Key(key), key, CheckConfigMapKey(key));
+    CheckDataKey("binaryData", key, errors);
     bytes += value.size();
   }
   if (bytes > kDataBytes) errors->TooLong(Path(""), kDataBytes);
@@ -94,7 +98,7 @@ void CheckConfigMapUpdate(const corev1::ConfigMap& now, const corev1::ConfigMap&
 void CheckSecret(const corev1::Secret& secret, ErrorList* errors) {
   size_t bytes = 0;
   for (const auto& [key, value] : secret.data()) {
-    errors->InvalidEach(Path("data").Key(key), key, CheckConfigMapKey(key));
+    CheckDataKey("data", key, errors);
     bytes += value.size();
   }
   if (bytes > kDataBytes) errors->TooLong(Path("data"), kDataBytes);

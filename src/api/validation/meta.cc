@@ -46,11 +46,14 @@ void CheckOwners(const metav1::ObjectMeta& meta, const Path& path, ErrorList* er
   }
 }
 
+// Runs with every write: a path is made for what is there, or is wrong.
 void CheckCommon(const metav1::ObjectMeta& meta, const Path& path, ErrorList* errors) {
-  errors->NotNegative(path / "generation", meta.generation());
-  CheckLabels(meta.labels(), path / "labels", errors);
-  CheckAnnotations(meta.annotations(), path / "annotations", errors);
-  CheckOwners(meta, path / "ownerReferences", errors);
+  if (meta.generation() < 0) errors->NotNegative(path / "generation", meta.generation());
+  if (!meta.labels().empty()) CheckLabels(meta.labels(), path / "labels", errors);
+  if (!meta.annotations().empty()) {
+    CheckAnnotations(meta.annotations(), path / "annotations", errors);
+  }
+  if (!meta.owner_references().empty()) CheckOwners(meta, path / "ownerReferences", errors);
 }
 
 // A generated name is its prefix and a random suffix, so a dash at the end of the prefix is right.
@@ -61,8 +64,9 @@ Sentences CheckPrefix(NameCheck check, absl::string_view prefix) {
 }
 
 template <typename T>
-void Unchanged(const Path& path, const T& now, const T& old, ErrorList* errors) {
-  if (now != old) errors->Invalid(path, now, kImmutable);
+void Unchanged(const Path& path, absl::string_view member, const T& now, const T& old,
+               ErrorList* errors) {
+  if (now != old) errors->Invalid(path / member, now, kImmutable);
 }
 
 bool SameTime(const metav1::Time& a, const metav1::Time& b) {
@@ -169,9 +173,9 @@ void CheckMetaUpdate(const metav1::ObjectMeta& now, const metav1::ObjectMeta& ol
   if (now.generation() < old.generation()) {
     errors->Invalid(path / "generation", now.generation(), "must not be decremented");
   }
-  Unchanged(path / "name", now.name(), old.name(), errors);
-  Unchanged(path / "namespace", now.namespace_(), old.namespace_(), errors);
-  Unchanged(path / "uid", now.uid(), old.uid(), errors);
+  Unchanged(path, "name", now.name(), old.name(), errors);
+  Unchanged(path, "namespace", now.namespace_(), old.namespace_(), errors);
+  Unchanged(path, "uid", now.uid(), old.uid(), errors);
   if (!SameTime(now.creation_timestamp(), old.creation_timestamp())) {
     errors->Invalid(path / "creationTimestamp", now.creation_timestamp(), kImmutable);
   }
@@ -179,7 +183,7 @@ void CheckMetaUpdate(const metav1::ObjectMeta& now, const metav1::ObjectMeta& ol
       !SameTime(now.deletion_timestamp(), old.deletion_timestamp())) {
     errors->Invalid(path / "deletionTimestamp", now.deletion_timestamp(), kImmutable);
   }
-  Unchanged(path / "deletionGracePeriodSeconds", now.deletion_grace_period_seconds(),
+  Unchanged(path, "deletionGracePeriodSeconds", now.deletion_grace_period_seconds(),
             old.deletion_grace_period_seconds(), errors);
   CheckCommon(now, path, errors);
 }

@@ -126,7 +126,9 @@ int Planner::AddOp(const std::string& key, const api::ObjectPtr& old, store::Op 
     return index;
   }
   const int index = static_cast<int>(txn_.ops.size());
-  if (old != nullptr && op.object != nullptr && !staged_.contains(key)) updates_[key] = index;
+  if (previews_ && old != nullptr && op.object != nullptr && !staged_.contains(key)) {
+    updates_[key] = index;
+  }
   txn_.ops.push_back(std::move(op));
   return index;
 }
