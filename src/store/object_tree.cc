@@ -1,5 +1,8 @@
 #include "store/object_tree.h"
 
+#include <cstring>
+#include <new>
+
 namespace skiff::store {
 namespace {
 
@@ -12,11 +15,20 @@ constexpr size_t kGamma = 2;
 api::ObjectPtr ObjectTree::Get(absl::string_view key) const {
   const Node* node = root_.get();
   while (node != nullptr) {
-    const int order = key.compare(node->item->key);
+    // The next node comes while this one's key is waited for.
+    __builtin_prefetch(node->left.get());
+    __builtin_prefetch(node->right.get());
+    const int order = key.compare(node->item->key());
     if (order == 0) return node->item->object;
     node = order < 0 ? node->left.get() : node->right.get();
   }
   return nullptr;
+}
+
+ObjectTree::ItemPtr ObjectTree::MakeItem(absl::string_view key, api::ObjectPtr object) {
+  void* memory = ::operator new(sizeof(Item) + key.size());
+  std::memcpy(static_cast<char*>(memory) + sizeof(Item), key.data(), key.size());
+  return ItemPtr(new (memory) Item(key.size(), std::move(object)));
 }
 
 size_t ObjectTree::SizeOf(const Link& node) { return node == nullptr ? 0 : node->size; }
@@ -58,7 +70,7 @@ ObjectTree::Link ObjectTree::Build(std::vector<std::pair<std::string, api::Objec
   if (begin == end) return nullptr;
   const size_t middle = begin + (end - begin) / 2;
   auto& [key, object] = objects[middle];
-  return Make(ItemPtr(new Item(std::move(key), std::move(object))), Build(objects, begin, middle),
+  return Make(MakeItem(key, std::move(object)), Build(objects, begin, middle),
               Build(objects, middle + 1, end));
 }
 
@@ -69,7 +81,7 @@ ObjectTree ObjectTree::FromSorted(std::vector<std::pair<std::string, api::Object
 ObjectTree::Link ObjectTree::Insert(Link node, const ItemPtr& item, api::ObjectPtr* previous) {
   if (node == nullptr) return Make(item, nullptr, nullptr);
   const bool alone = Alone(node);
-  const int order = item->key.compare(node->item->key);
+  const int order = item->key().compare(node->item->key());
   if (order == 0) {
     if (previous != nullptr) *previous = node->item->object;
     if (!alone) return Make(item, node->left, node->right);
@@ -99,20 +111,20 @@ ObjectTree::Link ObjectTree::Glue(const Link& left, const Link& right) {
 }
 
 ObjectTree::Link ObjectTree::Erase(const Link& node, absl::string_view key) {
-  const int order = key.compare(node->item->key);
+  const int order = key.compare(node->item->key());
   if (order < 0) return Balance(node->item, Erase(node->left, key), node->right);
   if (order > 0) return Balance(node->item, node->left, Erase(node->right, key));
   return Glue(node->left, node->right);
 }
 
-ObjectTree ObjectTree::With(std::string key, api::ObjectPtr object,
+ObjectTree ObjectTree::With(absl::string_view key, api::ObjectPtr object,
                             api::ObjectPtr* previous) const& {
-  return ObjectTree(*this).With(std::move(key), std::move(object), previous);
+  return ObjectTree(*this).With(key, std::move(object), previous);
 }
 
-ObjectTree ObjectTree::With(std::string key, api::ObjectPtr object, api::ObjectPtr* previous) && {
-  const ItemPtr item(new Item(std::move(key), std::move(object)));
-  return ObjectTree(Insert(std::move(root_), item, previous));
+ObjectTree ObjectTree::With(absl::string_view key, api::ObjectPtr object,
+                            api::ObjectPtr* previous) && {
+  return ObjectTree(Insert(std::move(root_), MakeItem(key, std::move(object)), previous));
 }
 
 ObjectTree ObjectTree::Without(absl::string_view key) const {
@@ -123,9 +135,9 @@ ObjectTree ObjectTree::Without(absl::string_view key) const {
 bool ObjectTree::Visit(const Node* node, absl::string_view from,
                        absl::FunctionRef<bool(absl::string_view, const api::ObjectPtr&)> visit) {
   if (node == nullptr) return true;
-  const int order = from.compare(node->item->key);
+  const int order = from.compare(node->item->key());
   if (order < 0 && !Visit(node->left.get(), from, visit)) return false;
-  if (order <= 0 && !visit(node->item->key, node->item->object)) return false;
+  if (order <= 0 && !visit(node->item->key(), node->item->object)) return false;
   return Visit(node->right.get(), from, visit);
 }
 
@@ -139,7 +151,7 @@ size_t ObjectTree::Rank(absl::string_view key) const {
   size_t rank = 0;
   const Node* node = root_.get();
   while (node != nullptr) {
-    if (key.compare(node->item->key) <= 0) {
+    if (key.compare(node->item->key()) <= 0) {
       node = node->left.get();
     } else {
       rank += SizeOf(node->left) + 1;

@@ -31,9 +31,10 @@ class ObjectTree {
   api::ObjectPtr Get(absl::string_view key) const;
   // `previous`, if not null, gets what was there. On a temporary, what no other version shares is
   // changed where it is, so that of a run of changes each copies little.
-  ObjectTree With(std::string key, api::ObjectPtr object,
+  ObjectTree With(absl::string_view key, api::ObjectPtr object,
                   api::ObjectPtr* previous = nullptr) const&;
-  ObjectTree With(std::string key, api::ObjectPtr object, api::ObjectPtr* previous = nullptr) &&;
+  ObjectTree With(absl::string_view key, api::ObjectPtr object,
+                  api::ObjectPtr* previous = nullptr) &&;
   // The same tree if the key is absent.
   ObjectTree Without(absl::string_view key) const;
   // Keys at or after `from`, in order, until `visit` returns false.
@@ -48,11 +49,14 @@ class ObjectTree {
   struct Counted {
     mutable std::atomic<uint32_t> holders = 0;
   };
-  // Made once a put; the nodes that replace one another on a path share it.
+  // Made once a put; the nodes that replace one another on a path share it. The key's bytes are
+  // behind it, in the same piece of memory: a search reads many, and each piece is a cache miss.
   struct Item : Counted {
-    Item(std::string a_key, api::ObjectPtr an_object)
-        : key(std::move(a_key)), object(std::move(an_object)) {}
-    const std::string key;
+    Item(size_t a_key_size, api::ObjectPtr an_object)
+        : key_size(static_cast<uint32_t>(a_key_size)), object(std::move(an_object)) {}
+    absl::string_view key() const { return {reinterpret_cast<const char*>(this + 1), key_size}; }
+    static void operator delete(void* memory) { ::operator delete(memory); }
+    const uint32_t key_size;
     const api::ObjectPtr object;
   };
   using ItemPtr = boost::intrusive_ptr<const Item>;
@@ -84,6 +88,7 @@ class ObjectTree {
   static bool Alone(const Link& link) { return link->holders.load(std::memory_order_acquire) == 1; }
 
   explicit ObjectTree(Link root) : root_(std::move(root)) {}
+  static ItemPtr MakeItem(absl::string_view key, api::ObjectPtr object);
   static size_t SizeOf(const Link& node);
   static Link Make(const ItemPtr& item, Link left, Link right);
   // `spare`: a node to use again if nobody else has it.
