@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
+#include <type_traits>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/ascii.h"
@@ -46,23 +47,24 @@ size_t CharacterSize(absl::string_view text) {
 }
 
 // How many bytes at the start of `text` stand for themselves in a JSON string: all but quotes,
-// backslashes and control characters, and bytes beyond ASCII if `ascii`. Eight at a time: each
-// test leaves the high bit of the bytes it is true of, and perhaps of others behind the first one.
-size_t PlainSize(absl::string_view text, bool ascii) {
-  constexpr uint64_t kOnes = 0x0101010101010101;
-  constexpr uint64_t kHighs = 0x8080808080808080;
-  const auto has_zero = [](uint64_t bytes) { return (bytes - kOnes) & ~bytes & kHighs; };
+// backslashes and control characters, and bytes beyond ASCII if `kAscii`. Sixteen at a time.
+template <bool kAscii>
+size_t PlainSize(absl::string_view text) {
+  // As signed numbers, bytes beyond ASCII are less than a space as well.
+  using Byte = std::conditional_t<kAscii, signed char, unsigned char>;
+  using Block [[gnu::vector_size(16)]] = Byte;
   size_t at = 0;
-  for (; at + 8 <= text.size(); at += 8) {
-    uint64_t bytes;
-    std::memcpy(&bytes, text.data() + at, 8);
-    const uint64_t special = ((bytes - kOnes * 0x20) & ~bytes & kHighs) |
-                             has_zero(bytes ^ kOnes * '"') | has_zero(bytes ^ kOnes * '\\');
-    if ((special | (ascii ? bytes & kHighs : 0)) != 0) break;
+  for (; at + sizeof(Block) <= text.size(); at += sizeof(Block)) {
+    Block bytes;
+    std::memcpy(&bytes, text.data() + at, sizeof bytes);
+    const auto special = (bytes < 0x20) | (bytes == '"') | (bytes == '\\');
+    uint64_t halves[2];
+    std::memcpy(halves, &special, sizeof halves);
+    if ((halves[0] | halves[1]) != 0) break;
   }
   for (; at < text.size(); ++at) {
-    const unsigned char c = static_cast<unsigned char>(text[at]);
-    if (c < 0x20 || c == '"' || c == '\\' || (ascii && c >= 0x80)) break;
+    const Byte c = static_cast<Byte>(text[at]);
+    if (c < 0x20 || c == '"' || c == '\\') break;
   }
   return at;
 }
@@ -181,7 +183,7 @@ class JsonReader {
 
   absl::Status String(std::string* out) {
     while (at_ < text_.size()) {
-      const size_t plain = PlainSize(text_.substr(at_), /*ascii=*/false);
+      const size_t plain = PlainSize</*kAscii=*/false>(text_.substr(at_));
       out->append(text_.data() + at_, plain);
       at_ += plain;
       if (at_ == text_.size()) break;
@@ -440,7 +442,7 @@ void AppendBeyondAscii(absl::string_view text, std::string* out) {
 void AppendJsonString(absl::string_view text, std::string* out) {
   out->push_back('"');
   for (size_t i = 0; i < text.size();) {
-    const size_t plain = PlainSize(text.substr(i), /*ascii=*/true);
+    const size_t plain = PlainSize</*kAscii=*/true>(text.substr(i));
     out->append(text.data() + i, plain);
     i += plain;
     if (i == text.size()) break;
