@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -112,7 +113,7 @@ class Encoder {
         return;
       }
     } else {
-      if (field.facts->omit_empty() && IsZero(field.field, message, reflection)) return;
+      if (field.facts->omit_empty() && (!has || IsZero(field.field, message, reflection))) return;
       Member(field.json_key);
     }
     Scalar(field.field, message, reflection, -1);
@@ -120,7 +121,6 @@ class Encoder {
 
   static bool IsZero(const FieldDescriptor* field, const Message& message,
                      const Reflection& reflection) {
-    if (!reflection.HasField(message, field)) return true;
     switch (field->cpp_type()) {
       case FieldDescriptor::CPPTYPE_STRING: {
         std::string scratch;
@@ -167,10 +167,9 @@ class Encoder {
       out_.append("null");
       return;
     }
-    std::vector<std::pair<std::string, google::protobuf::MapValueRef>> entries;
-    entries.reserve(static_cast<size_t>(size));
-    const auto end = MapAccess::End(message, field.field);
-    for (auto it = MapAccess::Begin(message, field.field); it != end; ++it) {
+    absl::InlinedVector<std::pair<std::string, google::protobuf::MapValueRef>, 4> entries;
+    auto it = MapAccess::Begin(message, field.field);
+    for (int i = 0; i < size; ++i, ++it) {
       entries.emplace_back(it.GetKey().GetStringValue(), it.GetValueRef());
     }
     std::sort(entries.begin(), entries.end(),

@@ -54,7 +54,22 @@ metav1::MicroTime MakeMicroTime(absl::Time instant) {
 }
 
 std::string FormatTime(absl::Time instant) {
-  return absl::FormatTime("%E4Y-%m-%dT%H:%M:%SZ", instant, absl::UTCTimeZone());
+  const absl::CivilSecond civil = absl::ToCivilSecond(instant, absl::UTCTimeZone());
+  if (civil.year() < 0 || civil.year() > 9999) {
+    return absl::FormatTime("%E4Y-%m-%dT%H:%M:%SZ", instant, absl::UTCTimeZone());
+  }
+  // Without reading a format: nearly every object has one of these.
+  std::string out = "0000-00-00T00:00:00Z";
+  const auto put = [&out](size_t end, int number) {
+    for (; number > 0; number /= 10) out[--end] = static_cast<char>('0' + number % 10);
+  };
+  put(4, static_cast<int>(civil.year()));
+  put(7, civil.month());
+  put(10, civil.day());
+  put(13, civil.hour());
+  put(16, civil.minute());
+  put(19, civil.second());
+  return out;
 }
 
 std::string FormatMicroTime(absl::Time instant) {
