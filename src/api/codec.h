@@ -16,10 +16,16 @@
 
 namespace skiff::api {
 
+struct TypeMeta {
+  std::string api_version;
+  std::string kind;
+};
+
 // What a decoder met that the message has no place for. Paths as Kubernetes writes them in strict
 // errors: `unknown field "spec.contaners"`, `duplicate field "spec.replicas"`.
 struct DecodeNotes {
   std::vector<std::string> unknown_or_duplicate;
+  TypeMeta type;  // Of the top, as ReadTypeMeta has it; complete if all was decoded.
 };
 
 // JSON (RFC 8259) into `message`, which is cleared first. Unknown and duplicate fields are noted in
@@ -62,10 +68,6 @@ std::string EncodeProtobuf(const google::protobuf::Message& message, absl::strin
 
 // Reads kind and apiVersion of a JSON text without decoding the rest. Empty where absent.
 // kInvalidArgument if it is no JSON object.
-struct TypeMeta {
-  std::string api_version;
-  std::string kind;
-};
 absl::StatusOr<TypeMeta> ReadTypeMeta(absl::string_view json);
 
 // A message of the kind that `json` names, decoded. kInvalidArgument names a missing kind or

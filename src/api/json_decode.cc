@@ -5,7 +5,9 @@
 #include <bit>
 #include <limits>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "api/codec.h"
@@ -53,13 +55,14 @@ class Decoder {
     if (plan.form != JsonForm::kObject) return Special(plan, value, message);
     dom::object object;
     if (value.get(object) != simdjson::SUCCESS) return Mismatch(value, plan.descriptor->name());
-    std::vector<const FieldPlan*> seen;
+    absl::InlinedVector<const FieldPlan*, 16> seen;
     for (const dom::key_value_pair member : object) {
       const absl::string_view name = View(member.key);
       const auto it = plan.members.find(name);
       if (it == plan.members.end()) {
         const bool type_meta = name == "kind" || name == "apiVersion";
         if (!type_meta || (!top && !plan.facts->has_type_meta())) Note("unknown", name);
+        if (type_meta && top) NoteType(name, member.value);
         continue;
       }
       const FieldPlan* field = it->second.back();
@@ -71,7 +74,7 @@ class Decoder {
       }
       seen.push_back(field);
       if (member.value.is_null()) continue;
-      path_.push_back(field->json_name);
+      path_.push_back({field->json_name});
       owner_ = plan.descriptor;
       SKIFF_RETURN_IF_ERROR(Field(*field, member.value, Descend(it->second, message)));
       path_.pop_back();
@@ -95,12 +98,29 @@ class Decoder {
     notes_->unknown_or_duplicate.push_back(absl::StrCat(what, " field \"", path, name, "\""));
   }
 
+  void NoteType(absl::string_view name, dom::element value) {
+    std::string_view text;
+    if (notes_ == nullptr || value.get(text) != simdjson::SUCCESS) return;
+    std::string& into = name == "kind" ? notes_->type.kind : notes_->type.api_version;
+    if (into.empty()) into = text;
+  }
+
+  // Of the path to where the decoder is: a member, or an item.
+  struct Step {
+    absl::string_view name;
+    int index = -1;
+  };
+
   // "spec.containers[0].name"
   std::string JoinedPath() const {
     std::string out;
-    for (const std::string& step : path_) {
-      if (!out.empty() && step[0] != '[') out += '.';
-      out += step;
+    for (const Step& step : path_) {
+      if (step.index >= 0) {
+        absl::StrAppend(&out, "[", step.index, "]");
+      } else {
+        const bool joined = out.empty() || absl::StartsWith(step.name, "[");
+        absl::StrAppend(&out, joined ? "" : ".", step.name);
+      }
     }
     return out;
   }
@@ -139,7 +159,7 @@ class Decoder {
     }
     int index = 0;
     for (const dom::element item : items) {
-      path_.push_back(absl::StrCat("[", index++, "]"));
+      path_.push_back({"", index++});
       if (field.message != nullptr) {
         Message* added = reflection.AddMessage(message, field.field);
         if (!item.is_null()) SKIFF_RETURN_IF_ERROR(Value(*field.message, item, added, false));
@@ -161,7 +181,7 @@ class Decoder {
       google::protobuf::MapValueRef entry;
       const bool fresh = MapAccess::Insert(message, field.field, MapKeyOf(key), &entry);
       if (!fresh) Note("duplicate", key);
-      path_.push_back(key);
+      path_.push_back({key});
       if (field.message != nullptr) {
         Message* target = entry.MutableMessageValue();
         if (!fresh) target->Clear();
@@ -169,9 +189,7 @@ class Decoder {
           SKIFF_RETURN_IF_ERROR(Value(*field.message, member.value, target, false));
         }
       } else {
-        std::string text;
-        SKIFF_RETURN_IF_ERROR(Text(field.map_value, member.value, &text));
-        entry.SetStringValue(text);
+        SKIFF_RETURN_IF_ERROR(Text(field.map_value, member.value, MutableStringOf(entry)));
       }
       path_.pop_back();
     }
@@ -352,7 +370,7 @@ class Decoder {
   }
 
   DecodeNotes* const notes_;
-  std::vector<std::string> path_;
+  absl::InlinedVector<Step, 8> path_;
   const google::protobuf::Descriptor* owner_ = nullptr;
 };
 

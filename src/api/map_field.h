@@ -48,4 +48,9 @@ inline google::protobuf::MapKey MapKeyOf(const std::string& key) {
   return out;
 }
 
+// The string that a value of such a map is, to be changed where it is.
+inline std::string* MutableStringOf(const google::protobuf::MapValueRef& value) {
+  return const_cast<std::string*>(&value.GetStringValue());
+}
+
 }  // namespace skiff::api

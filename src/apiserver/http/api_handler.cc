@@ -89,12 +89,12 @@ bool Contains(std::span<const absl::string_view> verbs, absl::string_view verb) 
 }
 
 bool WantsWatch(const Request& request) {
-  const std::string watch = request.Query("watch");
+  const absl::string_view watch = request.Query("watch");
   return watch == "true" || watch == "1";
 }
 
 // The API's word for what a request wants.
-std::string VerbOf(const Request& request, bool named) {
+absl::string_view VerbOf(const Request& request, bool named) {
   if (IsRead(request)) {
     if (WantsWatch(request)) return "watch";
     return named ? "get" : "list";
@@ -279,7 +279,7 @@ absl::StatusOr<ApiHandler::Target> ApiHandler::Route(const Request& request) {
 
 void ApiHandler::HandleResource(const ExchangePtr& exchange, const Target& target) {
   const Request& request = exchange->request();
-  const std::string verb = VerbOf(request, !target.name.empty());
+  const absl::string_view verb = VerbOf(request, !target.name.empty());
   std::span<const absl::string_view> verbs = target.resource->verbs;
   if (!target.subresource.empty()) {
     verbs = {};
@@ -344,19 +344,19 @@ std::string ProtobufList(const api::ResourceInfo& resource, const client::ListRe
 }
 
 absl::Status ReadListOptions(const Request& request, client::ListOptions* options, bool* exact) {
-  options->label_selector = request.Query("labelSelector");
-  options->field_selector = request.Query("fieldSelector");
-  options->continue_token = request.Query("continue");
-  if (const std::string limit = request.Query("limit");
+  options->label_selector = std::string(request.Query("labelSelector"));
+  options->field_selector = std::string(request.Query("fieldSelector"));
+  options->continue_token = std::string(request.Query("continue"));
+  if (const absl::string_view limit = request.Query("limit");
       !limit.empty() && !absl::SimpleAtoi(limit, &options->limit)) {
     return api::BadRequest(absl::StrCat("limit: Invalid value: \"", limit, "\": want a number"));
   }
-  const std::string version = request.Query("resourceVersion");
+  const absl::string_view version = request.Query("resourceVersion");
   if (!version.empty() && !absl::SimpleAtoi(version, &options->revision)) {
     return api::BadRequest(absl::StrCat("resourceVersion: Invalid value: \"", version,
                                         "\": want a number that an earlier answer gave"));
   }
-  const std::string match = request.Query("resourceVersionMatch");
+  const absl::string_view match = request.Query("resourceVersionMatch");
   if (!match.empty() && match != "Exact" && match != "NotOlderThan") {
     return api::BadRequest(absl::StrCat("resourceVersionMatch: Unsupported value: \"", match,
                                         "\": supported values: \"Exact\", \"NotOlderThan\""));

@@ -55,8 +55,8 @@ absl::StatusOr<WatchQuery> ReadWatchQuery(const Request& request) {
   offer.yaml = false;
   offer.table = offer.partial = true;
   SKIFF_ASSIGN_OR_RETURN(out.format, Negotiate(request.Header("accept"), offer));
-  out.options.label_selector = request.Query("labelSelector");
-  out.options.field_selector = request.Query("fieldSelector");
+  out.options.label_selector = std::string(request.Query("labelSelector"));
+  out.options.field_selector = std::string(request.Query("fieldSelector"));
   out.bookmarks = request.Query("allowWatchBookmarks") == "true";
   const bool initial = request.Query("sendInitialEvents") == "true";
   if (initial && request.Query("resourceVersionMatch") != "NotOlderThan") {
@@ -64,13 +64,13 @@ absl::StatusOr<WatchQuery> ReadWatchQuery(const Request& request) {
         "sendInitialEvents: Forbidden: resourceVersionMatch must be NotOlderThan with it");
   }
   out.initial_bookmark = initial && out.bookmarks;
-  const std::string version = request.Query("resourceVersion");
+  const absl::string_view version = request.Query("resourceVersion");
   if (!version.empty() && !absl::SimpleAtoi(version, &out.options.after_revision)) {
     return api::BadRequest(absl::StrCat("resourceVersion: Invalid value: \"", version,
                                         "\": want a number that an earlier answer gave"));
   }
   if (initial) out.options.after_revision = 0;
-  if (const std::string text = request.Query("timeoutSeconds"); !text.empty()) {
+  if (const absl::string_view text = request.Query("timeoutSeconds"); !text.empty()) {
     if (!absl::SimpleAtoi(text, &out.timeout_seconds) || out.timeout_seconds < 0) {
       return api::BadRequest(absl::StrCat("timeoutSeconds: Invalid value: \"", text, "\""));
     }
@@ -275,12 +275,12 @@ std::vector<std::string> NamesOf(
 absl::StatusOr<client::LogOptions> ReadLogOptions(const Request& request, const corev1::Pod& pod,
                                                   absl::Time now) {
   client::LogOptions out;
-  out.container = request.Query("container");
+  out.container = std::string(request.Query("container"));
   out.follow = request.Query("follow") == "true";
   out.previous = request.Query("previous") == "true";
   out.timestamps = request.Query("timestamps") == "true";
   const auto number = [&](const char* name, std::optional<int64_t>* into) -> absl::Status {
-    const std::string text = request.Query(name);
+    const absl::string_view text = request.Query(name);
     int64_t value = 0;
     if (text.empty()) return absl::OkStatus();
     if (!absl::SimpleAtoi(text, &value) || value < 0) {
@@ -297,7 +297,7 @@ absl::StatusOr<client::LogOptions> ReadLogOptions(const Request& request, const 
   SKIFF_RETURN_IF_ERROR(number("offsetBytes", &offset));
   if (since) out.since = now - absl::Seconds(*since);
   out.offset_bytes = offset.value_or(0);
-  if (const std::string time = request.Query("sinceTime"); !time.empty()) {
+  if (const absl::string_view time = request.Query("sinceTime"); !time.empty()) {
     const auto parsed = api::ParseTime(time);
     if (!parsed.ok()) return api::BadRequest(parsed.status().message());
     out.since = *parsed;

@@ -15,7 +15,7 @@ namespace skiff::apiserver::http {
 namespace {
 
 absl::StatusOr<FieldValidation> ReadValidation(const Request& request) {
-  const std::string value = request.Query("fieldValidation");
+  const absl::string_view value = request.Query("fieldValidation");
   if (value.empty() || value == "Warn") return FieldValidation::kWarn;
   if (value == "Strict") return FieldValidation::kStrict;
   if (value == "Ignore") return FieldValidation::kIgnore;
@@ -36,28 +36,32 @@ absl::StatusOr<bool> ReadDryRun(const Request& request) {
   return dry_run;
 }
 
-std::string MediaType(const Request& request) {
-  const std::string header = request.Header("content-type");
-  return absl::AsciiStrToLower(
-      absl::StripAsciiWhitespace(absl::string_view(header).substr(0, header.find(';'))));
+// Of the body; of any case.
+absl::string_view MediaType(const Request& request) {
+  const absl::string_view header = request.Header("content-type");
+  return absl::StripAsciiWhitespace(header.substr(0, header.find(';')));
 }
 
-// A body as JSON; protobuf is handled before.
-absl::StatusOr<std::string> BodyJson(const Request& request) {
-  const std::string type = MediaType(request);
-  if (type.empty() || type == "application/json") return request.body;
-  if (type == "application/yaml") {
+bool IsOfType(const Request& request, absl::string_view media_type) {
+  return absl::EqualsIgnoreCase(MediaType(request), media_type);
+}
+
+// A body as JSON, which is the body itself or in `converted`; protobuf is handled before.
+absl::StatusOr<absl::string_view> BodyJson(const Request& request, std::string* converted) {
+  if (MediaType(request).empty() || IsOfType(request, "application/json")) return request.body;
+  if (IsOfType(request, "application/yaml")) {
     auto documents = api::YamlToJson(request.body);
     if (!documents.ok()) return api::BadRequest(documents.status().message());
     if (documents->size() != 1) {
       return api::BadRequest("the YAML body must hold exactly one document");
     }
-    return documents->front();
+    *converted = std::move(documents->front());
+    return *converted;
   }
   return api::UnsupportedMediaType(absl::StrCat(
       "the body of the request was in an unknown format - accepted media types include: "
       "application/json, application/yaml, application/vnd.kubernetes.protobuf (got ",
-      type, ")"));
+      absl::AsciiStrToLower(MediaType(request)), ")"));
 }
 
 absl::Status CheckType(absl::string_view api_version, absl::string_view kind,
@@ -82,7 +86,7 @@ absl::StatusOr<api::MessagePtr> DecodeBody(const Request& request,
                                            FieldValidation validation,
                                            std::vector<std::string>* warnings) {
   api::MessagePtr message(prototype.New());
-  if (MediaType(request) == "application/vnd.kubernetes.protobuf") {
+  if (IsOfType(request, "application/vnd.kubernetes.protobuf")) {
     const auto envelope = api::OpenEnvelope(request.body);
     if (!envelope.ok()) return api::BadRequest(envelope.status().message());
     SKIFF_RETURN_IF_ERROR(CheckType(envelope->api_version, envelope->kind, api_version, kind));
@@ -90,17 +94,20 @@ absl::StatusOr<api::MessagePtr> DecodeBody(const Request& request,
     if (!decoded.ok()) return api::BadRequest(decoded.message());
     return message;
   }
-  SKIFF_ASSIGN_OR_RETURN(const std::string json, BodyJson(request));
-  const auto type = api::ReadTypeMeta(json);
-  if (!type.ok()) return api::BadRequest(type.status().message());
-  SKIFF_RETURN_IF_ERROR(CheckType(type->api_version, type->kind, api_version, kind));
+  std::string converted;
+  SKIFF_ASSIGN_OR_RETURN(const absl::string_view json, BodyJson(request, &converted));
   api::DecodeNotes notes;
   const absl::Status decoded = api::DecodeJson(json, message.get(), &notes);
   if (!decoded.ok()) {
+    // An object of another kind is told so, and not which of its fields this kind does not have.
+    const auto type = api::ReadTypeMeta(json);
+    if (!type.ok()) return api::BadRequest(type.status().message());
+    SKIFF_RETURN_IF_ERROR(CheckType(type->api_version, type->kind, api_version, kind));
     return api::BadRequest(absl::StrCat(kind, " in version \"", api_version,
                                         "\" cannot be handled as a ", kind, ": ",
                                         decoded.message()));
   }
+  SKIFF_RETURN_IF_ERROR(CheckType(notes.type.api_version, notes.type.kind, api_version, kind));
   if (validation == FieldValidation::kStrict && !notes.unknown_or_duplicate.empty()) {
     return api::BadRequest(
         absl::StrCat(kind, " in version \"", api_version, "\" cannot be handled as a ", kind,
@@ -232,17 +239,17 @@ void ApiHandler::Patch(const ExchangePtr& exchange, const Target& target) {
   const auto query = ReadQuery(request);
   if (!query.ok()) return SendError(*exchange, query.status());
   PatchRequest patch;
-  const std::string type = MediaType(request);
-  if (type == "application/json-patch+json") {
+  if (IsOfType(request, "application/json-patch+json")) {
     patch.type = PatchType::kJson;
-  } else if (type == "application/merge-patch+json") {
+  } else if (IsOfType(request, "application/merge-patch+json")) {
     patch.type = PatchType::kMerge;
-  } else if (type == "application/strategic-merge-patch+json") {
+  } else if (IsOfType(request, "application/strategic-merge-patch+json")) {
     patch.type = PatchType::kStrategic;
   } else {
     return SendError(*exchange,
                      api::UnsupportedMediaType(absl::StrCat(
-                         "the body of the request was in an unknown format (", type,
+                         "the body of the request was in an unknown format (",
+                         absl::AsciiStrToLower(MediaType(request)),
                          ") - accepted media types include: application/json-patch+json, "
                          "application/merge-patch+json, application/strategic-merge-patch+json")));
   }
@@ -279,15 +286,15 @@ absl::StatusOr<metav1::DeleteOptions> ReadDeleteOptions(const Request& request) 
                                       "DeleteOptions", FieldValidation::kIgnore, &ignored));
     out.CopyFrom(*message);
   }
-  if (const std::string grace = request.Query("gracePeriodSeconds"); !grace.empty()) {
+  if (const absl::string_view grace = request.Query("gracePeriodSeconds"); !grace.empty()) {
     int64_t seconds = 0;
     if (!absl::SimpleAtoi(grace, &seconds)) {
       return api::BadRequest(absl::StrCat("gracePeriodSeconds: Invalid value: \"", grace, "\""));
     }
     out.set_grace_period_seconds(seconds);
   }
-  if (const std::string policy = request.Query("propagationPolicy"); !policy.empty()) {
-    out.set_propagation_policy(policy);
+  if (const absl::string_view policy = request.Query("propagationPolicy"); !policy.empty()) {
+    out.set_propagation_policy(std::string(policy));
   }
   if (out.has_orphan_dependents() && !out.has_propagation_policy()) {
     out.set_propagation_policy(out.orphan_dependents() ? "Orphan" : "Background");
@@ -363,8 +370,8 @@ void ApiHandler::DeleteCollection(const ExchangePtr& exchange, const Target& tar
   DeleteCollectionRequest deletion;
   deletion.resource = target.resource;
   deletion.list.name_space = target.name_space;
-  deletion.list.label_selector = request.Query("labelSelector");
-  deletion.list.field_selector = request.Query("fieldSelector");
+  deletion.list.label_selector = std::string(request.Query("labelSelector"));
+  deletion.list.field_selector = std::string(request.Query("fieldSelector"));
   if (options->has_grace_period_seconds()) {
     deletion.grace_period_seconds = options->grace_period_seconds();
   }

@@ -2,7 +2,7 @@
 
 namespace skiff::apiserver::http {
 
-std::string Request::Query(absl::string_view name) const {
+absl::string_view Request::Query(absl::string_view name) const {
   for (const auto& [key, value] : query) {
     if (key == name) return value;
   }
@@ -16,9 +16,9 @@ bool Request::HasQuery(absl::string_view name) const {
   return false;
 }
 
-std::string Request::Header(absl::string_view lower_case_name) const {
-  const auto it = headers.find(std::string(lower_case_name));
-  return it == headers.end() ? "" : it->second;
+absl::string_view Request::Header(absl::string_view lower_case_name) const {
+  const auto it = headers.find(lower_case_name);
+  return it == headers.end() ? absl::string_view() : it->second;
 }
 
 Response Response::Text(int status, std::string text, std::string content_type) {

@@ -16,15 +16,17 @@ struct Request {
   std::string method;                                      // "GET"
   std::string path;                                        // Percent-decoded.
   std::vector<std::pair<std::string, std::string>> query;  // Decoded, in order.
-  std::map<std::string, std::string> headers;  // By lower-case name; repeats joined by ", ".
+  // By lower-case name; repeats joined by ", ".
+  std::map<std::string, std::string, std::less<>> headers;
   std::string body;
   bool keep_alive = true;
   int version = 11;  // 10 for HTTP/1.0.
 
-  // Empty if absent; of repeats, the first.
-  std::string Query(absl::string_view name) const;
+  // Of this request, as long as it lives and is not changed. Empty if absent; of repeats, the
+  // first.
+  absl::string_view Query(absl::string_view name) const;
   bool HasQuery(absl::string_view name) const;
-  std::string Header(absl::string_view lower_case_name) const;
+  absl::string_view Header(absl::string_view lower_case_name) const;
 };
 
 struct Response {
