@@ -28,10 +28,12 @@ std::thread SpawnWithoutSignals(std::string name, absl::AnyInvocable<void()> bod
 UvExecutor::UvExecutor(std::string name) : name_(std::move(name)), rng_(Rng::FromSystem()) {
   SKIFF_CHECK(uv_loop_init(&loop_) == 0);
   wake_.data = this;
+  again_.data = this;
   timer_.data = this;
   SKIFF_CHECK(uv_async_init(&loop_, &wake_, [](uv_async_t* handle) {
                 static_cast<UvExecutor*>(handle->data)->Drain();
               }) == 0);
+  SKIFF_CHECK(uv_idle_init(&loop_, &again_) == 0);
   SKIFF_CHECK(uv_timer_init(&loop_, &timer_) == 0);
   thread_ = SpawnWithoutSignals(name_, [this] { Run(); });
 }
@@ -71,14 +73,11 @@ void UvExecutor::Stop() {
 }
 
 void UvExecutor::Post(Task task) {
-  bool first;
-  {
-    MutexLock lock(&mutex_);
-    if (stopped_) return;
-    first = tasks_.empty();
-    tasks_.push_back(std::move(task));
-    if (first) uv_async_send(&wake_);
-  }
+  MutexLock lock(&mutex_);
+  if (stopped_) return;
+  const bool first = tasks_.empty();
+  tasks_.push_back(std::move(task));
+  if (first && !awake_) uv_async_send(&wake_);
 }
 
 void UvExecutor::Drain() {
@@ -86,12 +85,22 @@ void UvExecutor::Drain() {
   {
     MutexLock lock(&mutex_);
     tasks.swap(tasks_);
+    awake_ = true;
   }
   for (Task& task : tasks) {
     std::move(task)();
     task = nullptr;
   }
-  if (!stopping_) ArmTimer();
+  if (stopping_) return;
+  ArmTimer();
+  MutexLock lock(&mutex_);
+  awake_ = !tasks_.empty();
+  if (awake_) {
+    uv_idle_start(&again_,
+                  [](uv_idle_t* handle) { static_cast<UvExecutor*>(handle->data)->Drain(); });
+  } else {
+    uv_idle_stop(&again_);
+  }
 }
 
 Executor::TimerId UvExecutor::PostAfter(absl::Duration delay, Task task) {

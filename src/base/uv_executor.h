@@ -51,12 +51,14 @@ class UvExecutor final : public Executor {
   Rng rng_;
   uv_loop_t loop_;
   uv_async_t wake_;
+  uv_idle_t again_;  // Active: there are tasks for the next turn.
   uv_timer_t timer_;
   bool stopping_ = false;  // loop thread only
   std::thread thread_;
 
   Mutex mutex_;
   std::vector<Task> tasks_ ABSL_GUARDED_BY(mutex_);
+  bool awake_ ABSL_GUARDED_BY(mutex_) = false;  // The loop looks at tasks_ again by itself.
   std::map<std::pair<absl::Duration, TimerId>, Task> timers_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<TimerId, absl::Duration> deadlines_ ABSL_GUARDED_BY(mutex_);
   TimerId next_timer_ ABSL_GUARDED_BY(mutex_) = 1;
