@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -80,8 +81,14 @@ bool HandleHealth(Exchange& exchange, absl::string_view path) {
   return false;
 }
 
-std::vector<absl::string_view> Parts(absl::string_view path) {
-  return absl::StrSplit(path, '/', absl::SkipEmpty());
+using PathParts = absl::InlinedVector<absl::string_view, 8>;
+
+PathParts Parts(absl::string_view path) {
+  PathParts out;
+  for (const absl::string_view part : absl::StrSplit(path, '/', absl::SkipEmpty())) {
+    out.push_back(part);
+  }
+  return out;
 }
 
 bool Contains(std::span<const absl::string_view> verbs, absl::string_view verb) {
@@ -209,7 +216,7 @@ const Document& ApiHandler::Cached(const std::string& key, const std::string& co
 
 bool ApiHandler::HandleDiscovery(const ExchangePtr& exchange) {
   const Request& request = exchange->request();
-  const std::vector<absl::string_view> parts = Parts(request.path);
+  const PathParts parts = Parts(request.path);
   const bool core = parts[0] == "api";
   if (parts.size() > (core ? 2u : 3u)) return false;
   std::string json;
@@ -252,7 +259,7 @@ void ApiHandler::SendGroups(const ExchangePtr& exchange, bool core, std::string 
 
 // /api/v1/namespaces/NS/pods/NAME/log, /apis/apps/v1/deployments, …
 absl::StatusOr<ApiHandler::Target> ApiHandler::Route(const Request& request) {
-  const std::vector<absl::string_view> parts = Parts(request.path);
+  const PathParts parts = Parts(request.path);
   const bool core = parts[0] == "api";
   size_t at = core ? 2 : 3;
   if (parts.size() <= at) return NoSuchPath();

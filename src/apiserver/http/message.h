@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/strings/string_view.h"
 
 namespace skiff::apiserver::http {
@@ -31,7 +32,7 @@ struct Request {
 
 struct Response {
   int status = 200;
-  std::vector<std::pair<std::string, std::string>> headers;
+  absl::InlinedVector<std::pair<absl::string_view, std::string>, 4> headers;  // Names: literals.
   // The body, in pieces that are sent one after the other without being copied together.
   std::vector<std::shared_ptr<const std::string>> body;
   // Of a streamed answer: how much may wait for a reader that does not take it; 0: the connection's
