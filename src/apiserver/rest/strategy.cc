@@ -121,9 +121,9 @@ absl::Status PrepareUpdate(const Env& env, const Message& old, Message* now) {
   } else if (now->GetDescriptor() == corev1::Namespace::descriptor()) {
     CopyPart(old, Part(*now, "spec"), now);  // Finalizers change on the finalize path only.
   }
-  const FieldDescriptor* spec = Part(*now, "spec");
   meta->clear_generation();
   if (before.generation() != 0) {
+    const FieldDescriptor* spec = Part(*now, "spec");
     const bool changed = IsMessage(spec) && !SamePart(old, *now, spec);
     meta->set_generation(before.generation() + (changed ? 1 : 0));
   }
