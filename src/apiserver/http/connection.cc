@@ -13,6 +13,7 @@ namespace {
 
 // How much of a refused request is read before its sender is cut off.
 constexpr size_t kMaxDiscarded = 64 << 20;
+constexpr size_t kReadBytes = 16 << 10;  // At a time.
 
 const char* Phrase(int status) {
   switch (status) {
@@ -203,9 +204,10 @@ void Connection::ReadOn() {
   if (closing_ || input_ended_) return;
   uv_read_start(
       stream(),
-      [](uv_handle_t* handle, size_t, uv_buf_t* buffer) {
-        auto* self = static_cast<Connection*>(handle->data);
-        *buffer = uv_buf_init(self->read_buffer_, sizeof self->read_buffer_);
+      [](uv_handle_t*, size_t, uv_buf_t* buffer) {
+        // Of all connections of the thread: nothing stays in it.
+        thread_local std::vector<char> bytes(kReadBytes);
+        *buffer = uv_buf_init(bytes.data(), static_cast<unsigned int>(bytes.size()));
       },
       [](uv_stream_t* stream, ssize_t n, const uv_buf_t* buffer) {
         static_cast<Connection*>(stream->data)->OnRead(n, buffer->base);
@@ -292,7 +294,7 @@ void Connection::Parse() {
   if (parsed_ == input_.size()) {
     input_.clear();
     parsed_ = 0;
-  } else if (parsed_ > sizeof read_buffer_) {
+  } else if (parsed_ > kReadBytes) {
     input_.erase(0, parsed_);
     parsed_ = 0;
   }

@@ -84,7 +84,6 @@ class Connection : public std::enable_shared_from_this<Connection> {
   RequestParser parser_;
   std::string input_;  // From parsed_ on it is not yet parsed.
   size_t parsed_ = 0;
-  char read_buffer_[16 << 10];
   std::weak_ptr<Reply> reply_;  // The answer under way.
   bool answering_ = false;
   bool keep_alive_ = true;
