@@ -40,12 +40,16 @@ bool IsReachableFromOutside(const corev1::ServiceSpec& spec) {
          (spec.type() == "ClusterIP" && spec.external_ips_size() > 0);
 }
 
-// Calls `complete` if the object is a T.
-template <typename T>
-bool Try(google::protobuf::Message* object, void (*complete)(T*)) {
-  if (object->GetDescriptor() != T::descriptor()) return false;
-  complete(static_cast<T*>(object));
-  return true;
+// A kind, and what completes an object of it.
+struct Defaults {
+  const google::protobuf::Descriptor* kind;
+  void (*complete)(google::protobuf::Message* object);
+};
+
+template <typename T, void (*kComplete)(T*)>
+Defaults MakeDefaults() {
+  return {T::descriptor(),
+          [](google::protobuf::Message* object) { kComplete(static_cast<T*>(object)); }};
 }
 
 }  // namespace
@@ -85,12 +89,22 @@ void ServiceDefaults(corev1::Service* service) {
 }
 
 void SetDefaults(google::protobuf::Message* object) {
-  // The first that knows the kind ends the search; kinds that none knows have no defaults.
-  (void)(Try(object, PodDefaults) || Try(object, DeploymentDefaults) ||
-         Try(object, ReplicaSetDefaults) || Try(object, JobDefaults) ||
-         Try(object, ServiceDefaults) || Try(object, SecretDefaults) ||
-         Try(object, NamespaceDefaults) || Try(object, NodeDefaults) ||
-         Try(object, RuntimeClassDefaults));
+  static const Defaults kDefaults[] = {
+      // Other kinds have none.
+      MakeDefaults<corev1::Pod, PodDefaults>(),
+      MakeDefaults<appsv1::Deployment, DeploymentDefaults>(),
+      MakeDefaults<appsv1::ReplicaSet, ReplicaSetDefaults>(),
+      MakeDefaults<batchv1::Job, JobDefaults>(),
+      MakeDefaults<corev1::Service, ServiceDefaults>(),
+      MakeDefaults<corev1::Secret, SecretDefaults>(),
+      MakeDefaults<corev1::Namespace, NamespaceDefaults>(),
+      MakeDefaults<corev1::Node, NodeDefaults>(),
+      MakeDefaults<nodev1::RuntimeClass, RuntimeClassDefaults>(),
+  };
+  const auto* kind = object->GetDescriptor();
+  for (const Defaults& defaults : kDefaults) {
+    if (defaults.kind == kind) return defaults.complete(object);
+  }
 }
 
 }  // namespace skiff::api

@@ -8,9 +8,9 @@ namespace skiff::api {
 namespace {
 
 const google::protobuf::FieldDescriptor* MetaField(const google::protobuf::Message& message) {
+  static const auto* const kMeta = metav1::ObjectMeta::descriptor();
   const auto* field = message.GetDescriptor()->FindFieldByNumber(1);
-  if (field == nullptr || field->message_type() != metav1::ObjectMeta::descriptor()) return nullptr;
-  return field;
+  return field != nullptr && field->message_type() == kMeta ? field : nullptr;
 }
 
 }  // namespace

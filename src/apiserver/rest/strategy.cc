@@ -113,12 +113,13 @@ absl::Status PrepareUpdate(const Env& env, const Message& old, Message* now) {
   meta->clear_self_link();
   meta->clear_managed_fields();
   if (HasStatusPath(*now)) CopyPart(old, Part(*now, "status"), now);
-  if (now->GetDescriptor() == corev1::Pod::descriptor()) {
+  const auto* type = now->GetDescriptor();
+  if (type == corev1::Pod::descriptor()) {
     PreparePodUpdate(static_cast<const corev1::Pod&>(old), static_cast<corev1::Pod*>(now));
-  } else if (now->GetDescriptor() == corev1::Service::descriptor()) {
+  } else if (type == corev1::Service::descriptor()) {
     SKIFF_RETURN_IF_ERROR(PrepareServiceUpdate(env, static_cast<const corev1::Service&>(old),
                                                static_cast<corev1::Service*>(now)));
-  } else if (now->GetDescriptor() == corev1::Namespace::descriptor()) {
+  } else if (type == corev1::Namespace::descriptor()) {
     CopyPart(old, Part(*now, "spec"), now);  // Finalizers change on the finalize path only.
   }
   meta->clear_generation();
