@@ -119,9 +119,11 @@ class Comparer {
   }
 
   bool Map(const FieldPlan& field, const Message& a, const Message& b) const {
-    if (MapAccess::Size(a, field.field) != MapAccess::Size(b, field.field)) return false;
-    const auto end = MapAccess::End(a, field.field);
-    for (auto it = MapAccess::Begin(a, field.field); it != end; ++it) {
+    const int size = MapAccess::Size(a, field.field);
+    if (size != MapAccess::Size(b, field.field)) return false;
+    if (size == 0) return true;
+    auto it = MapAccess::Begin(a, field.field);
+    for (int i = 0; i < size; ++i, ++it) {
       google::protobuf::MapValueConstRef other;
       if (!MapAccess::Find(b, field.field, it.GetKey(), &other)) return false;
       const google::protobuf::MapValueRef& own = it.GetValueRef();

@@ -139,6 +139,7 @@ bool RequestParser::in_body() const { return beast_->is_header_done(); }
 
 bool PercentDecode(absl::string_view text, bool plus_is_space, std::string* out) {
   out->clear();
+  out->reserve(text.size());
   for (size_t i = 0; i < text.size(); ++i) {
     if (text[i] == '+' && plus_is_space) {
       out->push_back(' ');
