@@ -143,7 +143,7 @@ class Decoder {
 
   absl::Status Field(const FieldPlan& field, dom::element value, Message* message) {
     const Reflection& reflection = *message->GetReflection();
-    if (field.is_map) return MapField(field, value, message);
+    if (field.is_map) return MapField(field, value, message, reflection);
     if (field.is_list) return ListField(field, value, message, reflection);
     if (field.message != nullptr) {
       return Value(*field.message, value, reflection.MutableMessage(message, field.field), false);
@@ -171,7 +171,8 @@ class Decoder {
     return absl::OkStatus();
   }
 
-  absl::Status MapField(const FieldPlan& field, dom::element value, Message* message) {
+  absl::Status MapField(const FieldPlan& field, dom::element value, Message* message,
+                        const Reflection& reflection) {
     dom::object members;
     if (value.get(members) != simdjson::SUCCESS) {
       return Mismatch(value, absl::StrCat("map[string]", ItemType(field)));
@@ -179,7 +180,7 @@ class Decoder {
     for (const dom::key_value_pair member : members) {
       const std::string key(member.key);
       google::protobuf::MapValueRef entry;
-      const bool fresh = MapAccess::Insert(message, field.field, MapKeyOf(key), &entry);
+      const bool fresh = MapAccess::Insert(reflection, message, field.field, MapKeyOf(key), &entry);
       if (!fresh) Note("duplicate", key);
       path_.push_back({key});
       if (field.message != nullptr) {

@@ -76,7 +76,7 @@ class Encoder {
     const Reflection* reflection = message.GetReflection();
     for (const FieldPlan& field : plan.fields) {
       if (field.is_map) {
-        MapField(field, message);
+        MapField(field, message, *reflection);
       } else if (field.is_list) {
         ListField(field, message, *reflection);
       } else if (field.inlined && field.message != nullptr &&
@@ -159,8 +159,8 @@ class Encoder {
     Close(']');
   }
 
-  void MapField(const FieldPlan& field, const Message& message) {
-    const int size = MapAccess::Size(message, field.field);
+  void MapField(const FieldPlan& field, const Message& message, const Reflection& reflection) {
+    const int size = MapAccess::Size(reflection, message, field.field);
     if (size == 0 && field.facts->omit_empty()) return;
     Member(field.json_key);
     if (size == 0) {
@@ -168,7 +168,7 @@ class Encoder {
       return;
     }
     absl::InlinedVector<std::pair<std::string, google::protobuf::MapValueRef>, 4> entries;
-    auto it = MapAccess::Begin(message, field.field);
+    auto it = MapAccess::Begin(reflection, message, field.field);
     for (int i = 0; i < size; ++i, ++it) {
       entries.emplace_back(it.GetKey().GetStringValue(), it.GetValueRef());
     }

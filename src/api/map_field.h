@@ -15,22 +15,20 @@ namespace google::protobuf::expr {
 
 class CelMapReflectionFriend {
  public:
-  static MapIterator Begin(const Message& message, const FieldDescriptor* field) {
-    return message.GetReflection()->MapBegin(const_cast<Message*>(&message), field);
+  static MapIterator Begin(const Reflection& of, const Message& message,
+                           const FieldDescriptor* field) {
+    return of.MapBegin(const_cast<Message*>(&message), field);
   }
-  static MapIterator End(const Message& message, const FieldDescriptor* field) {
-    return message.GetReflection()->MapEnd(const_cast<Message*>(&message), field);
+  static int Size(const Reflection& of, const Message& message, const FieldDescriptor* field) {
+    return of.MapSize(message, field);
   }
-  static int Size(const Message& message, const FieldDescriptor* field) {
-    return message.GetReflection()->MapSize(message, field);
+  static bool Find(const Reflection& of, const Message& message, const FieldDescriptor* field,
+                   const MapKey& key, MapValueConstRef* value) {
+    return of.LookupMapValue(message, field, key, value);
   }
-  static bool Find(const Message& message, const FieldDescriptor* field, const MapKey& key,
-                   MapValueConstRef* value) {
-    return message.GetReflection()->LookupMapValue(message, field, key, value);
-  }
-  static bool Insert(Message* message, const FieldDescriptor* field, const MapKey& key,
-                     MapValueRef* value) {
-    return message->GetReflection()->InsertOrLookupMapValue(message, field, key, value);
+  static bool Insert(const Reflection& of, Message* message, const FieldDescriptor* field,
+                     const MapKey& key, MapValueRef* value) {
+    return of.InsertOrLookupMapValue(message, field, key, value);
   }
 };
 
@@ -38,8 +36,8 @@ class CelMapReflectionFriend {
 
 namespace skiff::api {
 
-// Size; Begin and End, in no order; Find; Insert, which returns whether the key is new. Keys are
-// strings.
+// Size; Begin, from where so many follow in no order (the end costs as much to make); Find; Insert,
+// which returns whether the key is new. Keys are strings. `of`: the message's reflection.
 using MapAccess = google::protobuf::expr::CelMapReflectionFriend;
 
 inline google::protobuf::MapKey MapKeyOf(const std::string& key) {

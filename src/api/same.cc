@@ -35,16 +35,18 @@ class Comparer {
  private:
   // From the last: metadata is long and seldom what differs.
   bool Fields(const Plan& plan, const Message& a, const Message& b) const {
+    const Reflection& reflection = *a.GetReflection();
     return std::all_of(plan.fields.rbegin(), plan.fields.rend(), [&](const FieldPlan& field) {
       if (field.field == but_) return true;
-      if (field.is_map) return Map(field, a, b);
-      if (field.is_list) return List(field, a, b);
-      return field.message != nullptr ? Nested(field, a, b) : Singular(field, a, b);
+      if (field.is_map) return Map(field, a, b, reflection);
+      if (field.is_list) return List(field, a, b, reflection);
+      return field.message != nullptr ? Nested(field, a, b, reflection)
+                                      : Singular(field, a, b, reflection);
     });
   }
 
-  bool Nested(const FieldPlan& field, const Message& a, const Message& b) const {
-    const Reflection& reflection = *a.GetReflection();
+  bool Nested(const FieldPlan& field, const Message& a, const Message& b,
+              const Reflection& reflection) const {
     const bool in_a = reflection.HasField(a, field.field);
     const bool in_b = reflection.HasField(b, field.field);
     if (!in_a && !in_b) return true;
@@ -57,8 +59,8 @@ class Comparer {
     return Value(*field.message, left, right);
   }
 
-  bool Singular(const FieldPlan& field, const Message& a, const Message& b) const {
-    const Reflection& reflection = *a.GetReflection();
+  bool Singular(const FieldPlan& field, const Message& a, const Message& b,
+                const Reflection& reflection) const {
     // The zero that a pointer points to is seen; any other looks like no value.
     if (field.facts->pointer() &&
         reflection.HasField(a, field.field) != reflection.HasField(b, field.field)) {
@@ -99,8 +101,8 @@ class Comparer {
     return false;
   }
 
-  bool List(const FieldPlan& field, const Message& a, const Message& b) const {
-    const Reflection& reflection = *a.GetReflection();
+  bool List(const FieldPlan& field, const Message& a, const Message& b,
+            const Reflection& reflection) const {
     const int size = reflection.FieldSize(a, field.field);
     if (size != reflection.FieldSize(b, field.field)) return false;
     for (int i = 0; i < size; ++i) {
@@ -118,14 +120,15 @@ class Comparer {
     return Scalar(field.field, a, b, reflection, i);
   }
 
-  bool Map(const FieldPlan& field, const Message& a, const Message& b) const {
-    const int size = MapAccess::Size(a, field.field);
-    if (size != MapAccess::Size(b, field.field)) return false;
+  bool Map(const FieldPlan& field, const Message& a, const Message& b,
+           const Reflection& reflection) const {
+    const int size = MapAccess::Size(reflection, a, field.field);
+    if (size != MapAccess::Size(reflection, b, field.field)) return false;
     if (size == 0) return true;
-    auto it = MapAccess::Begin(a, field.field);
+    auto it = MapAccess::Begin(reflection, a, field.field);
     for (int i = 0; i < size; ++i, ++it) {
       google::protobuf::MapValueConstRef other;
-      if (!MapAccess::Find(b, field.field, it.GetKey(), &other)) return false;
+      if (!MapAccess::Find(reflection, b, field.field, it.GetKey(), &other)) return false;
       const google::protobuf::MapValueRef& own = it.GetValueRef();
       if (field.message != nullptr
               ? !Value(*field.message, own.GetMessageValue(), other.GetMessageValue())
