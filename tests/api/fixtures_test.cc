@@ -59,6 +59,10 @@ TEST_CASE("EveryFixtureRoundTripsInEveryEncoding") {
     INFO(decoded);
     REQUIRE(decoded.ok());
     CHECK(notes.unknown_or_duplicate.empty());
+    const auto top = ReadTypeMeta(json);
+    REQUIRE(top.ok());
+    CHECK(notes.type.kind == top->kind);
+    CHECK(notes.type.api_version == top->api_version);
 
     const auto envelope = OpenEnvelope(protobuf);
     REQUIRE(envelope.ok());

@@ -94,6 +94,11 @@ TEST_CASE("WrongRequestsSayWhatIsWrong") {
               "BadRequest", "line");
   CheckStatus(client.Ask("POST", kCm, R"({"kind":"Pod","apiVersion":"v1"})"), 400, "BadRequest",
               "does not match the expected kind (ConfigMap)");
+  // Its fields are not what is wrong with an object of another kind.
+  CheckStatus(client.Ask("POST", kCm, R"({"metadata":5,"kind":"Pod","apiVersion":"v1"})"), 400,
+              "BadRequest", "does not match the expected kind (ConfigMap)");
+  CheckStatus(client.Ask("POST", kCm, R"({"metadata":5,"kind":"ConfigMap"})"), 400, "BadRequest",
+              "json: cannot unmarshal number");
   CheckStatus(client.Ask("POST", kCm, std::string("k8s\0\xff\xff", 6),
                          absl::StrCat("Content-Type: ", kProtobuf, "\r\n")),
               400, "BadRequest", "");
