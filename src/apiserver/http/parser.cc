@@ -70,6 +70,10 @@ class RequestParser::Beast final : public beast::http::basic_parser<true> {
 
 RequestParser::RequestParser(ParserLimits limits)
     : limits_(limits), beast_(std::make_unique<Beast>()) {
+  Begin();
+}
+
+void RequestParser::Begin() {
   beast_->header_limit(static_cast<std::uint32_t>(limits_.header_bytes));
   beast_->body_limit(limits_.body_bytes);
   beast_->eager(true);
@@ -107,10 +111,10 @@ RequestParser::State RequestParser::Feed(absl::string_view bytes, size_t* used) 
 
 Request RequestParser::TakeRequest() {
   Request out = std::move(beast_->request);
-  beast_ = std::make_unique<Beast>();
-  beast_->header_limit(static_cast<std::uint32_t>(limits_.header_bytes));
-  beast_->body_limit(limits_.body_bytes);
-  beast_->eager(true);
+  // Where the last one was: a parser is of use once.
+  std::destroy_at(beast_.get());
+  std::construct_at(beast_.get());
+  Begin();
   return out;
 }
 

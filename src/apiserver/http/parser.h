@@ -36,6 +36,7 @@ class RequestParser {
 
  private:
   class Beast;
+  void Begin();
   const ParserLimits limits_;
   std::unique_ptr<Beast> beast_;
 };

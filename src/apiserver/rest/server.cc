@@ -130,6 +130,7 @@ void Server::Write(std::vector<client::Write> writes, WriteOptions options, Exec
   attempt->reply_on = reply_on;
   attempt->done = std::move(done);
   attempt->NoteFirst();
+  if (store_->alone()) return Try(std::move(attempt));
   Fresh(reply_on, [this, attempt = std::move(attempt)](const absl::Status& fresh) {
     if (fresh.ok()) return Try(attempt);
     attempt->Answer(fresh);
