@@ -33,6 +33,57 @@ TEST_CASE("TasksRunInTheOrderTheyWerePosted") {
   CHECK(std::is_sorted(seen.begin(), seen.end()));
 }
 
+TEST_CASE("TasksThatComeWhileOthersRunAllRunInTheOrderOfTheirThread") {
+  constexpr int kThreads = 4;
+  constexpr int kEach = 20'000;
+  UvExecutor loop("test");
+  std::vector<int> seen(kThreads, 0);
+  int echoes = 0;
+  bool in_order = true;
+  Notification all;
+  {
+    ThreadPool pool(kThreads);
+    for (int thread = 0; thread < kThreads; ++thread) {
+      pool.Run([&, thread] {
+        for (int i = 0; i < kEach; ++i) {
+          loop.Post([&, thread, i] {
+            in_order = in_order && seen[thread]++ == i;
+            loop.Post([&] {
+              if (++echoes == kThreads * kEach) all.Notify();
+            });
+          });
+        }
+      });
+    }
+  }
+  all.WaitForNotification();
+  loop.Stop();
+  CHECK(in_order);
+}
+
+TEST_CASE("TasksThatArePostedFromATaskRunInALaterTurn") {
+  UvExecutor loop("test");
+  std::vector<std::string> seen;
+  Notification done;
+  loop.Post([&] {
+    auto* idle = new uv_idle_t;
+    uv_idle_init(loop.uv_loop(), idle);
+    idle->data = &seen;
+    // A handle that is closed is told so at the end of the turn.
+    uv_close(reinterpret_cast<uv_handle_t*>(idle), [](uv_handle_t* handle) {
+      static_cast<std::vector<std::string>*>(handle->data)->push_back("closed");
+      delete reinterpret_cast<uv_idle_t*>(handle);
+    });
+    loop.Post([&] {
+      seen.push_back("posted");
+      done.Notify();
+    });
+  });
+  done.WaitForNotification();
+  loop.Stop();
+  CHECK(seen == std::vector<std::string>{"closed", "posted"});
+}
+
 TEST_CASE("TimersFireInTheOrderOfTheirDeadlinesAndACancelledOneNever") {
   UvExecutor loop("test");
   std::vector<int> seen;
