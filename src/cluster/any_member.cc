@@ -26,12 +26,7 @@ struct AnyMember::CallFor final : Call {
   }
   void OnGone(AnyMember* self) override {
     if (!again) return Reply(GoneMember());
-    auto next = std::make_shared<CallFor<T>>();
-    next->ask = std::move(ask);
-    next->again = true;
-    next->reply_on = reply_on;
-    next->done = std::move(done);
-    self->Ask(std::move(next));
+    self->Ask<T>(std::move(ask), again, reply_on, std::move(done));
   }
 };
 
@@ -115,42 +110,42 @@ void AnyMember::Ask(std::shared_ptr<CallFor<T>> call) {
   });
 }
 
-void AnyMember::Get(const api::ResourceInfo& resource, std::string name_space, std::string name,
-                    Executor* reply_on, client::Callback<api::ObjectPtr> done) {
-  auto call = std::make_shared<CallFor<api::ObjectPtr>>();
-  call->ask = [&resource, name_space = std::move(name_space), name = std::move(name)](
-                  const Place& place, client::Callback<api::ObjectPtr> answer) {
-    place.server->Get(resource, name_space, name, place.loop, std::move(answer));
-  };
-  call->again = true;
+template <typename T, typename F>
+void AnyMember::Ask(F ask, bool again, Executor* reply_on, client::Callback<T> done) {
+  auto call = std::make_shared<CallFor<T>>();
+  call->ask = std::move(ask);
+  call->again = again;
   call->reply_on = reply_on;
   call->done = std::move(done);
   Ask(std::move(call));
+}
+
+void AnyMember::Get(const api::ResourceInfo& resource, std::string name_space, std::string name,
+                    Executor* reply_on, client::Callback<api::ObjectPtr> done) {
+  Ask(
+      [&resource, name_space = std::move(name_space), name = std::move(name)](const Place& place,
+                                                                              auto answer) {
+        place.server->Get(resource, name_space, name, place.loop, std::move(answer));
+      },
+      /*again=*/true, reply_on, std::move(done));
 }
 
 void AnyMember::List(const api::ResourceInfo& resource, client::ListOptions options,
                      Executor* reply_on, client::Callback<client::ListResult> done) {
-  auto call = std::make_shared<CallFor<client::ListResult>>();
-  call->ask = [&resource, options = std::move(options)](
-                  const Place& place, client::Callback<client::ListResult> answer) {
-    place.server->List(resource, options, place.loop, std::move(answer));
-  };
-  call->again = true;
-  call->reply_on = reply_on;
-  call->done = std::move(done);
-  Ask(std::move(call));
+  Ask(
+      [&resource, options = std::move(options)](const Place& place, auto answer) {
+        place.server->List(resource, options, place.loop, std::move(answer));
+      },
+      /*again=*/true, reply_on, std::move(done));
 }
 
 void AnyMember::Commit(std::vector<client::Write> writes, Executor* reply_on,
                        client::Callback<client::WriteResult> done) {
-  auto call = std::make_shared<CallFor<client::WriteResult>>();
-  call->ask = [writes = std::move(writes)](const Place& place,
-                                           client::Callback<client::WriteResult> answer) mutable {
-    place.server->Commit(std::move(writes), place.loop, std::move(answer));
-  };
-  call->reply_on = reply_on;
-  call->done = std::move(done);
-  Ask(std::move(call));
+  Ask(
+      [writes = std::move(writes)](const Place& place, auto answer) mutable {
+        place.server->Commit(std::move(writes), place.loop, std::move(answer));
+      },
+      /*again=*/false, reply_on, std::move(done));
 }
 
 std::unique_ptr<client::Watch> AnyMember::StartWatch(const api::ResourceInfo& resource,

@@ -62,6 +62,9 @@ class AnyMember final : public client::Client {
   struct Stream;
   class Handle;
 
+  // Asks a member, and when that goes another if it may be asked `again`.
+  template <typename T, typename F>
+  void Ask(F ask, bool again, Executor* reply_on, client::Callback<T> done);
   template <typename T>
   void Ask(std::shared_ptr<CallFor<T>> call);
 
