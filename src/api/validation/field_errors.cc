@@ -5,7 +5,6 @@
 
 #include "absl/strings/str_join.h"
 #include "api/codec.h"
-#include "google/protobuf/util/message_differencer.h"
 
 namespace skiff::api {
 
@@ -43,11 +42,6 @@ void ErrorList::OneOfRequired(const Path& path, const std::string& value,
 
 void ErrorList::NotNegative(const Path& path, int64_t value) {
   if (value < 0) Invalid(path, value, "must be greater than or equal to 0");
-}
-
-bool SameMessage(const google::protobuf::Message& a, const google::protobuf::Message& b) {
-  // Equivalent: a field that is absent equals one that holds its default.
-  return google::protobuf::util::MessageDifferencer::Equivalent(a, b);
 }
 
 }  // namespace skiff::api

@@ -97,7 +97,4 @@ class ErrorList {
 
 constexpr absl::string_view kImmutable = "field is immutable";
 
-// Whether two messages say the same: maps in any order, absent fields as their zero values.
-bool SameMessage(const google::protobuf::Message& a, const google::protobuf::Message& b);
-
 }  // namespace skiff::api

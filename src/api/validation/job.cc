@@ -1,6 +1,7 @@
 #include <set>
 
 #include "absl/strings/str_cat.h"
+#include "api/same.h"
 #include "api/selector.h"
 #include "api/validation/kinds.h"
 
@@ -104,7 +105,7 @@ bool SameTemplate(const batchv1::Job& now, const batchv1::Job& old) {
     spec->clear_affinity();
     if (before.spec().has_affinity()) *spec->mutable_affinity() = before.spec().affinity();
   }
-  return SameMessage(after, before);
+  return LooksSame(after, before);
 }
 
 }  // namespace
@@ -152,7 +153,7 @@ void CheckJobUpdate(const batchv1::Job& now, const batchv1::Job& old, ErrorList*
       !resized) {
     errors->Invalid(path / "completions", after.completions(), kImmutable);
   }
-  if (!SameMessage(after.selector(), before.selector())) {
+  if (!LooksSame(after.selector(), before.selector())) {
     errors->Invalid(path / "selector", after.selector(), kImmutable);
   }
   if (!SameTemplate(now, old)) {
@@ -161,10 +162,10 @@ void CheckJobUpdate(const batchv1::Job& now, const batchv1::Job& old, ErrorList*
   if (after.completion_mode() != before.completion_mode()) {
     errors->Invalid(path / "completionMode", after.completion_mode(), kImmutable);
   }
-  if (!SameMessage(after.pod_failure_policy(), before.pod_failure_policy())) {
+  if (!LooksSame(after.pod_failure_policy(), before.pod_failure_policy())) {
     errors->Invalid(path / "podFailurePolicy", after.pod_failure_policy(), kImmutable);
   }
-  if (!SameMessage(after.success_policy(), before.success_policy())) {
+  if (!LooksSame(after.success_policy(), before.success_policy())) {
     errors->Invalid(path / "successPolicy", after.success_policy(), kImmutable);
   }
   if (after.backoff_limit_per_index() != before.backoff_limit_per_index()) {

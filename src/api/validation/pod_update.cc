@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "api/field_lookup.h"
+#include "api/same.h"
 #include "api/validation/kinds.h"
 #include "api/validation/names.h"
 
@@ -32,7 +33,7 @@ void CheckAddedTolerations(const corev1::PodSpec& now, const corev1::PodSpec& ol
   const auto same_but_seconds = [](corev1::Toleration a, corev1::Toleration b) {
     a.clear_toleration_seconds();
     b.clear_toleration_seconds();
-    return SameMessage(a, b);
+    return LooksSame(a, b);
   };
   for (const corev1::Toleration& before : old.tolerations()) {
     const bool kept = std::any_of(
@@ -104,7 +105,7 @@ std::string ChangedMembers(const corev1::PodSpec& now, const corev1::PodSpec& ol
       }
       return spec;
     };
-    if (!SameMessage(clear_others(now), clear_others(old))) changed.push_back(field->json_name());
+    if (!LooksSame(clear_others(now), clear_others(old))) changed.push_back(field->json_name());
   }
   return absl::StrJoin(changed, ", ");
 }
@@ -126,7 +127,7 @@ void CheckPodUpdate(const corev1::Pod& now, const corev1::Pod& old, ErrorList* e
   CheckAddedTolerations(now.spec(), old.spec(), path / "tolerations", errors);
   CheckGates(now.spec(), old.spec(), path / "schedulingGates", errors);
   const corev1::PodSpec rest = WithoutAllowedChanges(now.spec(), old.spec());
-  if (!SameMessage(rest, old.spec())) {
+  if (!LooksSame(rest, old.spec())) {
     errors->Forbidden(path,
                       absl::StrCat(kMayNotChange, "\nchanged: ", ChangedMembers(rest, old.spec())));
   }

@@ -1,5 +1,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "api/same.h"
 #include "api/selector.h"
 #include "api/validation/kinds.h"
 #include "api/validation/names.h"
@@ -105,7 +106,7 @@ void CheckDeployment(const appsv1::Deployment& deployment, ErrorList* errors) {
 void CheckDeploymentUpdate(const appsv1::Deployment& now, const appsv1::Deployment& old,
                            ErrorList* errors) {
   CheckDeployment(now, errors);
-  if (!SameMessage(now.spec().selector(), old.spec().selector())) {
+  if (!LooksSame(now.spec().selector(), old.spec().selector())) {
     errors->Invalid(Path("spec.selector"), now.spec().selector(), kImmutable);
   }
 }
@@ -120,7 +121,7 @@ void CheckReplicaSet(const appsv1::ReplicaSet& set, ErrorList* errors) {
 void CheckReplicaSetUpdate(const appsv1::ReplicaSet& now, const appsv1::ReplicaSet& old,
                            ErrorList* errors) {
   CheckReplicaSet(now, errors);
-  if (!SameMessage(now.spec().selector(), old.spec().selector())) {
+  if (!LooksSame(now.spec().selector(), old.spec().selector())) {
     errors->Invalid(Path("spec.selector"), now.spec().selector(), kImmutable);
   }
 }
