@@ -82,19 +82,19 @@ void ControlPlane::FollowLeadership() {
   });
 }
 
+bool ControlPlane::MustSwitch(bool* leads) {
+  MutexLock lock(&mutex_);
+  *leads = leads_;
+  if (!stopping_ && leads_ != (controllers_ != nullptr)) return true;
+  switching_ = false;
+  switched_.NotifyAll();
+  return false;
+}
+
 // Until loops run just where this member leads.
 void ControlPlane::SwitchLoops() {
-  for (;;) {
-    bool leads = false;
-    {
-      MutexLock lock(&mutex_);
-      leads = leads_;
-      if (stopping_ || leads == (controllers_ != nullptr)) {
-        switching_ = false;
-        switched_.NotifyAll();
-        return;
-      }
-    }
+  bool leads = false;
+  while (MustSwitch(&leads)) {
     if (!leads) {
       MutexLock lock(&steady_);
       Pause();
@@ -110,14 +110,7 @@ void ControlPlane::SwitchLoops() {
 // As SwitchLoops, where nothing may wait: what it waits for takes virtual time.
 void ControlPlane::SwitchOnDriver() {
   bool leads = false;
-  {
-    MutexLock lock(&mutex_);
-    leads = leads_;
-    if (stopping_ || leads == (controllers_ != nullptr)) {
-      switching_ = false;
-      return;
-    }
-  }
+  if (!MustSwitch(&leads)) return;
   if (!leads) {
     Pause();
     return SwitchOnDriver();

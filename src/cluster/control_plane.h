@@ -98,6 +98,8 @@ class ControlPlane {
   void FollowLeadership();
   void SwitchLoops();
   void SwitchOnDriver();
+  // False, and the switch is over, where loops run just as they should: if this member leads.
+  bool MustSwitch(bool* leads);
 
   ControlPlaneOptions options_;
   Loops* loops_ = nullptr;
