@@ -290,10 +290,7 @@ TEST_CASE("StartsThatWriteNothingLeaveNothing") {
 
 TEST_CASE("ADirectoryOfFormat1IsReadWhole") {
   TempDir dir;
-  for (const auto& file :
-       std::filesystem::directory_iterator(SKIFF_SOURCE_DIR "/tests/raft/data/format1")) {
-    std::filesystem::copy(file.path(), dir.path() / file.path().filename());
-  }
+  std::filesystem::copy(SKIFF_SOURCE_DIR "/tests/raft/data/format1", dir.path());
   // Entries 1 to 40, the first empty, of term 2 up to 29 and then of 3; cut before 11; applied up
   // to 37: then the rows k/2 to k/37, where each tenth deleted the fifth before it.
   Rows rows;
@@ -333,10 +330,7 @@ TEST_CASE("ADirectoryOfFormat1IsReadWhole") {
 
 TEST_CASE("ADirectoryOfFormat2IsReadWhole") {
   TempDir dir;
-  for (const auto& file :
-       std::filesystem::directory_iterator(SKIFF_SOURCE_DIR "/tests/raft/data/format2")) {
-    std::filesystem::copy(file.path(), dir.path() / file.path().filename());
-  }
+  std::filesystem::copy(SKIFF_SOURCE_DIR "/tests/raft/data/format2", dir.path());
   // Entries 1 to 8, of term 2 up to 6 and then of 3. A checkpoint at 3 that is in table files, with
   // rows a, b and c; one at 5 that is in the write-ahead log alone, which changed a and deleted b.
   for (int start = 0; start < 3; ++start) {  // The first one migrates.
