@@ -3,20 +3,20 @@
 // on disk. It never holds entry data of the past: what it wants sent it names by index.
 //
 //   core.Propose({"x"});
-//   Ready ready = core.TakeReady();                // after every call that may have changed
-//   anything Send(ready.messages);                          // may leave before the disk has
-//   anything storage->Write(ready.hard_state, ready.append);  // one sync Send(ready.after_write);
+//   Ready ready = core.TakeReady();  // After every call that may have changed anything.
+//   Send(ready.messages);            // May leave before the disk has anything.
+//   storage->Write(ready.hard_state, ready.append);  // One sync.
+//   Send(ready.after_write);
 //   core.Persisted(ready.append.back().index, ready.append.back().term);
 //   Apply(core.commit());
-//   ready = core.TakeReady();                      // Persisted may give messages, too
+//   ready = core.TakeReady();  // Persisted may give messages, too.
 //
 // What a shell owes it:
 // - A kAppend names entries; they are read (from the disk, or from what waits to be written) and
 //   put into it when it is taken, before any other call.
 // - More may be taken while a write is under way. Writes are done in the order taken, several may
-// be
-//   one, and each is reported, or the last of several. What was taken is not replaced before it is
-//   reported. after_write leaves when the writes of its Ready and of all before it are on disk.
+//   be one, and each is reported, or the last of several. What was taken is not replaced before it
+//   is reported. after_write leaves when the writes of its Ready and of all before it are on disk.
 // - commit() may run ahead of this member's own disk: what is committed is on the disks of others.
 // - Time: ticks that are due are given before anything else that came later, also after a pause of
 //   the process; leases count on it.
@@ -98,13 +98,13 @@ class Core {
   // Appends to the log of a leader; the index of the last.
   // kFailedPrecondition: not the leader, or it is handing over leadership.
   absl::StatusOr<Index> Propose(std::vector<std::string> data);
-  // The cluster becomes `target` (voters, learners, notes; `outgoing` is ignored, a lower
-  // `version` than there is, too): by way of a
-  // joint configuration where voters change, and the second step is taken by the leader by itself
-  // when the first is committed. The index of the (first) entry; it is done when a committed Config
-  // is no longer joint. Members that leave must stay up until then. kFailedPrecondition: not the
-  // leader, it is handing over, or a change is under way; kInvalidArgument: no voter, or one member
-  // both voter and learner. A leader that is no longer a voter steps down once that is committed.
+  // The cluster becomes `target` (voters, learners, notes; `outgoing` is ignored, a lower `version`
+  // than there is, too): by way of a joint configuration where voters change, and the second step
+  // is taken by the leader by itself when the first is committed. The index of the (first) entry;
+  // it is done when a committed Config is no longer joint. Members that leave must stay up until
+  // then. kFailedPrecondition: not the leader, it is handing over, or a change is under way;
+  // kInvalidArgument: no voter, or one member both voter and learner. A leader that is no longer a
+  // voter steps down once that is committed.
   absl::StatusOr<Index> ProposeConfig(Config target);
   // Hand leadership to a voter: stops taking proposals, brings it up to date, tells it to campaign;
   // given up after an election time. To itself: done already.
