@@ -43,6 +43,9 @@ absl::Status CheckVersion(uint32_t log, uint32_t newest) {
 // way to the disk while the next are, and nothing else waits long.
 constexpr raft::Index kTurnEntries = 128;
 
+// While there are writes; to look at every file is no matter of a moment.
+constexpr absl::Duration kMeasurePeriod = absl::Seconds(10);
+
 }  // namespace
 
 Replica::Replica(StoreOptions options, Executor* executor, WorkPool* pool, Logger logger,
@@ -59,6 +62,7 @@ Replica::Replica(StoreOptions options, Executor* executor, WorkPool* pool, Logge
       version_gauge_(metrics->Gauge("skiff_store_log_version",
                                     "The version of what the log of the cluster may hold.")),
       log_gauge_(metrics->Gauge("skiff_store_log_entries", "Entries that the log holds.")),
+      disk_gauge_(metrics->Gauge("skiff_store_disk_bytes", "What the store's files take on disk.")),
       writer_(executor, pool),
       checkpointer_(executor, pool),
       history_(executor, {options_.history_events, options_.history_time, options_.history_bytes}),
@@ -147,6 +151,7 @@ absl::Status Replica::Begin(raft::Persistent persistent) {
   }
   SKIFF_RETURN_IF_ERROR(ApplyCommitted());
   snapshot_.store(machine_.snapshot());
+  MeasureDisk();
   alone_ = solo();
   NoteVersion();
   if (solo()) {
@@ -419,7 +424,13 @@ void Replica::Publish() {
   revision_gauge_.Set(static_cast<double>(snapshot->revision()));
   objects_gauge_.Set(static_cast<double>(snapshot->tree().size()));
   log_gauge_.Set(static_cast<double>(core_->last_index() + 1 - core_->first_index()));
+  if (Now() - measured_ >= kMeasurePeriod) MeasureDisk();
   history_.Deliver();
+}
+
+void Replica::MeasureDisk() {
+  measured_ = Now();
+  if (storage_ != nullptr) disk_gauge_.Set(static_cast<double>(storage_->DiskBytes()));
 }
 
 // The log goes on: in memory nobody replays it.

@@ -116,6 +116,7 @@ class Replica final : public Store {
   absl::Status ForEachEntry(raft::Index from, raft::Index to,
                             absl::FunctionRef<absl::Status(const raft::Entry&)> visit) const;
   void Publish();
+  void MeasureDisk();
 
   // Other members (replica_members.cc).
   bool OnlyVoter() const;  // By the configuration in force; another may lead it still.
@@ -165,6 +166,7 @@ class Replica final : public Store {
   prometheus::Gauge& objects_gauge_;
   prometheus::Gauge& version_gauge_;
   prometheus::Gauge& log_gauge_;
+  prometheus::Gauge& disk_gauge_;
 
   std::unique_ptr<raft::Storage> storage_;  // Null: in memory.
   std::unique_ptr<raft::Core> core_;
@@ -189,6 +191,7 @@ class Replica final : public Store {
   bool later_ = false;         // ...and so does a checkpoint.
   absl::Status disk_;          // How the last write went...
   absl::Status checkpointed_;  // ...and the last checkpoint.
+  absl::Duration measured_;    // When it was last seen what the disk takes.
   Rows rows_;                  // Forgotten by history since the checkpoint: its next rows.
   int64_t rows_bytes_ = 0;
   uint64_t history_floor_ = 0;                          // The revision of those rows.

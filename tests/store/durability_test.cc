@@ -17,6 +17,13 @@ void RunAsRoot(const std::string& name) {
   CHECK(child.Wait() == 0);
 }
 
+raft::Index FirstOf(SimStore* store) {
+  raft::Index first = 0;
+  store->store->Status([&](const StoreStatus& status) { first = status.first; });
+  store->sim.RunDue();
+  return first;
+}
+
 }  // namespace
 
 TEST_CASE("WhatWasWrittenIsThereAfterAReopen") {
@@ -104,11 +111,30 @@ TEST_CASE("ALongLogIsCutAndReadFromWhereItBegins") {
     store.sim.RunDue();
     for (int i = 0; i < 5; ++i) store.Put("last", absl::StrCat(i));
     revision = store.store->snapshot()->revision();
+    CHECK(FirstOf(&store) > 500);
   }
   SimStore store(In(dir.path()));
   CHECK(store.store->snapshot()->revision() == revision);
   CHECK(store.Value("last") == "4");
   CHECK(store.Value("n49") == "10999");
+}
+
+TEST_CASE("ALogOfOldEntriesIsCutByTheirAge") {
+  TempDir dir;
+  StoreOptions options = In(dir.path());
+  options.history_time = absl::Minutes(1);
+  {
+    SimStore store(std::move(options));
+    for (int i = 0; i < 600; ++i) store.Put(absl::StrCat("n", i % 50), absl::StrCat(i));
+    CHECK(FirstOf(&store) == 1);
+    store.sim.RunFor(absl::Minutes(2));
+    for (int i = 0; i < 3; ++i) store.Put("last", absl::StrCat(i));
+    CHECK(FirstOf(&store) > 600);
+  }
+  SimStore store(In(dir.path()));
+  CHECK(FirstOf(&store) > 600);
+  CHECK(store.Value("n49") == "599");
+  CHECK(store.Value("last") == "2");
 }
 
 TEST_CASE("ALogOfLargeEntriesIsCutByItsSize") {
@@ -125,6 +151,24 @@ TEST_CASE("ALogOfLargeEntriesIsCutByItsSize") {
   CHECK(bytes < 250 << 20);
   SimStore store(In(dir.path()));
   CHECK(absl::StartsWith(store.Value("a"), "139x"));
+}
+
+TEST_CASE("WhatTheFilesTakeIsMeasured") {
+  TempDir dir;
+  SimStore store(In(dir.path()));
+  const auto measured = [&] {
+    const std::string text = store.metrics.Text();
+    const std::string name = "\nskiff_store_disk_bytes ";
+    const size_t at = text.find(name);
+    REQUIRE(at != std::string::npos);
+    return std::stod(text.substr(at + name.size()));
+  };
+  const double before = measured();
+  CHECK(before > 0);
+  for (int i = 0; i < 200; ++i) store.Put(absl::StrCat(i), std::string(100'000, 'x'));
+  store.sim.RunFor(absl::Seconds(10));
+  store.Put("last", "1");
+  CHECK(measured() > before + 10'000'000);
 }
 
 TEST_CASE("ManyWritersShareASync") {
