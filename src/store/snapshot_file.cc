@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "base/unique_fd.h"
@@ -19,6 +20,7 @@ namespace skiff::store {
 namespace {
 
 constexpr absl::string_view kMagic = "skiff-snapshot 1\n";
+constexpr absl::string_view kMagicOfAnyVersion = "skiff-snapshot ";
 constexpr size_t kPiece = 256 << 10;
 constexpr size_t kMaxRecord = 64 << 20;
 
@@ -40,6 +42,10 @@ class RecordFile {
     if (!out.in_) return absl::NotFoundError(absl::StrCat("snapshot file ", path, ": none there"));
     std::string magic(kMagic.size(), '\0');
     out.in_.read(magic.data(), static_cast<std::streamsize>(magic.size()));
+    if (out.in_ && magic != kMagic && absl::StartsWith(magic, kMagicOfAnyVersion)) {
+      return absl::FailedPreconditionError(absl::StrCat(
+          path, " is a snapshot of another version: restore it with the program that made it"));
+    }
     if (!out.in_ || magic != kMagic) {
       return absl::InvalidArgumentError(
           absl::StrCat(path, " is no snapshot: `skiff snapshot save` makes them"));

@@ -37,7 +37,7 @@ absl::StatusOr<SnapshotSummary> SaveSnapshot(const Snapshot& snapshot, const std
 absl::StatusOr<SnapshotSummary> SaveOffline(const std::string& dir, const std::string& path);
 
 // Reads all of it, and every object in it. kDataLoss names the file, the offset and what to do;
-// kNotFound.
+// kNotFound; kInvalidArgument: it is no snapshot; kFailedPrecondition: of another version.
 absl::StatusOr<SnapshotSummary> VerifySnapshot(const std::string& path);
 // Makes `dir` (which has no store yet: kFailedPrecondition) the store of a cluster whose only
 // member is `member`, with what the file has. What it has is verified first.

