@@ -18,6 +18,7 @@
 #include "api/json_value.h"
 #include "base/status.h"
 #include "base/unique_fd.h"
+#include "raft/crc32c.h"
 #include "store/member_note.h"
 
 namespace skiff::cluster {
@@ -27,13 +28,14 @@ using api::JsonValue;
 
 constexpr char kFile[] = "member.json";
 constexpr char kTokenPrefix[] = "skiff1.";
+constexpr char kSum[] = "crc32c";  // Of all the rest.
 
 std::string Text(const JsonValue& object, absl::string_view name) {
   const JsonValue* value = object.Find(name);
   return value != nullptr && value->is_string() ? value->text() : "";
 }
 
-std::string ToJson(const MemberIdentity& member) {
+JsonValue ToJson(const MemberIdentity& member) {
   JsonValue out = JsonValue::Object();
   const auto add = [&out](absl::string_view name, absl::string_view value) {
     out.Member(name) = JsonValue::String(value);
@@ -51,12 +53,18 @@ std::string ToJson(const MemberIdentity& member) {
     known.Member(absl::StrCat(id)) = JsonValue::String(note);
   }
   out.Member("known") = std::move(known);
-  return out.ToString();
+  return out;
 }
 
+std::string Sum(const JsonValue& object) { return absl::StrCat(raft::Crc32c(object.ToString())); }
+
+// Of a file with its checksum; files of earlier versions, and tokens, have none.
 absl::StatusOr<MemberIdentity> FromJson(absl::string_view json) {
-  SKIFF_ASSIGN_OR_RETURN(const JsonValue in, JsonValue::Parse(json));
+  SKIFF_ASSIGN_OR_RETURN(JsonValue in, JsonValue::Parse(json));
   MemberIdentity out;
+  if (const std::string sum = Text(in, kSum); in.Erase(kSum) && sum != Sum(in)) {
+    return absl::InvalidArgumentError("its checksum is another");
+  }
   out.name = Text(in, "name");
   out.address = Text(in, "address");
   out.authority = {Text(in, "authority"), Text(in, "authorityKey")};
@@ -145,7 +153,7 @@ absl::StatusOr<MemberIdentity> NewMember(const MemberIdentity& host, const std::
 }
 
 std::string EncodeToken(const MemberIdentity& member) {
-  return absl::StrCat(kTokenPrefix, absl::WebSafeBase64Escape(ToJson(member)));
+  return absl::StrCat(kTokenPrefix, absl::WebSafeBase64Escape(ToJson(member).ToString()));
 }
 
 absl::StatusOr<MemberIdentity> DecodeToken(absl::string_view token) {
@@ -176,7 +184,10 @@ absl::Status SaveIdentity(const MemberIdentity& member, const std::string& dir) 
   std::filesystem::create_directories(dir, error);
   const std::string path = absl::StrCat(dir, "/", kFile);
   const std::string fresh = path + ".new";
-  const std::string json = ToJson(member);
+  JsonValue object = ToJson(member);
+  const std::string sum = Sum(object);
+  object.Member(kSum) = JsonValue::String(sum);
+  const std::string json = object.ToString();
   UniqueFd fd(open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
   if (!fd.valid() || fchmod(fd.get(), 0600) != 0 ||
       write(fd.get(), json.data(), json.size()) != static_cast<ssize_t>(json.size()) ||

@@ -153,5 +153,44 @@ TEST_CASE("ADamagedFileIsToldByName") {
   CHECK(absl::IsDataLoss(LoadIdentity(dir.path()).status()));
 }
 
+TEST_CASE("NoBitOfTheFileMayFlip") {
+  const TempDir dir;
+  const MemberIdentity second = Second(First());
+  REQUIRE(SaveIdentity(second, dir.path()).ok());
+  const std::string path = dir.path() + "/member.json";
+  std::ifstream in(path);
+  const std::string whole{std::istreambuf_iterator<char>(in), {}};
+  int refused = 0;
+  for (size_t at = 0; at < whole.size(); ++at) {
+    std::string damaged = whole;
+    damaged[at] = static_cast<char>(damaged[at] ^ 1 << at % 7);
+    std::ofstream(path, std::ios::trunc) << damaged;
+    const auto loaded = LoadIdentity(dir.path());
+    INFO("byte " << at << ": " << loaded.status());
+    refused += loaded.ok() ? 0 : 1;
+    if (loaded.ok()) {
+      CheckSame(*loaded, second);
+    } else {
+      CHECK(absl::IsDataLoss(loaded.status()));
+    }
+  }
+  CHECK(refused > static_cast<int>(whole.size()) - 20);  // The name of the checksum may.
+}
+
+TEST_CASE("AFileOfAnEarlierVersionHasNoChecksum") {
+  const TempDir dir;
+  const MemberIdentity second = Second(First());
+  REQUIRE(SaveIdentity(second, dir.path()).ok());
+  const std::string path = dir.path() + "/member.json";
+  std::ifstream in(path);
+  std::string json{std::istreambuf_iterator<char>(in), {}};
+  const size_t sum = json.find(",\"crc32c\"");
+  REQUIRE(sum != std::string::npos);
+  std::ofstream(path, std::ios::trunc) << json.substr(0, sum) << "}";
+  const auto loaded = LoadIdentity(dir.path());
+  REQUIRE(loaded.ok());
+  CheckSame(*loaded, second);
+}
+
 }  // namespace
 }  // namespace skiff::cluster
