@@ -174,8 +174,13 @@ absl::Status FindDamagedTable(const std::string& dir, const rocksdb::Status& ope
     rocksdb::Status status = table.Open(it->path());
     if (status.ok()) status = table.VerifyChecksum();
     if (!status.IsCorruption()) continue;
+    // Of what describes a table RocksDB does not say where it is.
+    const std::string text = status.ToString();
+    const std::string where = absl::StrContains(text, " offset ")
+                                  ? ""
+                                  : absl::StrCat(" within its ", it->file_size(error), " bytes");
     return absl::DataLossError(
-        absl::StrCat(it->path().string(), " is damaged: ", status.ToString(), "; ", kRemedy));
+        absl::StrCat(it->path().string(), " is damaged", where, ": ", text, "; ", kRemedy));
   }
   return absl::OkStatus();
 }

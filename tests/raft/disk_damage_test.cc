@@ -74,6 +74,9 @@ std::string RandomBytes(Rng* rng, size_t size) {
   return out;
 }
 
+// How damage says where it is.
+constexpr const char* kWheres[] = {" at byte ", " offset ", " within its ", " file checksum "};
+
 // The files of a database as a crash of the process leaves them: tables, and a log with small
 // entries, large ones, and ones that look like unwritten sectors.
 class Image {
@@ -186,6 +189,10 @@ class Copies {
     CHECK(named);
     if (content.status().code() == absl::StatusCode::kDataLoss) {
       CHECK(absl::StrContains(content.status().message(), "restore a snapshot"));
+      const bool where = std::any_of(
+          std::begin(kWheres), std::end(kWheres),
+          [&](const char* words) { return absl::StrContains(content.status().message(), words); });
+      CHECK(where);
     }
   }
 
