@@ -1,5 +1,5 @@
-# tests/members/*_test.py: members of a control plane as real processes, each in a network namespace
-# of its own.
+# tests/members/*_test.py: members of a control plane as real processes; those of the storms live
+# in a network namespace each.
 file(GLOB members_tests CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/*_test.py)
 foreach(source IN LISTS members_tests)
   get_filename_component(file ${source} NAME_WE)
