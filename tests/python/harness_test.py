@@ -51,6 +51,16 @@ class VirtualTime(unittest.TestCase):
         with skiff.Cluster(runtime="fake", clock="virtual") as drawn:
             self.assertGreater(drawn.seed, 0)
 
+    def test_the_order_of_events_is_the_seeds_to_choose(self):
+        def history(permute_order):
+            with skiff.Cluster(runtime="fake", clock="virtual", seed=5, nodes=3,
+                               permute_order=permute_order) as cluster:
+                cluster.apply(deployment("web", 5))
+                cluster.settle()
+                return cluster.list("pods")
+        self.assertEqual(history(True), history(True))
+        self.assertNotEqual(history(True), history(False))
+
     def test_a_settled_cluster_does_nothing(self):
         self.cluster.apply(deployment("web", 3))
         self.cluster.settle()
@@ -154,8 +164,6 @@ class RealTime(unittest.TestCase):
                 skiff.Cluster(**{"runtime": "fake", "nodes": 0, **options})
 
 
-@unittest.skipIf(subprocess.run([sys.executable, "-c", "import pytest"],
-                                capture_output=True).returncode, "pytest is not installed")
 class Members(unittest.TestCase):
     def test_a_cluster_outlives_the_member_that_leads(self):
         with skiff.Cluster(runtime="fake", clock="virtual", seed=5, members=3) as cluster:
@@ -177,6 +185,18 @@ class Members(unittest.TestCase):
             cluster.settle()
             with self.assertRaises(skiff.NotFoundError):
                 cluster.kill_member(3)
+
+    def test_slow_disks_hold_writes_up(self):
+        with skiff.Cluster(runtime="fake", clock="virtual", seed=5, members=3) as cluster:
+            cluster.settle()
+            cluster.slow_disk(2)
+            begin = cluster.now
+            cluster.create(config_map("late"))
+            self.assertGreaterEqual(cluster.now - begin, datetime.timedelta(seconds=2))
+            cluster.slow_disk(0)
+            begin = cluster.now
+            cluster.create(config_map("soon"))
+            self.assertLess(cluster.now - begin, datetime.timedelta(seconds=1))
 
     def test_several_members_are_saved_restored_and_listed(self):
         with skiff.Cluster(runtime="fake", clock="virtual", seed=5, members=3) as cluster:
@@ -210,6 +230,19 @@ class Members(unittest.TestCase):
                 cluster.restart_member(member)
                 cluster.settle()
 
+    @unittest.skipIf(os.geteuid() != 0, "running programs in pods needs root")
+    def test_several_members_run_real_pods(self):
+        with skiff.Cluster(runtime="process", members=3) as cluster:
+            cluster.kill_member(0)
+            cluster.settle()
+            spec = {"restartPolicy": "Never", "runtimeClassName": "process", "containers": [
+                {"name": "work", "command": ["sh", "-c", "echo counted; exit 3"]}]}
+            result = cluster.run_job({
+                "apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "real"},
+                "spec": {"backoffLimit": 0, "template": {"spec": spec}}})
+            self.assertEqual(result.containers[0].exit_code, 3)
+            self.assertEqual(cluster.logs(result.containers[0].pod), b"counted\n")
+
     def test_what_several_members_cannot_be_is_refused(self):
         with self.assertRaisesRegex(skiff.InvalidError, "option listen"):
             skiff.Cluster(runtime="fake", clock="virtual", members=3, listen="127.0.0.1:0")
@@ -217,6 +250,8 @@ class Members(unittest.TestCase):
             skiff.Cluster("/tmp/skiff-python-none", runtime="fake", members=3)
 
 
+@unittest.skipIf(subprocess.run([sys.executable, "-c", "import pytest"],
+                                capture_output=True).returncode, "pytest is not installed")
 class Pytest(unittest.TestCase):
     TESTS = """
         import pytest
