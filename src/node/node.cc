@@ -119,7 +119,7 @@ void Node::StartOnLoop() {
 
 bool Node::Settled() const {
   return running_ && node_informer_.current() && pods_informer_.current() && actions_ == 0 &&
-         std::none_of(pods_.begin(), pods_.end(), [](const auto& entry) {
+         reports_ == 0 && std::none_of(pods_.begin(), pods_.end(), [](const auto& entry) {
            const Pod& pod = *entry.second;
            return pod.dirty || pod.writing || (pod.busy && !pod.paused);
          });

@@ -225,6 +225,7 @@ class Node final : public client::NodeApi {
   bool running_ = false;
   bool found_ = false;
   int actions_ = 0;                // On the pool now.
+  int reports_ = 0;                // Writes of its own object that are under way.
   std::function<void()> idle_;     // Called when actions_ is 0 and the node is stopping.
   std::function<void()> written_;  // Likewise when no status is under way.
   CountedPool pool_{this, /*waits=*/false};

@@ -112,9 +112,12 @@ void Node::Register() {
   Describe(node.get());
   std::vector<client::Write> writes;
   writes.push_back(client::Write::Create(std::move(node)));
+  ++reports_;
   client_->Commit(std::move(writes), loop_,
                   [this, alive = alive_](absl::StatusOr<client::WriteResult> result) {
-                    if (!*alive || result.ok() || absl::IsAlreadyExists(result.status())) return;
+                    if (!*alive) return;
+                    --reports_;
+                    if (result.ok() || absl::IsAlreadyExists(result.status())) return;
                     logger_.Warning("cannot register: %s", result.status().ToString());
                     loop_->PostAfter(absl::Seconds(1), [this, alive] {
                       if (*alive && running_) Register();
@@ -127,15 +130,17 @@ void Node::ReportNode(const api::ObjectPtr& current) {
   Describe(node.get());
   std::vector<client::Write> writes;
   writes.push_back(client::Write::Update(std::move(node), "status"));
+  ++reports_;
   client_->Commit(std::move(writes), loop_,
                   [this, alive = alive_](absl::StatusOr<client::WriteResult> result) {
-                    if (*alive && !result.ok()) {
-                      loop_->PostAfter(absl::Milliseconds(200), [this, alive] {
-                        if (!*alive || !running_) return;
-                        const auto again = node_informer_.Get("/" + options_.name);
-                        if (again != nullptr) ReportNode(again);
-                      });
-                    }
+                    if (!*alive) return;
+                    --reports_;
+                    if (result.ok()) return;
+                    loop_->PostAfter(absl::Milliseconds(200), [this, alive] {
+                      if (!*alive || !running_) return;
+                      const auto again = node_informer_.Get("/" + options_.name);
+                      if (again != nullptr) ReportNode(again);
+                    });
                   });
 }
 

@@ -72,6 +72,50 @@ TEST(FaultsAreTextsThatAreChecked) {
   OK(skiff_cluster_close(&cluster, 1, &error));
 }
 
+TEST(EveryFaultOfNodesAndDisksHappens) {
+  static const char kPod[] =
+      "apiVersion: v1\nkind: Pod\nmetadata: {name: lone}\nspec:\n  restartPolicy: Never\n"
+      "  containers: [{name: main, image: x}]\n";
+  static const struct {
+    const char* fault;
+    const char* kind;
+    const char* name;
+    const char* condition;
+  } kFaults[] = {
+      {"{\"kind\":\"crashContainer\",\"name\":\"lone\",\"exitCode\":3}", "pod", "lone",
+       "jsonpath={.status.containerStatuses[0].state.terminated.exitCode}=3"},
+      {"{\"kind\":\"pressNode\",\"node\":\"node-0\",\"condition\":\"PIDPressure\"}", "node",
+       "node-0", "condition=PIDPressure"},
+      {"{\"kind\":\"pressNode\",\"node\":\"node-0\",\"condition\":\"PIDPressure\",\"on\":false}",
+       "node", "node-0", "condition=PIDPressure=False"},
+      {"{\"kind\":\"partitionNode\",\"node\":\"node-0\"}", "node", "node-0",
+       "condition=Ready=Unknown"},
+      {"{\"kind\":\"partitionNode\",\"node\":\"node-0\",\"on\":false}", "node", "node-0",
+       "condition=Ready"},
+      {"{\"kind\":\"killNode\",\"node\":\"node-0\"}", "node", "node-0", "condition=Ready=Unknown"},
+      {"{\"kind\":\"restartNode\",\"node\":\"node-0\"}", "node", "node-0", "condition=Ready"},
+  };
+  skiff_cluster* cluster = open_virtual(3);
+  OK(skiff_apply(cluster, kPod, NULL, NULL, &error));
+  OK(skiff_settle(cluster, SOON_MS, &error));
+  for (size_t i = 0; i < sizeof(kFaults) / sizeof(kFaults[0]); ++i) {
+    OK(skiff_inject_fault(cluster, kFaults[i].fault, &error));
+    OK(skiff_advance(cluster, 120 * 1000, &error));
+    OK(skiff_wait(cluster, kFaults[i].kind, NULL, kFaults[i].name, kFaults[i].condition, 0,
+                  &error));
+  }
+  OK(skiff_inject_fault(cluster, "{\"kind\":\"failDisk\"}", &error));
+  FAILS(SKIFF_EXHAUSTED, "", skiff_apply(cluster, kDeployment, NULL, NULL, &error));
+  OK(skiff_inject_fault(cluster, "{\"kind\":\"failDisk\",\"on\":false}", &error));
+  OK(skiff_apply(cluster, kDeployment, NULL, NULL, &error));
+  OK(skiff_inject_fault(cluster, "{\"kind\":\"slowDisk\",\"delayMs\":2000}", &error));
+  const int64_t begin = skiff_cluster_now_ms(cluster);
+  OK(skiff_inject_fault(cluster, kFaults[1].fault, &error));
+  OK(skiff_settle(cluster, 600 * 1000, &error));
+  CHECK(skiff_cluster_now_ms(cluster) >= begin + 2000);
+  OK(skiff_cluster_close(&cluster, 1, &error));
+}
+
 TEST(AClusterIsSavedAndRestored) {
   skiff_cluster* cluster = open_virtual(2);
   skiff_saved* saved = NULL;

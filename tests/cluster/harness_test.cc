@@ -1,8 +1,10 @@
 // Clusters as test harnesses: virtual time, settling, faults, saving and restoring.
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <thread>
 
 #include "absl/strings/match.h"
@@ -123,6 +125,7 @@ TEST_CASE("AJobWithATtlOfAWeekIsGoneInMilliseconds") {
 }
 
 TEST_CASE("TheSameSeedAndCallsGiveTheSameHistory") {
+  std::set<std::string> orders;
   for (const bool permute : {false, true}) {
     const auto run = [&](uint64_t seed) {
       const auto cluster = Open([&](ClusterOptions* options) {
@@ -140,7 +143,9 @@ TEST_CASE("TheSameSeedAndCallsGiveTheSameHistory") {
     const std::string once = run(11);
     CHECK(once == run(11));
     CHECK(once != run(12));
+    orders.insert(once);
   }
+  CHECK(orders.size() == 2);  // What is due at one instant happened in another order.
 }
 
 TEST_CASE("ASettledClusterDoesNothing") {
@@ -279,6 +284,17 @@ TEST_CASE("AFullDiskRefusesWritesAndASlowOneTakesItsTime") {
       cluster->InjectFault(Fault::SlowDisk(absl::ZeroDuration() - absl::Seconds(1)))));
 }
 
+TEST_CASE("SettlingWaitsForWhatANodeSaysOfItself") {
+  const auto cluster = Open();
+  Good(cluster->Settle(kSoon));
+  Good(cluster->InjectFault(Fault::SlowDisk(absl::Seconds(2))));
+  const absl::Time begin = cluster->Now();
+  Good(cluster->InjectFault(Fault::PressNode("node-0", "DiskPressure")));
+  Good(cluster->Settle(absl::Minutes(1)));
+  CHECK(cluster->Now() - begin >= absl::Seconds(2));
+  Good(cluster->Wait({"nodes", "", "node-0"}, "condition=DiskPressure", absl::ZeroDuration()));
+}
+
 TEST_CASE("ARestoredClusterGoesOnAsTheSavedOneDid") {
   const auto cluster = Open([](ClusterOptions* options) { options->nodes = 3; });
   REQUIRE(cluster->Apply(DeploymentJson("web", 5)).ok());
@@ -387,6 +403,45 @@ TEST_CASE("AControllerThatIsOffDoesNothing") {
   REQUIRE(cluster->Create(JobJson("work", 0)).ok());
   Good(cluster->Advance(absl::Minutes(1)));
   CHECK(PodNames(*cluster).empty());
+}
+
+TEST_CASE("EachControllerCanBeOff") {
+  const auto names = [](Cluster& cluster) {
+    std::set<std::string> out;
+    const auto inspected = api::JsonValue::Parse(*cluster.Inspect());
+    for (const auto& one : inspected->Find("controllers")->items()) {
+      out.insert(one.Find("name")->text());
+    }
+    return out;
+  };
+  const std::set<std::string> all = names(*Open());
+  CHECK(all.size() == 8);
+  for (const std::string& off : all) {
+    std::set<std::string> others = all;
+    others.erase(off);
+    CHECK(names(*Open([&](ClusterOptions* options) { options->controllers_off = {off}; })) ==
+          others);
+  }
+}
+
+TEST_CASE("InspectSaysWhatAControllerFailsAtAndWhenItTriesAgain") {
+  const auto cluster = Open();
+  Good(cluster->InjectFault(Fault::FailWrites(1000, "create", "pods")));
+  REQUIRE(cluster->Apply(DeploymentJson("web", 1)).ok());
+  Good(cluster->Advance(absl::Seconds(10)));
+  const auto inspected = api::JsonValue::Parse(*cluster->Inspect());
+  const auto& all = inspected->Find("controllers")->items();
+  const auto found = std::find_if(all.begin(), all.end(), [](const api::JsonValue& one) {
+    return one.Find("name")->text() == "replicaset-controller";
+  });
+  REQUIRE(found != all.end());
+  INFO(found->ToString());
+  REQUIRE(found->Find("failures")->entries().size() == 1);
+  CHECK(found->Find("queueDepth")->text() == "0");  // It waits.
+  absl::Time wake;
+  std::string error;
+  REQUIRE(absl::ParseTime(absl::RFC3339_full, found->Find("nextWake")->text(), &wake, &error));
+  CHECK(wake > cluster->Now());
 }
 
 TEST_CASE("OneMadeHereGoesOnInVirtualTime") {
