@@ -55,22 +55,26 @@ class Server:
         assert lines[0].split() == ["NAME", "ROLE", "ADDRESS", "STATE", "BEHIND"], lines
         return {line.split()[0]: line.split()[1] for line in lines[1:]}
 
-    def call(self, method, path, body=None):
-        connection = http.client.HTTPConnection(self.address, timeout=15)
+    def ask(self, method, path, body=None):
+        connection = http.client.HTTPConnection(self.address, timeout=30)
         connection.request(method, path, body and json.dumps(body),
                            {"Content-Type": "application/json"})
         answer = connection.getresponse()
         text = answer.read()
         connection.close()
-        assert answer.status < 300, (self.name, method, path, answer.status, text)
-        return json.loads(text)
+        return answer.status, json.loads(text)
 
     def keep(self, name):
-        self.call("POST", MAPS, {"apiVersion": "v1", "kind": "ConfigMap",
-                                 "metadata": {"name": name}})
+        status, answer = self.ask("POST", MAPS, {"apiVersion": "v1", "kind": "ConfigMap",
+                                                 "metadata": {"name": name}})
+        assert status == 201, (self.name, answer)
 
-    def kept(self):
-        return {item["metadata"]["name"] for item in self.call("GET", MAPS)["items"]}
+    def kept(self, query=""):
+        """The names, and the version of the list."""
+        status, answer = self.ask("GET", MAPS + query)
+        assert status == 200, (self.name, answer)
+        names = {item["metadata"]["name"] for item in answer["items"]}
+        return names, answer["metadata"]["resourceVersion"]
 
 
 def join(asked, new):
@@ -89,6 +93,11 @@ def begin():
         join(servers[0], new)
     for server in servers:
         server.keep(f"by-{server.name}")
+    names, version = servers[0].kept()
+    servers[1].keep("later")
+    for server in servers:
+        assert server.kept()[0] == names | {"later"}
+        assert server.kept(f"?resourceVersion={version}&resourceVersionMatch=Exact")[0] == names
     return servers
 
 
@@ -122,20 +131,23 @@ def save_and_restore(asked):
 
 def recover(survivor, lost):
     """A majority is lost for good."""
-    before = survivor.kept()
+    before, _ = survivor.kept()
     for one in lost:
         one.kill()
+    status, answer = survivor.ask("GET", MAPS)
+    assert status == 503, answer
+    assert survivor.kept("?resourceVersion=0")[0] == before
     survivor.end()
     file = f"{DIRECTORY}/last.snapshot"
     survivor.skiff("snapshot", "save", "--offline", file)
     first = Server("first")
     first.skiff("snapshot", "restore", "--name", "first", "--peer-listen", first.peer, file)
     first.start()
-    assert first.kept() == before
+    assert first.kept()[0] == before
     second = Server("second")
     join(first, second)
     second.keep("afterwards")
-    assert until(lambda: first.kept() == before | {"afterwards"}, 10, "both to agree")
+    assert until(lambda: first.kept()[0] == before | {"afterwards"}, 10, "both to agree")
     first.end()
     second.kill()
 
