@@ -1,4 +1,5 @@
 // What pods, jobs, services and nodes do besides being stored, and what admission asks of them.
+#include <algorithm>
 #include <set>
 
 #include "tests/apiserver/rest_fixture.h"
@@ -191,6 +192,51 @@ TEST_CASE("ServicesGetAddressesOfTheirOwn") {
   const auto made = api.Create(std::move(external));
   REQUIRE(made.ok());
   CHECK((*made)->As<corev1::Service>().spec().cluster_ip().empty());
+}
+
+// Both are planned before either is stored.
+TEST_CASE("OneAddressHasOneOwnerThoughTwoAskForItAtOnce") {
+  SimServer api;
+  const auto ask = [&](std::unique_ptr<corev1::Service> service,
+                       std::vector<std::string>* answers) {
+    std::vector<client::Write> writes;
+    writes.push_back(client::Write::Create(std::move(service)));
+    api.server->Write(std::move(writes), {}, api.loop.get(),
+                      [answers](const absl::StatusOr<Written>& written) {
+                        answers->push_back(Text(written.status()));
+                      });
+  };
+  std::vector<std::string> answers;
+  for (const char* name : {"a", "b"}) {
+    auto service = MakeService(name);
+    service->mutable_spec()->set_cluster_ip("10.96.7.7");
+    ask(std::move(service), &answers);
+  }
+  REQUIRE(api.sim.RunDue());
+  REQUIRE(answers.size() == 2);
+  CHECK(answers[0] == "OK");
+  CHECK(absl::StrContains(answers[1], "422 Invalid: Service \"b\" is invalid"));
+  CHECK(absl::StrContains(answers[1], "provided IP is already allocated"));
+  answers.clear();
+  for (const char* name : {"c", "d"}) {
+    auto service = MakeService(name, "NodePort");
+    service->mutable_spec()->mutable_ports(0)->set_node_port(30123);
+    ask(std::move(service), &answers);
+  }
+  REQUIRE(api.sim.RunDue());
+  REQUIRE(answers.size() == 2);
+  CHECK(answers[0] == "OK");
+  CHECK(absl::StrContains(answers[1], "provided port is already allocated"));
+  // Those that want any get one each.
+  answers.clear();
+  for (int i = 0; i < 20; ++i) ask(MakeService(absl::StrCat("any", i), "NodePort"), &answers);
+  ask(MakeService("any7", "NodePort"), &answers);
+  REQUIRE(api.sim.RunDue());
+  REQUIRE(answers.size() == 21);
+  CHECK(std::count(answers.begin(), answers.end(), "OK") == 20);
+  CHECK(std::count_if(answers.begin(), answers.end(), [](const std::string& answer) {
+          return absl::StartsWith(answer, "409 AlreadyExists");
+        }) == 1);
 }
 
 TEST_CASE("AnAddressThatAServiceNamesMustBeFree") {

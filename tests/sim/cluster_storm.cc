@@ -258,8 +258,33 @@ class Storm {
       Submit(client::Write::Delete(*pods[rng_.Below(pods.size())]));
     });
   }
+  // Of few addresses: some are asked for twice at the same time, of two members.
+  void CreateServices() {
+    for (int i = 0; i < 2; ++i) {
+      auto service = std::make_unique<corev1::Service>(FromJson<corev1::Service>(
+          absl::StrCat(R"({"metadata":{"name":"s)", rng_.Below(6),
+                       R"(","namespace":"default"},"spec":{"clusterIP":"10.96.1.)", rng_.Below(2),
+                       R"(","ports":[{"port":80}]}})")));
+      time_.Run([&] {
+        const int member = static_cast<int>(rng_.Below(options_.members));
+        ControlPlane* plane = group_->plane(member);
+        if (plane == nullptr || group_->cut(member)) return;
+        std::vector<client::Write> writes;
+        writes.push_back(client::Write::Create(std::move(service)));
+        plane->server().Commit(std::move(writes), front_.get(), [](const auto&) {});
+      });
+    }
+  }
+  void DeleteService() {
+    time_.Run([&] {
+      for (const api::ObjectPtr& service : All<corev1::Service>()) {
+        if (service->meta().name() == "kubernetes" || rng_.Below(2) == 0) continue;
+        Submit(client::Write::Delete(*service));
+      }
+    });
+  }
   void Work() {
-    switch (rng_.Below(5)) {
+    switch (rng_.Below(7)) {
       case 0:
         return Edit([&](appsv1::Deployment* web) {
           web->mutable_spec()
@@ -273,6 +298,10 @@ class Storm {
         break;
       case 2:
         return DeletePod();
+      case 3:
+        return CreateServices();
+      case 4:
+        return DeleteService();
       default:
         break;
     }

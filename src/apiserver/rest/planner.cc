@@ -16,6 +16,8 @@ namespace {
 // Names that come from generateName keep room for the suffix (apiserver's names.NameGenerator).
 constexpr size_t kMaxGeneratedBase = 58;
 constexpr int kSuffixLength = 5;
+// Enough that services which are made at the same time seldom meet in one.
+constexpr uint32_t kClaimLeases = 16;
 
 absl::Status Verdict(const api::ResourceInfo& resource, const std::string& name,
                      const std::vector<api::FieldError>& errors) {
@@ -204,6 +206,7 @@ absl::Status Planner::Create(client::Write write) {
   SKIFF_RETURN_IF_ERROR(Check(*env_.plugins, request, write.object.get()));
   const bool is_namespace = IsNamespace(*write.object);
   const std::string name = meta->name();
+  GuardClaims(*write.object, nullptr);
   Put(key, old, std::move(write.object));
   if (is_namespace) AddDefaultServiceAccount(name);
   return absl::OkStatus();
@@ -223,6 +226,38 @@ void Planner::AddDefaultServiceAccount(const std::string& name_space) {
   // Not a write that the client asked for: it has no outcome of its own.
   Put(key, nullptr, std::move(account));
   outcomes_.pop_back();
+}
+
+// Two services that are planned at the same time, by one member or two, must not be stored with one
+// address or port: whoever claims it changes the same lease, and the second is planned anew.
+void Planner::GuardClaims(const google::protobuf::Message& now,
+                          const google::protobuf::Message* old) {
+  if (now.GetDescriptor() != corev1::Service::descriptor()) return;
+  std::set<std::string> before;
+  if (old != nullptr) before = ClaimsOf(static_cast<const corev1::Service&>(*old));
+  std::set<uint32_t> leases;
+  for (const std::string& claim : ClaimsOf(static_cast<const corev1::Service&>(now))) {
+    uint32_t hash = 0;
+    for (const char c : claim) hash = hash * 31 + static_cast<unsigned char>(c);
+    if (!before.contains(claim)) leases.insert(hash % kClaimLeases);
+  }
+  for (const uint32_t number : leases) {
+    const std::string name = absl::StrCat("service-claims-", number);
+    const std::string key =
+        store::Key(api::ResourceOf<coordinationv1::Lease>(), "kube-system", name);
+    const api::ObjectPtr found = Find(key);
+    auto lease = found != nullptr ? found->CopyAs<coordinationv1::Lease>()
+                                  : std::make_unique<coordinationv1::Lease>();
+    if (found == nullptr) {
+      lease->mutable_metadata()->set_name(name);
+      lease->mutable_metadata()->set_namespace_("kube-system");
+      lease->mutable_metadata()->set_uid(env_.new_uid());
+      *lease->mutable_metadata()->mutable_creation_timestamp() = api::MakeTime(env_.now);
+    }
+    lease->mutable_spec()->set_lease_transitions(lease->spec().lease_transitions() + 1);
+    Put(key, found, std::move(lease));
+    outcomes_.pop_back();  // Nobody asked for it.
+  }
 }
 
 absl::StatusOr<api::ObjectPtr> Planner::Current(const client::Write& write,
@@ -306,6 +341,7 @@ absl::Status Planner::UpdateMain(const api::ObjectPtr& old, const std::string& k
     Remove(key, old);
     return absl::OkStatus();
   }
+  GuardClaims(*object, &old->message());
   Put(key, old, std::move(object));
   return absl::OkStatus();
 }

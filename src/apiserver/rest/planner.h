@@ -77,6 +77,8 @@ class Planner {
   void MarkDeleted(const api::ObjectPtr& old, const std::string& key, api::MessagePtr object,
                    int64_t grace_seconds);
   void AddDefaultServiceAccount(const std::string& name_space);
+  // `old`: null for a new one.
+  void GuardClaims(const google::protobuf::Message& now, const google::protobuf::Message* old);
 
   Env env_;
   const std::shared_ptr<const store::Snapshot> snapshot_;

@@ -68,7 +68,8 @@ struct Server::Attempt {
   }
 
   // What errors will name. Creates are what there is most of, and one of a given name is never
-  // planned twice: it either succeeds or is told why not. So its object needs no copy.
+  // planned twice: it either succeeds or is told why not. So its object needs no copy. Services may
+  // lose to others by the address they claim.
   void NoteFirst() {
     if (writes.empty()) return;
     const client::Write& write = writes[0];
@@ -77,7 +78,10 @@ struct Server::Attempt {
     if (writes.size() != 1 || options.dry_run) return;
     if (write.verb != client::Write::Verb::kCreate || !write.subresource.empty()) return;
     const metav1::ObjectMeta* meta = write.object == nullptr ? nullptr : api::MetaOf(*write.object);
-    if (meta == nullptr || meta->name().empty() || write.resource == nullptr) return;
+    if (meta == nullptr || meta->name().empty() || write.resource == nullptr ||
+        write.resource == &api::ResourceOf<corev1::Service>()) {
+      return;
+    }
     lone_create = true;
     name = meta->name();
     name_space = !meta->namespace_().empty() ? meta->namespace_() : write.name_space;

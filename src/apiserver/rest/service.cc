@@ -118,6 +118,15 @@ absl::Status CheckServiceClaims(const Env& env, const corev1::Service& service) 
   return api::Invalid(api::ResourceOf<corev1::Service>(), service.metadata().name(), errors);
 }
 
+std::set<std::string> ClaimsOf(const corev1::Service& service) {
+  std::set<std::string> claims;
+  if (IsAddress(service.spec().cluster_ip())) claims.insert(service.spec().cluster_ip());
+  for (const corev1::ServicePort& port : service.spec().ports()) {
+    if (port.node_port() != 0) claims.insert(absl::StrCat(port.node_port()));
+  }
+  return claims;
+}
+
 absl::Status FinishServiceCreate(const Env& env, corev1::Service* service) {
   service->mutable_status()->mutable_load_balancer();
   SKIFF_RETURN_IF_ERROR(CheckServiceClaims(env, *service));

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <functional>
+#include <set>
 #include <string>
 
 #include "absl/status/status.h"
@@ -57,5 +58,7 @@ absl::Status PrepareServiceUpdate(const Env& env, const corev1::Service& old,
 // The addresses and node ports that a service names itself are in range and no other service's.
 // kInvalidArgument names the field.
 absl::Status CheckServiceClaims(const Env& env, const corev1::Service& service);
+// Those, as text.
+std::set<std::string> ClaimsOf(const corev1::Service& service);
 
 }  // namespace skiff::apiserver
