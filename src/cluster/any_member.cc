@@ -11,6 +11,15 @@ absl::Status GoneMember() {
   return absl::UnavailableError("the member of the control plane that was asked is gone");
 }
 
+namespace {
+
+absl::Status MaybeDone() {
+  return absl::DeadlineExceededError(
+      "the member of the control plane that was asked is gone; the write may yet be done");
+}
+
+}  // namespace
+
 template <typename T>
 struct AnyMember::CallFor final : Call {
   // Asked of one after the other; a write only once.
@@ -25,7 +34,7 @@ struct AnyMember::CallFor final : Call {
     });
   }
   void OnGone(AnyMember* self) override {
-    if (!again) return Reply(GoneMember());
+    if (!again) return Reply(MaybeDone());
     self->Ask<T>(std::move(ask), again, reply_on, std::move(done));
   }
 };

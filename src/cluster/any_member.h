@@ -1,9 +1,9 @@
 // A client of a control plane of several members in one process: it takes one that can be reached,
 // and another when that is killed or cut off.
 //
-// What is read is asked of another member then; a write is answered with kUnavailable, for it may
-// have been done; watches end with kUnavailable, and resume with whichever member is asked next:
-// each shows all that was acknowledged before the watch begins.
+// What is read is asked of another member then; a write is answered with kDeadlineExceeded, for it
+// may have been done; watches end with kUnavailable, and resume with whichever member is asked
+// next: each shows all that was acknowledged before the watch begins.
 //
 // Threads: one, that of the members' loops (virtual time); callbacks as client::Client has them.
 #pragma once
@@ -19,7 +19,7 @@
 
 namespace skiff::cluster {
 
-// Why what a member was asked has no answer when it is gone.
+// Why a watch of a member ends when that is gone; and why nobody is asked.
 absl::Status GoneMember();
 absl::Status UnreachableMembers();
 

@@ -331,7 +331,7 @@ class Storm {
                now.exists = now.exists || status.ok() || absl::IsAlreadyExists(status);
                if (status.ok()) {
                  now.acknowledged = value;
-               } else {
+               } else if (!absl::IsUnavailable(status)) {  // Else it was not done, and never is.
                  now.unknown.insert(value);
                }
              });
