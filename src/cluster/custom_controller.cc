@@ -161,6 +161,17 @@ bool CustomController::Settled(absl::Duration within) const {
   return current() && order_.empty() && !calling_ && NextWake() > loop_->clock().Now() + within;
 }
 
+controllers::Runner::View CustomController::Inspect() const {
+  controllers::Runner::View view;
+  view.name = name();
+  view.queued.assign(order_.begin(), order_.end());
+  if (calling_) view.in_flight.push_back(*calling_);
+  view.failures = failures_;
+  view.next_wake = NextWake();
+  view.reconciles = count_;
+  return view;
+}
+
 absl::Time CustomController::NextWake() const {
   absl::Time next = absl::InfiniteFuture();
   for (const auto& [key, wake] : wakes_) next = std::min(next, wake.at);
@@ -208,9 +219,10 @@ void CustomController::Schedule() {
 // The first of the queue goes to the worker: the next one when it is done.
 void CustomController::Process() {
   if (stopped_ || calling_ || order_.empty() || !current()) return;
-  calling_ = true;
   const std::string key = std::move(order_.front());
   order_.pop_front();
+  calling_ = key;
+  ++count_;
   queued_.erase(key);
   if (const auto wake = wakes_.extract(key)) loop_->Cancel(wake.mapped().timer);
   if (reconciles_ != nullptr) reconciles_->Increment();
@@ -231,7 +243,7 @@ absl::StatusOr<ReconcileResult> CustomController::Call(const std::string& key) {
 
 void CustomController::OnDone(const std::string& key,
                               const absl::StatusOr<ReconcileResult>& result) {
-  calling_ = false;
+  calling_.reset();
   if (stopped_) return;
   if (result.ok()) {
     failures_.erase(key);

@@ -8,6 +8,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -20,6 +21,7 @@
 #include "client/informer.h"
 #include "cluster/gate.h"
 #include "cluster/objects.h"
+#include "controllers/runner.h"
 #include "skiff/extend.h"
 
 namespace skiff::cluster {
@@ -52,8 +54,8 @@ class CustomController {
   // See controllers::ControllerManager.
   bool Settled(absl::Duration within) const;
   absl::Time NextWake() const;
-  // How many keys wait to be looked at.
-  size_t depth() const { return order_.size(); }
+  // What it is at, for people; its writes are its own.
+  controllers::Runner::View Inspect() const;
 
  private:
   class Face;
@@ -81,7 +83,8 @@ class CustomController {
   std::vector<std::unique_ptr<client::Informer>> owned_;
   std::deque<std::string> order_;  // Keys to be looked at, each once.
   std::set<std::string> queued_;
-  bool calling_ = false;
+  std::optional<std::string> calling_;  // The key that the callback looks at.
+  uint64_t count_ = 0;                  // Of calls.
   std::map<std::string, int> failures_;
   struct Wake {
     Executor::TimerId timer;

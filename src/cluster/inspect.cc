@@ -121,10 +121,7 @@ JsonValue Harness::View(ControlPlane* plane) {
   if (hosted != nullptr && hosted->loop() != nullptr) {
     RunOn(hosted->loop(), [&] {
       for (const auto& each : hosted->all()) {
-        JsonValue& one = controllers.items().emplace_back(JsonValue::Object());
-        one.Member("name") = JsonValue::String(each->name());
-        one.Member("queueDepth") = Number(each->depth());
-        one.Member("nextWake") = Time(each->NextWake());
+        controllers.items().push_back(OfController(each->Inspect()));
       }
     });
   }

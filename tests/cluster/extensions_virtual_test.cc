@@ -86,6 +86,24 @@ TEST_CASE("AControllerWorksInVirtualTimeAndIsWaitedForBySettle") {
   CHECK(cluster->Now() - begun >= absl::Hours(3));
 }
 
+TEST_CASE("InspectSaysWhatAControllerOfTheHostsFailsAt") {
+  const auto cluster = OpenVirtual(With(JobKeeper()));
+  REQUIRE(cluster->InjectFault(Fault::FailWrites(1000, "create", "jobs")).ok());
+  REQUIRE(cluster->Apply(Config("broken", 60)).ok());
+  REQUIRE(cluster->Advance(absl::Seconds(10)).ok());
+  const auto inspected = JsonValue::Parse(*cluster->Inspect());
+  const JsonValue& keeper = inspected->Find("controllers")->items().back();
+  INFO(keeper.ToString());
+  CHECK(keeper.Find("name")->text() == "keeper");
+  REQUIRE(keeper.Find("failures")->entries().size() == 1);
+  CHECK(keeper.Find("failures")->entries()[0].first == "default/broken");
+  const std::string failures = keeper.Find("failures")->entries()[0].second.text();
+  CHECK(std::stoi(failures) > 5);
+  CHECK(keeper.Find("reconciles")->text() == failures);
+  CHECK(keeper.Find("queueDepth")->text() == "0");
+  CHECK_FALSE(keeper.Find("nextWake")->is_null());
+}
+
 TEST_CASE("ARestoredClusterHasItsControllers") {
   const auto cluster = OpenVirtual(With(JobKeeper()));
   REQUIRE(cluster->Apply(Config("first", 3600)).ok());
