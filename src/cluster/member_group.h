@@ -72,6 +72,9 @@ class MemberGroup {
   absl::Status SlowDisk(int member, absl::Duration delay);
   absl::Status FailDisk(int member, bool on);
   void SetNetwork(const raft::NetworkFaults& faults);
+  // For faults that are none of these. Member i has the id i + 1 there.
+  raft::SimNetwork& network() { return *network_; }
+  raft::SimDisk& disk(int member) { return *members_[member].disk; }
 
   // Ends all members as a power failure does, but that what is under way is lost for certain; says
   // what there was. Resume starts others over that: the one that led stands for election at once,

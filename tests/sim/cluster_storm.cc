@@ -341,7 +341,7 @@ class Storm {
   // ---- what goes wrong ----
 
   void Break() {
-    switch (rng_.Below(4)) {
+    switch (rng_.Below(5)) {
       case 0:
         return BreakNode();
       case 1:
@@ -356,6 +356,14 @@ class Storm {
         }
         Tell(absl::StrCat("the network loses ", faults.loss));
         return time_.Run([&] { group_->SetNetwork(faults); });
+      }
+      case 3: {
+        const raft::MemberId from = 1 + rng_.Below(options_.members);
+        const raft::MemberId to = 1 + rng_.Below(options_.members);
+        const bool cut = rng_.Below(3) != 0;
+        Tell(absl::StrCat(cut ? "nothing" : "all", " goes from ", from, " to ", to));
+        return time_.Run(
+            [&] { cut ? group_->network().Cut(from, to) : group_->network().Restore(from, to); });
       }
       default:
         return BreakMember();
@@ -380,15 +388,17 @@ class Storm {
   }
   void BreakDisk() {
     const int which = static_cast<int>(rng_.Below(options_.members));
-    const uint64_t how = rng_.Below(3);
+    const uint64_t how = rng_.Below(4);
     Tell(absl::StrCat("disk ", which, " has ", how));
     time_.Run([&] {
       if (how == 0) group_->FailDisk(which, true).IgnoreError();
       if (how == 1) group_->SlowDisk(which, absl::Milliseconds(200)).IgnoreError();
-      if (how == 2) HealDisk(which);
+      if (how == 2) group_->disk(which).FailReads(0.5);
+      if (how == 3) HealDisk(which);
     });
   }
   void HealDisk(int which) {
+    group_->disk(which).FailReads(0);
     group_->SlowDisk(which, absl::ZeroDuration()).IgnoreError();
     group_->FailDisk(which, false).IgnoreError();
   }
@@ -416,6 +426,7 @@ class Storm {
   void Restart(int which) {
     Tell(absl::StrCat("member ", which, " starts again"));
     time_.Run([&] {
+      group_->disk(which).FailReads(0);  // Without, it would not start.
       const absl::Status started = group_->Restart(which);
       if (!started.ok()) Fault(absl::StrCat("member ", which, ": ", started.ToString()));
     });
@@ -428,6 +439,7 @@ class Storm {
     Tell("all heals");
     time_.Run([&] {
       group_->SetNetwork({});
+      group_->network().Heal();
       for (int i = 0; i < options_.members; ++i) {
         HealDisk(i);
         group_->Cut(i, false).IgnoreError();
