@@ -1,6 +1,7 @@
 // Members of two versions in one cluster: what the log holds every member understands.
 #include <stdlib.h>
 
+#include "absl/strings/match.h"
 #include "store/txn_codec.h"
 #include "tests/store/sim_members.h"
 
@@ -46,6 +47,7 @@ TEST_CASE("a new cluster of new members is of the newest version at once") {
   SimMembers members(3);
   REQUIRE(members.Leader() != 0);
   CHECK(members.Await([&] { return AllOfVersion(&members, raft::kNewestVersion); }, kSoon));
+  CHECK(absl::StrContains(members.metrics.Text(), "skiff_store_log_version 2\n"));
   SimMembers alone(1);
   CHECK(alone.Status(1).version == raft::kNewestVersion);
 }
