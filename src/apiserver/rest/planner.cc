@@ -229,7 +229,8 @@ void Planner::AddDefaultServiceAccount(const std::string& name_space) {
 }
 
 // Two services that are planned at the same time, by one member or two, must not be stored with one
-// address or port: whoever claims it changes the same lease, and the second is planned anew.
+// address or port: whoever claims it changes the same lease, and the second is planned anew
+// (docs/decisions/one-address-has-one-owner.md).
 void Planner::GuardClaims(const google::protobuf::Message& now,
                           const google::protobuf::Message* old) {
   if (now.GetDescriptor() != corev1::Service::descriptor()) return;
