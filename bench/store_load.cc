@@ -18,7 +18,7 @@ constexpr int kClients[] = {1, 64, 512};
 constexpr int kMostClients = 512;
 constexpr int kKeysPerClient = 16;  // Each client's own: it replaces them in turn.
 constexpr int kKeys = kMostClients * kKeysPerClient;
-constexpr int kEtcdConnections = 8;
+constexpr int kEtcdConnections = kMostClients;
 constexpr char kMaps[] = "/api/v1/namespaces/default/configmaps";
 
 std::string Name(int64_t key) { return absl::StrCat("m-", key); }
