@@ -8,9 +8,9 @@
 namespace skiff::store {
 namespace {
 
-// Kept at hand. The state at any other revision of the past is made from one of these by undoing
-// events.
-constexpr size_t kSnapshots = 256;
+// Of the past, states so many revisions apart are kept: each holds on to memory that the next has
+// replaced. One in between is made from the next by undoing events.
+constexpr uint64_t kApart = 1024;
 
 }  // namespace
 
@@ -46,8 +46,8 @@ void History::Begin(std::shared_ptr<const TreeSnapshot> snapshot) {
     events_.clear();
     bytes_ = 0;
     snapshots_.clear();
-    floor_ = present_ = snapshot->revision();
-    snapshots_[present_] = std::move(snapshot);
+    floor_ = snapshot->revision();
+    present_ = std::move(snapshot);
   }
   const absl::Status why = absl::OutOfRangeError("this member took over a newer state; list again");
   for (const WatcherPtr& watcher : TakeWatchers()) End(watcher, why);
@@ -70,7 +70,6 @@ History::Forgotten History::Trim() {
   }
   bytes_ -= out.bytes;
   snapshots_.erase(snapshots_.begin(), snapshots_.lower_bound(floor_));
-  while (snapshots_.size() > kSnapshots) snapshots_.erase(snapshots_.begin());
   return out;
 }
 
@@ -107,8 +106,9 @@ History::Forgotten History::Append(std::vector<Event> events, int64_t bytes,
   const int64_t each = bytes / static_cast<int64_t>(events.size());
   for (Event& event : events) events_.push_back({now, each, std::move(event)});
   bytes_ += each * static_cast<int64_t>(events.size());
-  present_ = snapshot->revision();
-  snapshots_[present_] = std::move(snapshot);
+  const uint64_t kept = snapshots_.empty() ? floor_ : snapshots_.rbegin()->first;
+  if (snapshot->revision() >= kept + kApart) snapshots_[snapshot->revision()] = snapshot;
+  present_ = std::move(snapshot);
   return Trim();
 }
 
@@ -156,9 +156,9 @@ absl::StatusOr<std::unique_ptr<Watch>> History::StartWatch(std::string prefix, u
       return absl::OutOfRangeError(
           absl::StrCat("too old resource version: ", after, " (", floor_ + 1, ")"));
     }
-    if (after > present_) {
+    if (after > present_->revision()) {
       return absl::InvalidArgumentError(
-          absl::StrCat("Too large resource version: ", after, ", current: ", present_));
+          absl::StrCat("Too large resource version: ", after, ", current: ", present_->revision()));
     }
     // Both under the lock that Append takes: an event is in the backlog or routed, never both or
     // neither.
@@ -177,14 +177,14 @@ absl::StatusOr<std::shared_ptr<const Snapshot>> History::SnapshotAt(uint64_t rev
   std::vector<Event> undo;
   {
     MutexLock lock(&mutex_);
-    if (revision < floor_ || revision > present_) {
+    if (revision < floor_ || revision > present_->revision()) {
       return absl::OutOfRangeError(absl::StrCat("revision ", revision, " is outside history (",
-                                                floor_, " to ", present_, ")"));
+                                                floor_, " to ", present_->revision(), ")"));
     }
-    const auto it = snapshots_.lower_bound(revision);  // The present is always there.
-    later = it->second;
-    if (it->first == revision) return later;
-    const auto end = After(it->first);
+    const auto it = snapshots_.lower_bound(revision);
+    later = it == snapshots_.end() ? present_ : it->second;
+    if (later->revision() == revision) return later;
+    const auto end = After(later->revision());
     for (auto event = After(revision); event != end; ++event) {
       undo.push_back(event->event);
     }

@@ -98,7 +98,7 @@ class History {
   int64_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   std::map<uint64_t, std::shared_ptr<const TreeSnapshot>> snapshots_ ABSL_GUARDED_BY(mutex_);
   uint64_t floor_ ABSL_GUARDED_BY(mutex_) = 0;  // Events after it are all here.
-  uint64_t present_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::shared_ptr<const TreeSnapshot> present_ ABSL_GUARDED_BY(mutex_);
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
