@@ -12,8 +12,8 @@ namespace {
 // The checkpoint moves when the log before it has this many entries, or their objects this many
 // bytes: seldom, as each is a file, and an object that changed often is in it once. Where history
 // is short, so is the log.
-constexpr raft::Index kCheckpointEntries = 8192;
-constexpr int64_t kCheckpointBytes = 8 << 20;
+constexpr raft::Index kCheckpointEntries = 16384;
+constexpr int64_t kCheckpointBytes = 16 << 20;
 // In memory.
 constexpr raft::Index kForgottenEntries = 500;
 // Of the log's end, in memory, for members that are behind.
