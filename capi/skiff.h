@@ -170,9 +170,10 @@ SKIFF_API skiff_code skiff_cluster_open(const skiff_options* options, skiff_clus
                                         skiff_error** error);
 
 /* Closes the cluster, frees it and sets *cluster to NULL, whatever it returns. Calls that other
- * threads have in it, waits too, return UNAVAILABLE; none may begin once this has. Its watches and
- * log streams end with UNAVAILABLE, and are still to be freed, at any time. Then its threads are
- * joined and its descriptors closed: the process is as it was before.
+ * threads have in it, waits too, return UNAVAILABLE; a write among them may have been done, or be
+ * done yet by other members. None may begin once this has. Its watches and log streams end with
+ * UNAVAILABLE, and are still to be freed, at any time. Then its threads are joined and its
+ * descriptors closed: the process is as it was before.
  * `stop_pods` not 0: stops every pod (its grace period is honoured up to 5 seconds) and removes
  * every namespace, link, mount and cgroup of it. 0: pods go on, and the next open of the same data
  * directory finds them; in memory, they are always stopped. NULL and *NULL are ignored, with

@@ -142,7 +142,8 @@ class SKIFF_EXPORT Cluster {
   virtual ~Cluster() = default;
 
   // Stops serving, joins every thread, closes every descriptor. Calls under way on other threads
-  // return kUnavailable, as every later one does; open watches and streams end with it. With
+  // return kUnavailable, as every later one does; a write among them may have been done, or be done
+  // yet by other members. Open watches and streams end with it. With
   // `stop_pods`, every pod is stopped (its grace period is honoured up to 5 seconds) and every
   // namespace, link, mount and cgroup removed; without, pods go on and the next Open of the same
   // data directory finds them. Idempotent.

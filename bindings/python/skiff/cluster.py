@@ -150,7 +150,9 @@ class Cluster(Members, Harness):
 
     def close(self, stop_pods: bool = True) -> None:
         """Stops everything; with stop_pods=False and a data_dir, pods go on and the next cluster
-        opened there finds them. Its watches end with UnavailableError. May be repeated."""
+        opened there finds them. Its watches end with UnavailableError, and so do calls under way on
+        other threads, though a write among them may have been done, or be done yet by other
+        members. May be repeated."""
         self._abandoned.detach()
         error, codes = ctypes.c_void_p(), []
         self._handle.close(lambda pointer: codes.append(
