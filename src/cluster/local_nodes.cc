@@ -1,19 +1,15 @@
 #include "cluster/local_nodes.h"
 
-#include <ifaddrs.h>
-#include <netinet/in.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <fstream>
-#include <set>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "base/status.h"
 #include "cluster/control_plane.h"
 #include "cluster/images.h"
+#include "cluster/pod_network.h"
 
 namespace skiff::cluster {
 namespace {
@@ -24,32 +20,6 @@ uint64_t HashOf(const std::string& text) {
   uint64_t hash = 14695981039346656037ull;
   for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ull;
   return hash;
-}
-
-// Pods of one cluster live in 10.N.0.0/16. N is kept; the first choice is one that no link of the
-// machine has, so that clusters on one machine do not meet.
-absl::StatusOr<int> ChoosePodNetwork(const std::string& home) {
-  const std::string path = home + "/pod-network";
-  int chosen = 0;
-  if (std::ifstream(path) >> chosen) return chosen;
-  std::set<int> taken;
-  ifaddrs* list = nullptr;
-  if (getifaddrs(&list) != 0) return ErrnoStatus(errno, "list the machine's addresses");
-  for (const ifaddrs* at = list; at != nullptr; at = at->ifa_next) {
-    if (at->ifa_addr == nullptr || at->ifa_addr->sa_family != AF_INET) continue;
-    const uint32_t address =
-        ntohl(reinterpret_cast<const sockaddr_in*>(at->ifa_addr)->sin_addr.s_addr);
-    if (address >> 24 == 10) taken.insert(static_cast<int>(address >> 16 & 0xff));
-  }
-  freeifaddrs(list);
-  taken.insert(96);  // Services.
-  for (int i = 0; i < 128; ++i) {
-    chosen = 100 + static_cast<int>((HashOf(home) + static_cast<uint64_t>(i)) % 128);
-    if (taken.contains(chosen)) continue;
-    std::ofstream(path) << chosen;
-    return chosen;
-  }
-  return absl::ResourceExhaustedError("no network 10.N.0.0/16 is free for pods on this machine");
 }
 
 int64_t MachineMemory() {
@@ -90,7 +60,8 @@ absl::StatusOr<std::unique_ptr<LocalNodes>> LocalNodes::Start(LocalNodesOptions 
   SKIFF_ASSIGN_OR_RETURN(out->images_, OpenImages(out->options_.home));
   out->loop_ = loops->New("skiff-node");
   if (out->options_.count > 0 && IsReal(out->options_.runtime)) {
-    SKIFF_ASSIGN_OR_RETURN(out->pod_network_, ChoosePodNetwork(out->options_.home));
+    SKIFF_ASSIGN_OR_RETURN(out->pod_network_,
+                           PodNetworkOf(out->options_.home, HashOf(out->options_.home)));
   }
   for (int i = 0; i < out->options_.count; ++i) {
     const absl::Status added = out->Add(i);
