@@ -251,7 +251,12 @@ absl::Status RocksdbStorage::VerifyTables() {
   const rocksdb::Status whole = db_->VerifyFileChecksums(options);
   if (whole.ok() && all) return absl::OkStatus();
   const rocksdb::Status blocks = db_->VerifyChecksum(options);  // It knows the offset.
-  return Error(blocks.ok() ? whole : blocks);
+  if (!blocks.ok() || !whole.IsCorruption()) return Error(blocks.ok() ? whole : blocks);
+  return absl::DataLossError(
+      absl::StrCat(dir_, ": ", whole.ToString(),
+                   "; offset unknown: every block is well, so it is in the file's footer, or in "
+                   "what describes the blocks; ",
+                   kRemedy));
 }
 
 absl::Status RocksdbStorage::FindFormat(const Format1& format1) {

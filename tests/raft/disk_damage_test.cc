@@ -75,7 +75,7 @@ std::string RandomBytes(Rng* rng, size_t size) {
 }
 
 // How damage says where it is.
-constexpr const char* kWheres[] = {" at byte ", " offset ", " within its ", " file checksum "};
+constexpr const char* kWheres[] = {" at byte ", " offset ", " within its ", "offset unknown: "};
 
 // The files of a database as a crash of the process leaves them: tables, and a log with small
 // entries, large ones, and ones that look like unwritten sectors.
