@@ -8,8 +8,10 @@
 // Threads: the loop.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -25,6 +27,17 @@ namespace skiff::store {
 
 using CommitDone = absl::AnyInvocable<void(absl::StatusOr<TxnResult>) &&>;
 
+// A part of a sum of bytes: whoever lets go of it gives it back. The sum outlives it.
+struct GiveBack {
+  int64_t bytes = 0;
+  void operator()(std::atomic<int64_t>* sum) const { *sum -= bytes; }
+};
+using Share = std::unique_ptr<std::atomic<int64_t>, GiveBack>;
+inline Share TakeShare(int64_t bytes, std::atomic<int64_t>* sum) {
+  *sum += bytes;
+  return Share(sum, GiveBack{bytes});
+}
+
 struct Proposal {
   uint64_t number = 0;
   Txn txn;
@@ -33,6 +46,7 @@ struct Proposal {
   absl::Duration since;  // On the monotonic clock.
   raft::Term term = 0;   // In which it was given to a leader; 0: to none.
   absl::Duration given;  // When.
+  Share share;           // Of what waits.
 };
 
 class Proposals {

@@ -4,6 +4,7 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
+#include "api/errors.h"
 #include "base/status.h"
 #include "raft/crc32c.h"
 #include "raft/rocksdb_storage.h"
@@ -200,11 +201,15 @@ void Replica::Commit(Txn txn, CommitDone done) {
   proposal.txn = std::move(txn);
   proposal.done = std::move(done);
   bool wake = false;
-  bool refused = false;
+  bool closing = false;
+  bool full = false;
   {
     MutexLock lock(&mutex_);
-    refused = closing_;
-    if (!refused) {
+    closing = closing_;
+    full = !closing && Full();
+    if (!closing && !full) {
+      proposal.share =
+          TakeShare(static_cast<int64_t>(bytes.size() + sizeof(Proposal)), &unanswered_);
       proposal.number = next_number_++;
       proposal.data = std::move(bytes);
       proposal.data.insert(
@@ -213,11 +218,38 @@ void Replica::Commit(Txn txn, CommitDone done) {
       wake = !gathering_ && !std::exchange(pump_posted_, true);
     }
   }
-  if (refused) {
+  if (closing) {
     std::move(proposal.done)(Closing());
+  } else if (full) {
+    executor_->Post([this, done = std::move(proposal.done), alive = alive_]() mutable {
+      std::move(done)(*alive && !closed_ ? WhyFull() : Closing());
+    });
   } else if (wake) {
     Post([this] { Pump(); });
   }
+}
+
+// Of this member's writes or of the log. Any thread.
+bool Replica::Full() const { return unanswered_ >= kMaxWaiting || unapplied_bytes_ >= kMaxWaiting; }
+
+absl::Status Replica::WhyFull() const {
+  if (absl::IsResourceExhausted(disk_)) return disk_;  // To try again is of no use.
+  std::string why;
+  if (!disk_.ok()) {
+    why = absl::StrCat("this member cannot write: ", disk_.message());
+  } else if (core_->leader() == 0) {
+    why = "no majority of the members can be reached";
+  } else if (core_->role() != raft::Role::kLeader) {
+    why = "the leading member does not confirm them as fast as they come";
+  } else if (written_ < core_->last_index()) {
+    why = "the disk does not take them as fast as they come";
+  } else {
+    why = "a majority of the members does not take them as fast as they come";
+  }
+  return api::TooManyRequests(
+      absl::StrCat(kMaxWaiting >> 20, " MiB of writes wait to be confirmed, because ", why,
+                   "; this one was not done: try again in a moment"),
+      /*retry_after_seconds=*/1);
 }
 
 void Replica::Barrier(absl::AnyInvocable<void(absl::Status) &&> done) {
@@ -337,6 +369,7 @@ void Replica::Gather(raft::Ready ready) {
     for (raft::Entry& entry : ready.append) {
       window_.push_back(entry);
       window_bytes_ += entry.data.size();
+      unapplied_bytes_ += static_cast<int64_t>(entry.data.size());
       append.push_back(std::move(entry));
     }
   }
@@ -401,6 +434,9 @@ absl::Status Replica::Apply(const raft::Entry& entry, Answers* answers) {
     if (machine_.revision() != before) marks_.emplace_back(machine_.revision(), entry.index);
     applied_bytes_ += static_cast<int64_t>(entry.data.size());
     if (own) answers->emplace_back(std::move(own->done), std::move(result));
+  }
+  if (!window_.empty() && entry.index >= window_.front().index) {
+    unapplied_bytes_ -= static_cast<int64_t>(entry.data.size());
   }
   applied_ = entry.index;
   applied_term_ = entry.term;

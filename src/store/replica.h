@@ -87,6 +87,8 @@ class Replica final : public Store {
   void PumpSoon();
   void Pump();
   bool Gathers() const;
+  bool Full() const;
+  absl::Status WhyFull() const;
   void TakeInbox();
   void Give();
   void Propose(const std::vector<Proposal*>& proposals);
@@ -198,6 +200,12 @@ class Replica final : public Store {
   std::deque<std::pair<uint64_t, raft::Index>> marks_;  // Of entries in history: revision, index.
 
   const uint64_t life_;
+  // Bytes that wait. With so many of either writes are refused; below it one goes, however large.
+  static constexpr int64_t kMaxWaiting = 64 << 20;
+  // Of this member's writes that are not answered...
+  std::atomic<int64_t> unanswered_ = 0;
+  // ...and of entries in window_ that are not applied, whoever proposed them.
+  std::atomic<int64_t> unapplied_bytes_ = 0;
   Proposals proposals_;
   Given given_;
   raft::Term given_term_ = 0;

@@ -174,7 +174,9 @@ void Replica::RefuseEntries(const std::vector<raft::Entry>& entries) {
 
 void Replica::DropWindowFrom(raft::Index first) {
   while (!window_.empty() && window_.back().index >= first) {
-    window_bytes_ -= window_.back().data.size();
+    const raft::Entry& last = window_.back();
+    window_bytes_ -= last.data.size();
+    if (last.index > applied_) unapplied_bytes_ -= static_cast<int64_t>(last.data.size());
     window_.pop_back();
   }
 }

@@ -282,6 +282,7 @@ void Replica::OnPropose(const raft::Message& message) {
   Offer offer;
   if (!DecodeOffer(message.data, &offer)) return;
   if (core_->role() != raft::Role::kLeader || core_->term() != message.term) return;
+  if (unapplied_bytes_ >= kMaxWaiting) return;
   if (std::exchange(given_term_, core_->term()) != core_->term()) given_.Clear();
   std::vector<std::string> data;
   std::vector<uint64_t> numbers;

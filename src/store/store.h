@@ -188,9 +188,10 @@ class Store {
 
   // `done` is called once: when the transaction is durable and applied, or refused by a
   // precondition (applied == false), or could not be written (kResourceExhausted when the disk is
-  // full; kUnavailable when closing, then possibly from within this call, or when no leader could
-  // be found: it was not done; kDeadlineExceeded: no majority answered in time, and it may yet be
-  // done; kInvalidArgument when an object is not of the kind that its key names).
+  // full, or, as a TooManyRequests that says when to try again, when 64 MiB of writes wait to be
+  // confirmed; kUnavailable when closing, then possibly from within this call, or when no leader
+  // could be found: it was not done; kDeadlineExceeded: no majority answered in time, and it may
+  // yet be done; kInvalidArgument when an object is not of the kind that its key names).
   virtual void Commit(Txn txn, absl::AnyInvocable<void(absl::StatusOr<TxnResult>) &&> done) = 0;
 
   // The latest applied state. Lock-free.

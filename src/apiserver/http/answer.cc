@@ -65,9 +65,11 @@ void AddWarnings(const std::vector<std::string>& warnings, Response* response) {
   }
 }
 
-void SendMessage(Exchange& exchange, int status, const google::protobuf::Message& message,
-                 absl::string_view api_version, absl::string_view kind, const Format& format,
-                 const std::vector<std::string>& warnings) {
+namespace {
+
+Response OfMessage(int status, const google::protobuf::Message& message,
+                   absl::string_view api_version, absl::string_view kind, const Format& format,
+                   const std::vector<std::string>& warnings) {
   Response response;
   response.status = status;
   response.headers.emplace_back("Content-Type", ContentType(format.encoding, false));
@@ -82,14 +84,27 @@ void SendMessage(Exchange& exchange, int status, const google::protobuf::Message
     api::EncodeJson(message, options, &json);
     response.body.push_back(InEncoding(std::move(json), format.encoding));
   }
-  exchange.Send(std::move(response));
+  return response;
+}
+
+}  // namespace
+
+void SendMessage(Exchange& exchange, int status, const google::protobuf::Message& message,
+                 absl::string_view api_version, absl::string_view kind, const Format& format,
+                 const std::vector<std::string>& warnings) {
+  exchange.Send(OfMessage(status, message, api_version, kind, format, warnings));
 }
 
 void SendError(Exchange& exchange, const absl::Status& error) {
   const metav1::Status status = api::ToMetaStatus(error);
   auto format = Negotiate(exchange.request().Header("accept"), Offer());
   if (!format.ok()) format = Format{};
-  SendMessage(exchange, status.code(), status, "v1", "Status", *format);
+  Response response = OfMessage(status.code(), status, "v1", "Status", *format, {});
+  // Clients try again by themselves where this header is.
+  if (const int seconds = status.details().retry_after_seconds(); seconds > 0) {
+    response.headers.emplace_back("Retry-After", absl::StrCat(seconds));
+  }
+  exchange.Send(std::move(response));
 }
 
 void SendObject(Exchange& exchange, int status, const api::ObjectPtr& object, const Format& format,
