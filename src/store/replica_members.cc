@@ -17,10 +17,12 @@ constexpr absl::Duration kPatience = absl::Seconds(10);
 constexpr size_t kForwardBytes = 512 << 10;
 constexpr size_t kMaxChunksAhead = 8;
 constexpr size_t kChunkRoom = 256 << 10;
-// A receiver of a state that has not got further for so many ticks is sent the chunk again, and
-// given up.
+// A receiver of a state that has not got further for so many ticks is sent the chunk again.
 constexpr int kRewindTicks = 12;
-constexpr int kGiveUpTicks = 120;
+// It is given up when it stands still for so long; and sooner if the log that it needs grows.
+constexpr absl::Duration kGiveUp = absl::Minutes(1);
+constexpr absl::Duration kStandsStill = absl::Seconds(6);
+constexpr int64_t kMaxKept = 64 << 20;
 // How often a leader tells those that it does not hear of who the members are.
 constexpr uint64_t kTellTicks = 6;
 
@@ -413,15 +415,20 @@ void Replica::PumpSnapshot(raft::MemberId to) {
 }
 
 void Replica::TickSnapshots() {
-  if (core_->role() != raft::Role::kLeader) return senders_.clear();
+  if (core_->role() != raft::Role::kLeader) senders_.clear();
+  if (senders_.empty()) return;
+  const auto followers = core_->followers();
   std::vector<raft::MemberId> stuck;
   for (auto& [member, sender] : senders_) {
+    const auto follower = followers.find(member);
     const absl::Duration still = Now() - sender.progress();
-    if (still > kGiveUpTicks * options_.membership->tick) {
+    if (follower == followers.end() || still > kGiveUp ||
+        (still > kStandsStill && rows_bytes_ > kMaxKept)) {
       stuck.push_back(member);
       continue;
     }
-    if (still > kRewindTicks * options_.membership->tick) sender.Rewind();
+    if (!follower->second.active) continue;  // It would be sent in vain.
+    if (Now() - sender.waiting() > kRewindTicks * options_.membership->tick) sender.Rewind(Now());
     PumpSnapshot(member);
   }
   for (const raft::MemberId member : stuck) EndSnapshot(member, false);
@@ -547,10 +554,12 @@ void Replica::OnInstalled(uint64_t revision) {
   Pump();
 }
 
+// Of another state it has nothing, whatever it has of the one that came before.
 void Replica::AckSnapshot(raft::Index index, bool done) {
   raft::Message message{raft::MessageType::kSnapshotAck, options_.membership->id, sender_,
                         core_->term()};
-  message.data = EncodeAck({index, receiver_.next(), done});
+  const uint64_t next = receiver_.checkpoint().index == index ? receiver_.next() : 0;
+  message.data = EncodeAck({index, next, done});
   transport_->Send(std::move(message));
 }
 

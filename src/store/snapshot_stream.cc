@@ -82,7 +82,12 @@ absl::StatusOr<SnapshotAck> DecodeAck(absl::string_view bytes) {
 
 SnapshotSender::SnapshotSender(std::shared_ptr<const TreeSnapshot> state,
                                raft::Checkpoint checkpoint, absl::Duration now)
-    : state_(std::move(state)), checkpoint_(std::move(checkpoint)), progress_(now) {}
+    : state_(std::move(state)), checkpoint_(std::move(checkpoint)), progress_(now), rewound_(now) {}
+
+void SnapshotSender::Rewind(absl::Duration now) {
+  next_ = acked_;
+  rewound_ = now;
+}
 
 std::optional<std::string> SnapshotSender::Next() {
   if (next_ >= acked_ + kWindow || (count_ && next_ >= *count_)) return std::nullopt;

@@ -1,10 +1,14 @@
 // The state of one member, streamed to another that is too far behind for the log: rows in key
 // order, a chunk a message, a few chunks ahead of the acknowledgements; what is lost is sent again
-// from where the receiver is.
+// from where the receiver is. A receiver that was cut off goes on there if it is back within a
+// minute, and the sender has kept the log that comes after the state: of a receiver that stands
+// still, 64 MiB of it. Otherwise it begins anew with a newer state; so it does under another
+// leader, unless nothing was written meanwhile.
 //
 // Threads: the loop.
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <memory>
 #include <optional>
@@ -45,13 +49,15 @@ class SnapshotSender {
   raft::Index index() const { return checkpoint_.index; }
   // When the receiver last got further.
   absl::Duration progress() const { return progress_; }
+  // And since when it has been waited for.
+  absl::Duration waiting() const { return std::max(progress_, rewound_); }
 
   // The next chunk within the window; none if there is nothing to send now.
   std::optional<std::string> Next();
   // True: the receiver has it all.
   bool OnAck(const SnapshotAck& ack, absl::Duration now);
   // No acknowledgement came for a while: sends again what is not acknowledged.
-  void Rewind() { next_ = acked_; }
+  void Rewind(absl::Duration now);
 
  private:
   const std::shared_ptr<const TreeSnapshot> state_;
@@ -61,6 +67,7 @@ class SnapshotSender {
   uint64_t next_ = 0;
   uint64_t acked_ = 0;
   absl::Duration progress_;
+  absl::Duration rewound_;
 };
 
 // The chunks that have come, as objects; their rows are for the disk.

@@ -111,38 +111,6 @@ TEST_CASE("a member that was away for longer than the log reaches gets the state
   REQUIRE(members.Await([&] { return members.Agree(); }, absl::Seconds(20)));
 }
 
-TEST_CASE("a state that is cut off on its way goes on where it was") {
-  SimMembers members(3);
-  members.history_events = 20;
-  for (raft::MemberId id = 1; id <= 3; ++id) {
-    members.Stop(id);
-    members.Start(id);
-  }
-  const raft::MemberId away = members.Follower();
-  members.Crash(away);
-  const raft::MemberId leader = members.Leader();
-  constexpr uint64_t kBytes = 200 * 50'000;
-  for (int i = 0; i < 600; ++i) {
-    const std::string value(kBytes / 200, 'x');
-    REQUIRE(members.Commit(leader, PutTxn(absl::StrCat("k", i % 200), value)).ok());
-  }
-  REQUIRE(members.Status(leader).first > 500);
-  raft::NetworkFaults slow;
-  slow.delay_min = slow.delay_max = absl::Milliseconds(20);
-  members.network.SetLinkFaults(leader, away, slow);
-  const uint64_t before = members.network.counts().bytes;
-  const auto sent = [&] { return members.network.counts().bytes - before; };
-  members.Start(away);
-  REQUIRE(members.Await([&] { return sent() > kBytes / 2; }, absl::Seconds(10)));
-  REQUIRE(sent() < kBytes);
-  members.network.Isolate(away);
-  REQUIRE(members.Commit(leader, PutTxn("meanwhile", "1")).ok());
-  members.sim.RunFor(absl::Seconds(3));
-  members.network.Rejoin(away);
-  REQUIRE(members.Await([&] { return members.Agree(); }, absl::Seconds(20)));
-  CHECK(sent() < kBytes * 5 / 4);
-}
-
 TEST_CASE("a member joins, is made a voter, and the first leader leaves") {
   SimMembers members(1);
   REQUIRE(members.Commit(1, PutTxn("a", "1")).ok());

@@ -164,7 +164,7 @@ TEST_CASE("a sender stays within its window and sends again what was lost") {
   CHECK(burst() == Numbers{4, 5});
   CHECK(!sender.OnAck({50, 2, false}, absl::Seconds(3)));
   CHECK(sender.progress() == absl::Seconds(2));
-  sender.Rewind();
+  sender.Rewind(absl::ZeroDuration());
   CHECK(burst() == Numbers{2, 3, 4, 5});
   CHECK(!sender.OnAck({50, 0, false}, absl::Seconds(4)));  // It has started anew.
   CHECK(burst() == Numbers{0, 1, 2, 3});
