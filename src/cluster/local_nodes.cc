@@ -22,6 +22,11 @@ uint64_t HashOf(const std::string& text) {
   return hash;
 }
 
+// Of simulated pods, which no machine's links know.
+std::string SimulatedSubnet(int index) {
+  return absl::StrFormat("10.%d.%d.0/24", 128 + index / 256, index % 256);
+}
+
 int64_t MachineMemory() {
   return static_cast<int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE);
 }
@@ -81,6 +86,7 @@ node::NodeOptions LocalNodes::Describe(int index) const {
       options_.cpu_millis > 0 ? options_.cpu_millis : sysconf(_SC_NPROCESSORS_ONLN) * 1000;
   node.memory_bytes = options_.memory_bytes > 0 ? options_.memory_bytes : MachineMemory();
   node.default_runtime = DefaultRuntime(options_);
+  if (!IsReal(options_.runtime)) node.pod_cidr = SimulatedSubnet(index);
   return node;
 }
 
@@ -95,6 +101,8 @@ absl::Status LocalNodes::Add(int index) {
   }
   if (IsReal(options_.runtime)) {
     SKIFF_RETURN_IF_ERROR(AddReal(&one, &node, index, node.state_dir));
+  } else {
+    one.simulated_network = std::make_unique<network::SimulatedNetwork>(node.pod_cidr);
   }
   StartNode(&one, std::move(node));
   return absl::OkStatus();
@@ -121,7 +129,7 @@ absl::Status LocalNodes::AddReal(One* one, node::NodeOptions* node, int index,
   SKIFF_ASSIGN_OR_RETURN(one->bridge, network::Bridge::Open(bridge));
   node->runtimes["linux"] = one->linux_runtime.get();
   node->runtimes["process"] = one->process_runtime.get();
-  node->bridge = one->bridge.get();
+  node->networks["linux"] = one->bridge.get();
   node->pod_cidr = bridge.subnet;
   node->host_ip = one->bridge->gateway();
   return absl::OkStatus();
@@ -130,6 +138,9 @@ absl::Status LocalNodes::AddReal(One* one, node::NodeOptions* node, int index,
 // Its runtimes are there.
 void LocalNodes::StartNode(One* one, node::NodeOptions options) {
   options.runtimes["fake"] = one->fake_runtime.get();
+  if (one->simulated_network != nullptr) {
+    options.networks["fake"] = one->simulated_network.get();
+  }
   for (const auto& custom : one->custom_runtimes) {
     options.runtimes[std::string(custom->name())] = custom.get();
   }
@@ -307,6 +318,7 @@ std::vector<LocalNodes::State> LocalNodes::Pause() {
       State& state = states[i];
       state.alive = one.node != nullptr;
       state.cut = one.client->cut();
+      state.addresses = one.simulated_network->Save();
       if (one.node == nullptr) continue;
       state.memory = one.node->Memory();
       state.pods = one.fake_runtime->Save();
@@ -337,6 +349,8 @@ void LocalNodes::Resume(const std::vector<State>& states) {
     one.name = options.name;
     one.client = std::make_unique<GatedClient>(client_);
     one.client->Cut(states[i].cut);
+    one.simulated_network = std::make_unique<network::SimulatedNetwork>(options.pod_cidr);
+    one.simulated_network->Restore(states[i].addresses);
     if (!states[i].alive) continue;
     one.fake_runtime = std::make_unique<runtime::FakeRuntime>(loop_.get());
     one.fake_runtime->Restore(states[i].pods);

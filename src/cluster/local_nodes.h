@@ -16,6 +16,7 @@
 #include "cluster/gated_client.h"
 #include "cluster/loops.h"
 #include "network/bridge.h"
+#include "network/simulated_network.h"
 #include "node/node.h"
 #include "runtime/fake/fake_runtime.h"
 #include "runtime/image/image_store.h"
@@ -87,6 +88,7 @@ class LocalNodes final : public client::NodeDirectory {
     bool cut = false;
     node::NodeMemory memory;
     runtime::FakeRuntime::Saved pods;
+    network::SimulatedNetwork::Leases addresses;
   };
   // Ends all agents without a word. Resume starts others, where those, or what is given, left off.
   // Block.
@@ -102,6 +104,8 @@ class LocalNodes final : public client::NodeDirectory {
     std::unique_ptr<runtime::FakeRuntime> fake_runtime;
     std::vector<std::unique_ptr<HostedRuntime>> custom_runtimes;
     std::unique_ptr<network::Bridge> bridge;
+    // Of simulated pods: on its disk, so to say, for it outlives the node's being killed.
+    std::unique_ptr<network::SimulatedNetwork> simulated_network;
     std::unique_ptr<node::Node> node;  // Null: killed.
   };
 

@@ -15,6 +15,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/mutex.h"
+#include "network/pod_network.h"
 
 namespace skiff::network {
 
@@ -26,28 +27,18 @@ struct BridgeOptions {
   std::string lease_dir;  // Which pod has which address: a file a pod, named by its uid.
 };
 
-struct PodAddress {
-  std::string ip;
-  int prefix_length = 24;
-  std::string gateway;
-};
-
-class Bridge {
+class Bridge final : public PodNetwork {
  public:
   // Makes the link, brings it up with its address, and lets the host forward what comes from it.
   // kInvalidArgument: no such subnet; kAlreadyExists: another link has the name;
   // kFailedPrecondition: the kernel has no bridges; kPermissionDenied: no right to make one.
   static absl::StatusOr<std::unique_ptr<Bridge>> Open(BridgeOptions options);
 
-  // Gives the pod of that head an address: the same again if it has one. Repairs what somebody else
-  // took away: the pod's link, the bridge with every pod on it. kResourceExhausted: the subnet is
-  // full; kNotFound: there is no such process.
-  absl::StatusOr<PodAddress> Attach(const std::string& pod_uid, int64_t head_pid);
-  // Takes it away. OK if it has none.
-  absl::Status Detach(const std::string& pod_uid);
-  // Takes the addresses of all other pods away, and removes host ends that belong to nobody: what a
-  // manager that was killed could not.
-  absl::Status Retain(const std::set<std::string>& pod_uids);
+  // Repairs what somebody else took away: the pod's link, the bridge with every pod on it.
+  absl::StatusOr<PodAddress> Attach(const std::string& pod_uid, int64_t head_pid) override;
+  absl::Status Detach(const std::string& pod_uid) override;
+  // Removes host ends that belong to nobody, too.
+  absl::Status Retain(const std::set<std::string>& pod_uids) override;
   // Removes the bridge, every host end and the leases.
   absl::Status Remove();
 

@@ -135,14 +135,14 @@ NodeMemory Node::Memory() const {
 }
 
 // What an earlier manager left running. Pods that the API does not bind to this node (any more) go
-// once the view is complete; addresses of pods that are not there go now.
+// once the view is complete; so do the addresses of pods that are neither here nor there.
 void Node::AdoptFound() {
-  bool complete = true;
+  retain_ = true;
   for (const auto& [name, runtime] : options_.runtimes) {
     const auto found = runtime->List();
     if (!found.ok()) {
       logger_.Error("cannot list the pods of %s: %s", name, found.status().ToString());
-      complete = false;
+      retain_ = false;
       continue;
     }
     for (const runtime::PodState& state : *found) {
@@ -164,12 +164,27 @@ void Node::AdoptFound() {
       pods_[state.uid] = pod;
     }
   }
-  if (options_.bridge == nullptr || !complete) return;
+}
+
+// A pod that is to run here has its address in the API, too, while it does not run yet.
+void Node::RetainAddresses() {
+  if (!std::exchange(retain_, false)) return;
   std::set<std::string> uids;
-  for (const auto& [uid, pod] : pods_) uids.insert(uid);
-  if (const absl::Status kept = options_.bridge->Retain(uids); !kept.ok()) {
-    logger_.Error("cannot take back the addresses of pods that are gone: %s", kept.ToString());
+  for (const auto& [uid, pod] : pods_) {
+    if (pod->state || (pod->object != nullptr && !IsTerminal(pod->object->As<corev1::Pod>()))) {
+      uids.insert(uid);
+    }
   }
+  for (const auto& [runtime, network] : options_.networks) {
+    if (const absl::Status kept = network->Retain(uids); !kept.ok()) {
+      logger_.Error("cannot take back the addresses of pods that are gone: %s", kept.ToString());
+    }
+  }
+}
+
+network::PodNetwork* Node::NetworkOf(const runtime::Runtime& runtime) const {
+  const auto it = options_.networks.find(std::string(runtime.name()));
+  return it == options_.networks.end() ? nullptr : it->second;
 }
 
 Node::PodPtr Node::Find(const std::string& uid) const {
@@ -188,6 +203,7 @@ void Node::OnPod(const api::ObjectPtr& before, const api::ObjectPtr& now) {
   if (!running_) return;
   if (before == nullptr && now == nullptr) {
     // The view is complete: what it does not have is nobody's.
+    RetainAddresses();
     std::vector<std::string> orphans;
     for (const auto& [uid, pod] : pods_) {
       if (pod->object == nullptr) orphans.push_back(uid);
@@ -350,10 +366,12 @@ void Node::Sync(const std::string& uid) {
   if (pod->wake != 0) loop_->Cancel(pod->wake);
   pod->wake = 0;
   if (pod->object == nullptr) {
-    if (pod->removed || pod->runtime == nullptr) {
+    if (pod->runtime == nullptr ||
+        (pod->removed && (pod->detached || NetworkOf(*pod->runtime) == nullptr))) {
       pods_.erase(uid);
       return;
     }
+    if (pod->removed) return GiveBackAddress(uid);
     if (!pods_informer_.synced()) return;
     PodPlan remove;
     remove.action = PodPlan::Action::kRemove;
@@ -583,7 +601,9 @@ absl::Status Node::RemoveAllPods() {
   }
   ReportEnds();
   for (const auto& [runtime, state] : all) {
-    if (options_.bridge != nullptr) options_.bridge->Detach(state.uid).IgnoreError();
+    if (network::PodNetwork* network = NetworkOf(*runtime)) {
+      network->Detach(state.uid).IgnoreError();
+    }
     // What is over holds nothing of the machine: its records and logs are its object's to keep.
     result.Update(state.alive ? runtime->RemovePod(state.uid) : runtime->StopPod(state.uid));
     result.Update(RemoveVolumes(VolumesDir(state.uid)));

@@ -17,7 +17,8 @@
 #include "client/event_recorder.h"
 #include "client/informer.h"
 #include "client/node_api.h"
-#include "network/bridge.h"
+#include "network/pod_network.h"
+#include "node/handlers.h"
 #include "node/pod_plan.h"
 #include "node/pod_spec.h"
 #include "node/prober.h"
@@ -47,7 +48,8 @@ struct NodeOptions {
   int64_t max_pods = 110;
   std::map<std::string, runtime::Runtime*> runtimes;  // By the handler of a RuntimeClass.
   std::string default_runtime = "linux";
-  network::Bridge* bridge = nullptr;  // Null: pods have no addresses of their own.
+  // By the runtime whose pods have addresses of their own.
+  std::map<std::string, network::PodNetwork*> networks;
   // Whom pods with dnsPolicy ClusterFirst ask; empty: there is no cluster DNS, and they ask whom
   // the node asks.
   std::vector<std::string> cluster_dns;
@@ -105,7 +107,8 @@ class Node final : public client::NodeApi {
     bool paused = false;         // or a pause before the next.
     bool dirty = false;          // The runtime spoke since its state was read.
     bool writing = false;        // A status is under way.
-    bool removed = false;        // Nothing of it is left here.
+    bool removed = false;        // Nothing of it is left here but its address,
+    bool detached = false;       // and not that either.
     bool stale_volumes = false;  // What its volumes show has changed.
     Executor::TimerId wake = 0;
     std::map<std::string, bool> ready;
@@ -145,6 +148,9 @@ class Node final : public client::NodeApi {
   void StopContainer(const std::string& uid, const PodPlan& plan);
   void Release(const std::string& uid);
   void Remove(const std::string& uid);
+  void GiveBackAddress(const std::string& uid);
+  void RetainAddresses();
+  network::PodNetwork* NetworkOf(const runtime::Runtime& runtime) const;  // Null: none.
   void OnStartResult(const std::string& uid, const PodPlan& plan, const absl::Status& status);
   // Containers that were on their way in `before` and have started since.
   void NoteStarts(const std::string& uid, const std::optional<runtime::PodState>& before);
@@ -174,6 +180,8 @@ class Node final : public client::NodeApi {
   std::string VolumesDir(const std::string& uid) const;
   PodPlaces PlacesOf(const std::string& uid, const Pod& pod) const;
   PodPtr Find(const std::string& uid) const;
+  HandlerTarget TargetOf(const std::string& uid, const Pod& pod,
+                         const corev1::Container& container) const;
   void FetchReferences(const api::ObjectPtr& pod, std::vector<std::string> names,
                        std::function<void(References)> done);
   void FollowVolumes(const std::string& uid, const Pod& pod);
@@ -224,9 +232,10 @@ class Node final : public client::NodeApi {
   bool full_ = false;
   bool running_ = false;
   bool found_ = false;
-  int actions_ = 0;                // On the pool now.
-  int reports_ = 0;                // Writes of its own object that are under way.
-  std::function<void()> idle_;     // Called when actions_ is 0 and the node is stopping.
+  bool retain_ = false;         // All that the runtimes have is known; the API's pods are not yet.
+  int actions_ = 0;             // On the pool now.
+  int reports_ = 0;             // Writes of its own object that are under way.
+  std::function<void()> idle_;  // Called when actions_ is 0 and the node is stopping.
   std::function<void()> written_;  // Likewise when no status is under way.
   CountedPool pool_{this, /*waits=*/false};
   CountedPool waiting_pool_{this, /*waits=*/true};

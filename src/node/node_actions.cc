@@ -106,6 +106,13 @@ void Node::StopContainer(const std::string& uid, const PodPlan& plan) {
 }
 
 // Runs beside the pod's other actions.
+// At the address of a simulated pod there is nobody, or somebody else.
+HandlerTarget Node::TargetOf(const std::string& uid, const Pod& pod,
+                             const corev1::Container& container) const {
+  const bool simulated = pod.runtime->name() == "fake";
+  return {container, simulated ? "" : pod.ip, uid, pod.runtime, &loop_->clock()};
+}
+
 void Node::RunHookOf(const std::string& uid, const corev1::Container& container,
                      const corev1::LifecycleHandler& hook, absl::Duration timeout,
                      std::function<void(absl::Status)> then) {
@@ -119,7 +126,7 @@ void Node::RunHookOf(const std::string& uid, const corev1::Container& container,
     loop_->PostAfter(std::min(SleepOf(hook), timeout), [done] { done(absl::OkStatus()); });
     return;
   }
-  const HandlerTarget target{container, pod->ip, uid, pod->runtime, &loop_->clock()};
+  const HandlerTarget target = TargetOf(uid, *pod, container);
   waiting_pool_.Run([hook, target, timeout, done, loop = loop_] {
     absl::Status status = RunHook(hook, target, timeout);
     loop->Post([done, status = std::move(status)] { done(status); });
@@ -153,7 +160,7 @@ void Node::Release(const std::string& uid) {
       uid,
       [this, runtime, uid] {
         absl::Status result = runtime->StopPod(uid);
-        if (options_.bridge != nullptr) result.Update(options_.bridge->Detach(uid));
+        if (network::PodNetwork* network = NetworkOf(*runtime)) result.Update(network->Detach(uid));
         result.Update(RemoveVolumes(VolumesDir(uid)));
         return result;
       },
@@ -173,7 +180,6 @@ void Node::Remove(const std::string& uid) {
       [this, runtime, uid] {
         // The sandbox first: what it has mounted cannot be removed.
         absl::Status result = runtime->RemovePod(uid);
-        if (options_.bridge != nullptr) result.Update(options_.bridge->Detach(uid));
         result.Update(RemoveVolumes(VolumesDir(uid)));
         return result;
       },
@@ -187,24 +193,36 @@ void Node::Remove(const std::string& uid) {
       });
 }
 
+// Only once its object is gone: until then the API says that the address is this pod's.
+void Node::GiveBackAddress(const std::string& uid) {
+  network::PodNetwork* network = NetworkOf(*Find(uid)->runtime);
+  RunAction(
+      uid, [network, uid] { return network->Detach(uid); },
+      [this, uid](const absl::Status& status) {
+        Find(uid)->detached = status.ok();
+        if (status.ok()) return;
+        logger_.Error("cannot take back the address of pod %s: %s", uid, status.ToString());
+        Pause(uid, kRemoveRetry);
+      });
+}
+
 void Node::StartSandbox(const std::string& uid) {
   const PodPtr pod = Find(uid);
   const auto& typed = pod->object->As<corev1::Pod>();
   const runtime::PodSpec spec = MakePodSpec(typed, PlacesOf(uid, *pod));
   runtime::Runtime* runtime = pod->runtime;
-  const bool own_network = runtime->name() == "linux" && !spec.host_network;
-  network::Bridge* bridge = own_network ? options_.bridge : nullptr;
+  network::PodNetwork* network = spec.host_network ? nullptr : NetworkOf(*runtime);
   auto address = std::make_shared<std::string>(runtime->name() == "fake" ? "" : options_.host_ip);
   RunAction(
       uid,
-      [this, runtime, spec, bridge, address]() -> absl::Status {
+      [this, runtime, spec, network, address]() -> absl::Status {
         std::error_code error;
         std::filesystem::create_directories(options_.state_dir + "/volumes", error);
         std::filesystem::create_directories(options_.state_dir + "/logs", error);
         SKIFF_ASSIGN_OR_RETURN(const runtime::PodState state, runtime->StartPod(spec));
-        if (bridge == nullptr) return absl::OkStatus();
+        if (network == nullptr) return absl::OkStatus();
         SKIFF_ASSIGN_OR_RETURN(const network::PodAddress given,
-                               bridge->Attach(spec.uid, state.head_pid));
+                               network->Attach(spec.uid, state.head_pid));
         *address = given.ip;
         return absl::OkStatus();
       },

@@ -70,7 +70,7 @@ void Node::StartProber(const std::string& uid, Pod& pod, const std::string& key,
                        const corev1::Probe& probe, const corev1::Container& container) {
   auto& slot = pod.probers[key];
   if (slot != nullptr) return;
-  const HandlerTarget target{container, pod.ip, uid, pod.runtime, &loop_->clock()};
+  const HandlerTarget target = TargetOf(uid, pod, container);
   const std::string name = container.name();
   const int64_t grace =
       probe.has_termination_grace_period_seconds()

@@ -204,6 +204,64 @@ TEST_CASE("AfterTheMachineWasLostPodsRunAgainAndCountARestart") {
   CHECK(world.Status("once").phase() == "Failed");
 }
 
+TEST_CASE("EachPodHasAnAddressOfItsNodesSubnet") {
+  NodeWorld world;
+  world.Run("p", "", kOne);
+  world.Run("q", "", kOne);
+  world.Run("host", "", absl::StrCat(R"("hostNetwork":true,)", kOne));
+  CHECK(world.Status("p").pod_ip() == "10.128.0.2");
+  CHECK(world.Status("p").pod_ips(0).ip() == "10.128.0.2");
+  CHECK(world.Status("q").pod_ip() == "10.128.0.3");
+  CHECK(world.Status("host").pod_ip().empty());
+  world.Delete("p");
+  world.Run("r", "", kOne);
+  CHECK(world.Status("r").pod_ip() == "10.128.0.2");
+}
+
+TEST_CASE("AFinishedPodGivesUpItsAddress") {
+  NodeWorld world;
+  world.Run("p", R"("fake.skiff.dev/run-seconds":"1")",
+            absl::StrCat(R"("restartPolicy":"Never",)", kOne));
+  world.Pass(absl::Seconds(2));
+  REQUIRE(world.Status("p").phase() == "Succeeded");
+  world.Run("q", "", kOne);
+  CHECK(world.Status("q").pod_ip() == "10.128.0.2");
+}
+
+TEST_CASE("APodThatIsToRunAgainKeepsItsAddress") {
+  NodeWorld world;
+  world.Run("p", "", kOne);
+  world.Run("q", "", kOne);
+  world.LoseMachine();
+  world.Delete("p", 0);
+  world.StartNode();
+  CHECK(world.Status("q").pod_ip() == "10.128.0.3");
+  world.Run("r", "", kOne);  // While p was lost with the machine.
+  CHECK(world.Status("r").pod_ip() == "10.128.0.2");
+  CHECK(world.Status("q").pod_ip() == "10.128.0.3");
+}
+
+TEST_CASE("APodHasItsAddressUntilItsObjectIsGone") {
+  NodeWorld world;
+  world.Run("p", "", kOne);
+  auto held = world.Get("p")->CopyAs<corev1::Pod>();
+  held->mutable_metadata()->add_finalizers("example.com/hold");
+  REQUIRE(world.Commit(client::Write::Update(std::move(held))).ok());
+  world.Delete("p");
+  world.Pass(absl::Seconds(1));
+  REQUIRE(world.Get("p") != nullptr);
+  REQUIRE(world.runtime().List()->empty());
+  world.Run("q", "", kOne);
+  CHECK(world.Status("q").pod_ip() == "10.128.0.3");
+  auto gone = world.Get("p")->CopyAs<corev1::Pod>();
+  gone->mutable_metadata()->clear_finalizers();
+  REQUIRE(world.Commit(client::Write::Update(std::move(gone))).ok());
+  world.Pass(absl::Seconds(1));
+  REQUIRE(world.Get("p") == nullptr);
+  world.Run("r", "", kOne);
+  CHECK(world.Status("r").pod_ip() == "10.128.0.2");
+}
+
 TEST_CASE("ADeadlineEndsThePod") {
   NodeWorld world;
   world.Run("p", "", absl::StrCat(R"("activeDeadlineSeconds":30,)", kOne));

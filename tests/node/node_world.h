@@ -12,6 +12,7 @@
 #include "api/time.h"
 #include "apiserver/rest/server.h"
 #include "base/sim_executor.h"
+#include "network/simulated_network.h"
 #include "node/node.h"
 #include "runtime/fake/fake_runtime.h"
 #include "store/store.h"
@@ -96,6 +97,7 @@ class NodeWorld {
     options.memory_bytes = int64_t{8} << 30;
     options.default_runtime = "fake";
     options.runtimes["fake"] = runtime_.get();
+    options.networks["fake"] = &network_;
     if (on_disk_) {
       options.default_runtime = "process";
       options.runtimes = {{"process", disk_runtime_.get()}};
@@ -193,6 +195,7 @@ class NodeWorld {
   std::string dir_;
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<apiserver::Server> server_;
+  network::SimulatedNetwork network_{"10.128.0.0/24"};
   std::unique_ptr<runtime::FakeRuntime> runtime_;
   std::unique_ptr<DiskRuntime> disk_runtime_;
   bool on_disk_ = false;
