@@ -72,7 +72,9 @@ absl::Status MemberGroup::Start(int member, bool stands) {
     out->stands = stands;
     return out;
   };
-  SKIFF_ASSIGN_OR_RETURN(one.plane, ControlPlane::Open(std::move(options), time_, sink_, metrics_));
+  Loops* const loops = options_.machine ? options_.machine(member) : time_;
+  SKIFF_ASSIGN_OR_RETURN(one.plane,
+                         ControlPlane::Open(std::move(options), loops, sink_, metrics_));
   if (!one.cut) Reach(member);
   return absl::OkStatus();
 }

@@ -28,6 +28,8 @@ struct MemberGroupOptions {
   // Longer than between machines: in virtual time nobody is kept waiting, and each tick of an idle
   // hour has to be lived through.
   absl::Duration tick = absl::Milliseconds(250);
+  // Whose loops and clock a member has; null: all share the group's. They outlive the group.
+  std::function<Loops*(int member)> machine;
 };
 
 class MemberGroup {

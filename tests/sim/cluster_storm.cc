@@ -16,6 +16,7 @@
 #include "cluster/member_group.h"
 #include "cluster/virtual_time.h"
 #include "controllers/plan.h"
+#include "tests/sim/host_loops.h"
 #include "tests/sim/owner_checker.h"
 
 namespace skiff::sim {
@@ -49,6 +50,11 @@ class Storm {
     front_ = time_.New("front");
     cluster::MemberGroupOptions group;
     group.count = options.members;
+    for (int i = 0; i < options.members; ++i) {
+      machines_.push_back(std::make_unique<HostLoops>(&time_));
+      DisturbClock(i);
+    }
+    group.machine = [this](int member) { return machines_[member].get(); };
     auto opened = cluster::MemberGroup::Open(group, &time_, nullptr, &metrics_);
     if (!opened.ok()) {
       Fault(opened.status().ToString());
@@ -341,11 +347,13 @@ class Storm {
   // ---- what goes wrong ----
 
   void Break() {
-    switch (rng_.Below(5)) {
+    switch (rng_.Below(6)) {
       case 0:
         return BreakNode();
       case 1:
         return BreakDisk();
+      case 4:
+        return DisturbClock(static_cast<int>(rng_.Below(options_.members)));
       case 2: {
         raft::NetworkFaults faults;
         if (rng_.Below(3) != 0) {
@@ -401,6 +409,22 @@ class Storm {
     group_->disk(which).FailReads(0);
     group_->SlowDisk(which, absl::ZeroDuration()).IgnoreError();
     group_->FailDisk(which, false).IgnoreError();
+  }
+  // Rates of any two differ by less than members are sure of (CoreOptions::max_drift); the time of
+  // day is off by up to days, for good.
+  void DisturbClock(int member) {
+    const double rate = 0.91 + 0.18 * rng_.Unit();
+    absl::Duration jump;
+    if (rng_.Below(2) == 0) {
+      const int64_t scale[] = {1, 1'000, 1'000'000};
+      jump =
+          absl::Milliseconds(static_cast<int64_t>(rng_.Below(2001)) - 1000) * scale[rng_.Below(3)];
+    }
+    Tell(absl::StrCat("the clock of member ", member, " jumps by ", absl::FormatDuration(jump)));
+    time_.Run([&] {
+      machines_[member]->host_clock().SetRate(rate);
+      machines_[member]->host_clock().Jump(jump);
+    });
   }
   void BreakMember() {
     // The leader more often than others.
@@ -584,6 +608,7 @@ class Storm {
   std::string dir_;
   cluster::VirtualTime time_;
   Rng rng_;
+  std::vector<std::unique_ptr<HostLoops>> machines_;  // Of the members.
   std::unique_ptr<cluster::Loop> front_;
   std::unique_ptr<cluster::MemberGroup> group_;
   std::unique_ptr<cluster::LocalNodes> nodes_;
