@@ -7,12 +7,6 @@
 #include "store/member_note.h"
 
 namespace skiff::cluster {
-namespace {
-
-raft::MemberId IdOf(int member) { return static_cast<raft::MemberId>(member + 1); }
-
-}  // namespace
-
 absl::StatusOr<std::unique_ptr<MemberGroup>> MemberGroup::Open(MemberGroupOptions options,
                                                                VirtualTime* time,
                                                                std::shared_ptr<LogSink> sink,
@@ -27,10 +21,10 @@ absl::StatusOr<std::unique_ptr<MemberGroup>> MemberGroup::Open(MemberGroupOption
   absl::Status started;
   time->Run([&] {
     for (int i = 0; i < out->options_.count; ++i) {
-      const raft::MemberId id = IdOf(i);
+      const auto id = static_cast<raft::MemberId>(i + 1);
+      out->members_[i].id = id;
       out->initial_.voters.insert(id);
-      out->initial_.notes[id] =
-          store::MemberNote(absl::StrCat("member-", i), absl::StrCat("sim:", id));
+      out->initial_.notes[id] = out->Note(i);
     }
     out->MakeMachines();
     for (int i = 0; i < out->options_.count && started.ok(); ++i) {
@@ -51,9 +45,16 @@ void MemberGroup::Stop() {
 
 void MemberGroup::MakeMachines() {
   network_ = std::make_unique<raft::SimNetwork>(&time_->sim());
-  for (Member& each : members_) {
-    each.disk = std::make_unique<raft::SimDisk>(Rng(time_->sim().rng().Next()));
-  }
+  for (Member& each : members_) MakeDisk(&each);
+}
+
+void MemberGroup::MakeDisk(Member* member) {
+  member->disk = std::make_unique<raft::SimDisk>(Rng(time_->sim().rng().Next()));
+}
+
+std::string MemberGroup::Note(int member) const {
+  return store::MemberNote(absl::StrCat("member-", id(member) - 1),
+                           absl::StrCat("sim:", id(member)));
 }
 
 absl::Status MemberGroup::Start(int member, bool stands) {
@@ -65,16 +66,19 @@ absl::Status MemberGroup::Start(int member, bool stands) {
   options.faults = &write_faults_;
   options.meet = [this, member, stands](Loop* loop) {
     auto out = std::make_unique<store::Membership>();
-    out->id = IdOf(member);
+    out->id = id(member);
     out->initial = initial_;
+    if (Joins(member)) {
+      out->initial.voters.clear();
+      for (int i = 0; i < options_.count; ++i) out->initial.notes[id(i)] = Note(i);
+    }
     out->transport = network_->Join(out->id, loop);
     out->tick = options_.tick;
     out->stands = stands;
     return out;
   };
   Loops* const loops = options_.machine ? options_.machine(member) : time_;
-  SKIFF_ASSIGN_OR_RETURN(one.plane,
-                         ControlPlane::Open(std::move(options), loops, sink_, metrics_));
+  SKIFF_ASSIGN_OR_RETURN(one.plane, ControlPlane::Open(std::move(options), loops, sink_, metrics_));
   if (!one.cut) Reach(member);
   return absl::OkStatus();
 }
@@ -155,15 +159,29 @@ absl::Status MemberGroup::Restart(int member) {
   return Start(member);
 }
 
+// Whether it was not there from the beginning.
+bool MemberGroup::Joins(int member) const { return !initial_.voters.contains(id(member)); }
+
+absl::Status MemberGroup::Replace(int member) {
+  SKIFF_RETURN_IF_ERROR(Check(member));
+  if (plane(member) != nullptr) SKIFF_RETURN_IF_ERROR(Kill(member));
+  Member& one = members_[member];
+  const raft::MemberId lost = one.id;
+  one = {};
+  one.id = lost + static_cast<raft::MemberId>(options_.count);  // Nobody's, ever.
+  MakeDisk(&one);
+  return Start(member);
+}
+
 absl::Status MemberGroup::Cut(int member, bool cut) {
   SKIFF_RETURN_IF_ERROR(Check(member));
   Member& one = members_[member];
   one.cut = cut;
   if (cut) {
-    network_->Isolate(IdOf(member));
+    network_->Isolate(id(member));
     Lose(member);
   } else {
-    network_->Rejoin(IdOf(member));
+    network_->Rejoin(id(member));
     if (one.plane != nullptr) Reach(member);
   }
   return absl::OkStatus();
@@ -205,8 +223,8 @@ MemberGroup::State MemberGroup::Pause() {
   state.leader = leader();
   state.network = network_faults_;
   for (const Member& each : members_) {
-    state.members.push_back(
-        {each.disk->Save(), each.plane != nullptr, each.cut, each.write_delay, each.disk_full});
+    state.members.push_back({each.id, each.disk->Save(), each.plane != nullptr, each.cut,
+                             each.write_delay, each.disk_full});
   }
   for (int i = 0; i < options_.count; ++i) {
     End(i, absl::OutOfRangeError("the cluster was put back to a saved state"));
@@ -221,12 +239,13 @@ absl::Status MemberGroup::Resume(const State& state) {
   for (int i = 0; i < options_.count; ++i) {
     const State::One& saved = state.members[i];
     Member& one = members_[i];
+    one.id = saved.id;
     one.disk->Restore(saved.disk);
     one.cut = saved.cut;
     one.write_delay = saved.write_delay;
     one.disk_full = saved.disk_full;
     SetDiskFaults(one);
-    if (one.cut) network_->Isolate(IdOf(i));
+    if (one.cut) network_->Isolate(one.id);
     if (saved.alive) SKIFF_RETURN_IF_ERROR(Start(i, /*stands=*/i == state.leader));
   }
   return absl::OkStatus();

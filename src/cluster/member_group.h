@@ -53,6 +53,8 @@ class MemberGroup {
   // Members are counted from 0. Null: it was killed.
   ControlPlane* plane(int member) const { return members_[member].plane.get(); }
   bool cut(int member) const { return members_[member].cut; }
+  // What the others know it by.
+  raft::MemberId id(int member) const { return members_[member].id; }
   // Which one runs the controllers and can be reached; -1: none.
   int leader() const;
   ControlPlane* leading() const { return leader() < 0 ? nullptr : plane(leader()); }
@@ -68,13 +70,18 @@ class MemberGroup {
   // The power of its machine fails: what its disk has not confirmed is gone.
   absl::Status Kill(int member);
   absl::Status Restart(int member);
+  // Its machine is lost with its disk. Another takes its place, with nothing and an id of its own:
+  // it joins when the others are told to take it in and to remove the lost one (ChangeMembers), to
+  // whom it is Note(member). Alive or not.
+  absl::Status Replace(int member);
+  std::string Note(int member) const;
   // Nothing gets from it to the others and to clients, or back, while it is cut.
   absl::Status Cut(int member, bool cut);
   // -1: of every member.
   absl::Status SlowDisk(int member, absl::Duration delay);
   absl::Status FailDisk(int member, bool on);
   void SetNetwork(const raft::NetworkFaults& faults);
-  // For faults that are none of these. Member i has the id i + 1 there.
+  // For faults that are none of these. Members go by their ids there.
   raft::SimNetwork& network() { return *network_; }
   raft::SimDisk& disk(int member) { return *members_[member].disk; }
 
@@ -83,6 +90,7 @@ class MemberGroup {
   // and watches list again. What there is must have been paused.
   struct State {
     struct One {
+      raft::MemberId id = 0;
       raft::SimDisk::Saved disk;
       bool alive = true;
       bool cut = false;
@@ -98,6 +106,7 @@ class MemberGroup {
 
  private:
   struct Member {
+    raft::MemberId id = 0;
     std::unique_ptr<raft::SimDisk> disk;
     std::unique_ptr<ControlPlane> plane;
     bool cut = false;
@@ -107,6 +116,8 @@ class MemberGroup {
 
   MemberGroup() = default;
   void MakeMachines();
+  void MakeDisk(Member* member);
+  bool Joins(int member) const;
   void SetDiskFaults(const Member& member);
   // `stands`: for election, at once.
   absl::Status Start(int member, bool stands = false);

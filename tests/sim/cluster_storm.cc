@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 
 #include "absl/strings/str_cat.h"
@@ -119,6 +120,12 @@ class Storm {
     bool exists = false;
     bool under_way = false;
   };
+  // A member whose disk is lost, and what makes another one of the group in its place.
+  struct Replacement {
+    int member = 0;
+    std::vector<store::MemberChange> left;  // The next one last.
+    bool asked = false;
+  };
   struct Life {
     std::unique_ptr<store::Watch> watch;
     int number = 0;
@@ -142,6 +149,7 @@ class Storm {
         ++result_.elections;
         Tell(absl::StrCat("member ", led_, " leads"));
       }
+      ChangeMembers();
     });
     for (int i = 0; i < options_.members; ++i) {
       if (group_->plane(i) != nullptr && lives_[i].watch == nullptr) Follow(i);
@@ -347,13 +355,15 @@ class Storm {
   // ---- what goes wrong ----
 
   void Break() {
-    switch (rng_.Below(6)) {
+    switch (rng_.Below(7)) {
       case 0:
         return BreakNode();
       case 1:
         return BreakDisk();
       case 4:
         return DisturbClock(static_cast<int>(rng_.Below(options_.members)));
+      case 5:
+        return LoseDisk(static_cast<int>(rng_.Below(options_.members)));
       case 2: {
         raft::NetworkFaults faults;
         if (rng_.Below(3) != 0) {
@@ -366,8 +376,8 @@ class Storm {
         return time_.Run([&] { group_->SetNetwork(faults); });
       }
       case 3: {
-        const raft::MemberId from = 1 + rng_.Below(options_.members);
-        const raft::MemberId to = 1 + rng_.Below(options_.members);
+        const raft::MemberId from = group_->id(static_cast<int>(rng_.Below(options_.members)));
+        const raft::MemberId to = group_->id(static_cast<int>(rng_.Below(options_.members)));
         const bool cut = rng_.Below(3) != 0;
         Tell(absl::StrCat(cut ? "nothing" : "all", " goes from ", from, " to ", to));
         return time_.Run(
@@ -409,6 +419,43 @@ class Storm {
     group_->disk(which).FailReads(0);
     group_->SlowDisk(which, absl::ZeroDuration()).IgnoreError();
     group_->FailDisk(which, false).IgnoreError();
+  }
+  // One at a time: a majority has to stay whole.
+  void LoseDisk(int which) {
+    if (replacement_ || rng_.Below(2) == 0) return;
+    const raft::MemberId lost = group_->id(which);
+    time_.Run([&] {
+      lives_[which].watch.reset();
+      const absl::Status replaced = group_->Replace(which);
+      if (!replaced.ok()) Fault(absl::StrCat("another member ", lost, ": ", replaced.ToString()));
+    });
+    const raft::MemberId joins = group_->id(which);
+    Tell(absl::StrCat("member ", lost, " is lost with its disk, and ", joins, " joins"));
+    replacement_ = Replacement{which};
+    const store::MemberChange add{.add = {{joins, group_->Note(which)}}};
+    if (rng_.Below(2) == 0) {
+      replacement_->left = {{.promote = {joins}}, add, {.remove = {lost}}};
+    } else {
+      replacement_->left = {{.promote = {joins}, .remove = {lost}}, add};
+    }
+    Follow(which);
+  }
+  // Any other member has it done.
+  void ChangeMembers() {
+    if (!replacement_ || replacement_->asked) return;
+    const int asked = static_cast<int>(rng_.Below(options_.members));
+    if (asked == replacement_->member || group_->plane(asked) == nullptr) return;
+    replacement_->asked = true;
+    group_->plane(asked)->store().ChangeMembers(
+        replacement_->left.back(), [this](const absl::Status& status) {
+          Tell(absl::StrCat("the members change: ", status.ToString()));
+          replacement_->asked = false;
+          if (!status.ok()) return;
+          replacement_->left.pop_back();
+          if (!replacement_->left.empty()) return;
+          ++result_.replaced;
+          replacement_.reset();
+        });
   }
   // Rates of any two differ by less than members are sure of (CoreOptions::max_drift); the time of
   // day is off by up to days, for good.
@@ -480,6 +527,7 @@ class Storm {
   }
   void Converge() {
     Await("a leader and nodes", kHealed, [&] { return NodesReady(); });
+    Await("another in the place of each lost member", kHealed, [&] { return !replacement_; });
     bool asked = false;
     for (int i = 0; i < 60 && !asked; ++i) {
       Edit(
@@ -613,6 +661,7 @@ class Storm {
   std::unique_ptr<cluster::MemberGroup> group_;
   std::unique_ptr<cluster::LocalNodes> nodes_;
   std::vector<bool> node_alive_;
+  std::optional<Replacement> replacement_;
   std::vector<Life> lives_;
   std::vector<std::unique_ptr<store::Watch>> ended_;
   std::map<uint64_t, std::pair<std::string, std::vector<store::Event>>> log_;

@@ -1,6 +1,7 @@
-// Whole control planes in a storm: members that crash, are cut off, have bad disks and a bad
-// network, nodes that die and come back, while users change what is to run. Afterwards everything
-// heals, and everything must be as it was asked to be. One seed, one history.
+// Whole control planes in a storm: members that crash, are cut off, have bad disks, a bad network
+// and bad clocks, or are lost and replaced; nodes that die and come back, while users change what
+// is to run. Afterwards everything heals, and everything must be as it was asked to be. One seed,
+// one history.
 #pragma once
 
 #include <cstdint>
@@ -32,6 +33,7 @@ struct ClusterStormResult {
   int64_t refused = 0;  // Or unknown.
   int64_t kills = 0;
   int64_t cuts = 0;
+  int64_t replaced = 0;   // Members that lost their disk.
   int64_t elections = 0;  // How often somebody else led.
   uint64_t revision = 0;
 };

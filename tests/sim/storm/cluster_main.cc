@@ -19,11 +19,13 @@ int main(int argc, char** argv) {
         all.refused += result.refused;
         all.kills += result.kills;
         all.cuts += result.cuts;
+        all.replaced += result.replaced;
         all.elections += result.elections;
       });
   absl::PrintF(
       "%u storms, %d bad: %d writes acknowledged, %d refused or unknown, %d crashes and "
-      "%d cuts of members, %d changes of leader\n",
-      seeds.seeds, bad, all.acknowledged, all.refused, all.kills, all.cuts, all.elections);
+      "%d cuts of members, %d members replaced, %d changes of leader\n",
+      seeds.seeds, bad, all.acknowledged, all.refused, all.kills, all.cuts, all.replaced,
+      all.elections);
   return bad == 0 ? 0 : 1;
 }
