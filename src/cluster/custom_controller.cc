@@ -173,9 +173,9 @@ controllers::Runner::View CustomController::Inspect() const {
 }
 
 absl::Time CustomController::NextWake() const {
-  absl::Time next = absl::InfiniteFuture();
+  absl::Duration next = absl::InfiniteDuration();
   for (const auto& [key, wake] : wakes_) next = std::min(next, wake.at);
-  return next;
+  return loop_->clock().Now() + (next - loop_->clock().Monotonic());
 }
 
 void CustomController::OnOwner(const api::ObjectPtr& before, const api::ObjectPtr& now) {
@@ -265,7 +265,7 @@ void CustomController::WakeLater(const std::string& key, absl::Duration delay) {
     wakes_.erase(key);
     Enqueue(key);
   });
-  wakes_[key] = {timer, loop_->clock().Now() + delay};
+  wakes_[key] = {timer, loop_->clock().Monotonic() + delay};
 }
 
 }  // namespace skiff::cluster

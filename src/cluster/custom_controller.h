@@ -88,7 +88,7 @@ class CustomController {
   std::map<std::string, int> failures_;
   struct Wake {
     Executor::TimerId timer;
-    absl::Time at;
+    absl::Duration at;  // By the loop's monotonic clock.
   };
   std::map<std::string, Wake> wakes_;
   bool scheduled_ = false;

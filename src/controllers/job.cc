@@ -273,8 +273,7 @@ class Round {
         continue;
       }
       const corev1::Pod& failed = Typed(before->second);
-      const absl::Time when =
-          PodEndedAt(failed) + FailurePause(IndexFailuresAfter(failed, job_).all());
+      const absl::Time when = PauseEnd(PodEndedAt(failed), IndexFailuresAfter(failed, job_).all());
       if (observed_.now < when) {
         plan_.WakeAt(when);
       } else {
@@ -305,14 +304,19 @@ class Round {
       if (HasSucceeded(Typed(pod))) last_success = std::max(last_success, PodEndedAt(Typed(pod)));
       if (HasFailed(Typed(pod), job_)) failed[pod->meta().uid()] = PodEndedAt(Typed(pod));
     }
-    int failures = 0;
+    std::erase_if(failed, [&](const auto& entry) { return entry.second <= last_success; });
     absl::Time last = absl::InfinitePast();
     for (const auto& [uid, when] : failed) {
-      if (when <= last_success) continue;
-      ++failures;
-      last = std::max(last, when);
+      last = std::max(last, PauseEnd(when, static_cast<int>(failed.size())));
     }
-    return last + FailurePause(failures);
+    return last;
+  }
+
+  // Nodes say when pods end, by their clocks: an end that lies further ahead than the pause is long
+  // comes of a clock that was set, and is not waited for.
+  absl::Time PauseEnd(absl::Time end, int failures) const {
+    const absl::Duration pause = FailurePause(failures);
+    return end > observed_.now + pause ? absl::InfinitePast() : end + pause;
   }
 
   bool IsComplete() const {

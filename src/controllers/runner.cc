@@ -221,9 +221,9 @@ void Runner::TellFailed(const std::vector<EventNote>& events, const absl::Status
 }
 
 absl::Time Runner::NextWake() const {
-  absl::Time next = absl::InfiniteFuture();
+  absl::Duration next = absl::InfiniteDuration();
   for (const auto& [key, wake] : wakes_) next = std::min(next, wake.at);
-  return next;
+  return executor_->clock().Now() + (next - executor_->clock().Monotonic());
 }
 
 void Runner::WakeLater(const std::string& key, absl::Duration delay) {
@@ -238,7 +238,7 @@ void Runner::WakeLater(const std::string& key, absl::Duration delay) {
     wakes_.erase(key);
     Enqueue(key);
   });
-  wakes_[key] = {timer, executor_->clock().Now() + delay};
+  wakes_[key] = {timer, executor_->clock().Monotonic() + delay};
 }
 
 }  // namespace skiff::controllers

@@ -114,7 +114,7 @@ class Runner {
   std::map<std::string, int> failures_;
   struct Wake {
     Executor::TimerId timer;
-    absl::Time at;
+    absl::Duration at;  // By the loop's monotonic clock.
   };
   std::map<std::string, Wake> wakes_;
   uint64_t count_ = 0;

@@ -186,6 +186,19 @@ TEST_CASE("TheWaitAfterFailuresDoublesUpToTenMinutesAndEndsWithASuccess") {
   CHECK(Active(world).size() == 1);
 }
 
+TEST_CASE("AClockThatIsDaysOffDoesNotHoldUpAJob") {
+  World world(7, kNoNodes);
+  Start(&world, WorkJob(1, 1));
+  world.Exit(Active(world).at(0), 1, "c", absl::Hours(48));
+  world.Pass(absl::Seconds(21));
+  REQUIRE(Active(world).size() == 1);
+  world.Exit(Active(world)[0], 1, "c", absl::Seconds(5));
+  world.Pass(absl::Seconds(21));
+  CHECK(Active(world).empty());
+  world.Pass(absl::Seconds(5));
+  CHECK(Active(world).size() == 1);
+}
+
 // Deleting the failed pods does not spare the wait.
 TEST_CASE("TheWaitAfterFailuresRemembersDeletedPods") {
   World world(7, kNoNodes);

@@ -120,14 +120,16 @@ class World {
     REQUIRE(Commit(std::move(write)).ok());
   }
   // A container of the pod ends with that code, and the pod with it.
-  void Exit(const api::ObjectPtr& pod, int code, const std::string& container = "c") {
+  // `ahead`: by how much its node's clock is.
+  void Exit(const api::ObjectPtr& pod, int code, const std::string& container = "c",
+            absl::Duration ahead = absl::ZeroDuration()) {
     auto changed = pod->CopyAs<corev1::Pod>();
     changed->mutable_status()->set_phase(code == 0 ? "Succeeded" : "Failed");
     auto* status = changed->mutable_status()->add_container_statuses();
     status->set_name(container);
     auto* terminated = status->mutable_state()->mutable_terminated();
     terminated->set_exit_code(code);
-    *terminated->mutable_finished_at() = api::MakeTime(now());
+    *terminated->mutable_finished_at() = api::MakeTime(now() + ahead);
     Update(std::move(changed), "status");
   }
   // The node has stopped what was to be deleted: the pod is over, and may go.
