@@ -282,7 +282,7 @@ typedef void (*skiff_end_fn)(void* context, skiff_code code, const char* message
  * there, then every change, in order. When history is gone or the stream breaks it lists again by
  * itself and reports the differences; it never ends silently. `on_end` may be NULL; `context` is
  * passed on and never looked at. `*watch` is the caller's, until skiff_watch_free. Events may come
- * before this returns. */
+ * before this returns, which is when it has seen what is there: no change after that is missed. */
 SKIFF_API skiff_code skiff_watch_start(skiff_cluster* cluster, const char* kind,
                                        const char* name_space, const char* label_selector,
                                        const char* field_selector, skiff_event_fn on_event,

@@ -186,7 +186,8 @@ class SKIFF_EXPORT Cluster {
   // Every change of what the query selects, beginning with kAdded for what is there. It lists again
   // by itself when history is gone (then reports only the differences) and never ends silently:
   // `on_end` is called once, with why. Callbacks come one at a time, on a thread of the cluster;
-  // they must not block. Returns at once.
+  // they must not block. Returns when it has seen what is there, or could not: no change after that
+  // is missed, be it that something comes and goes at once. From a callback it returns at once.
   virtual absl::StatusOr<std::unique_ptr<Subscription>> Watch(
       const ListQuery& query, std::function<void(WatchEvent)> on_event,
       std::function<void(absl::Status)> on_end) = 0;

@@ -1,16 +1,20 @@
 #include "cluster/subscription.h"
 
 #include <algorithm>
+#include <optional>
 #include <set>
 
 #include "absl/strings/str_cat.h"
 #include "base/notification.h"
 #include "base/status.h"
+#include "cluster/await.h"
+#include "cluster/virtual_time.h"
 
 namespace skiff::cluster {
 namespace {
 
 using OnEvent = std::function<void(skiff::WatchEvent::Type, const api::ObjectPtr&)>;
+using First = std::optional<absl::StatusOr<client::ListResult>>;
 
 // Lives on the loop; tasks hold it by shared_ptr, so it may outlive its Subscription by a task.
 class Stream : public std::enable_shared_from_this<Stream> {
@@ -25,6 +29,12 @@ class Stream : public std::enable_shared_from_this<Stream> {
         on_event_(std::move(on_event)),
         on_end_(std::move(on_end)),
         on_listed_(std::move(on_listed)) {}
+
+  // With what was there when it was asked for, or without.
+  void Begin(First first) {
+    if (!first) return List();
+    OnList(*std::move(first));
+  }
 
   void List() {
     client_->List(resource_, options_, loop_,
@@ -187,6 +197,11 @@ class StreamSubscription final : public Subscription {
   std::shared_ptr<Stream> stream_;
 };
 
+std::unique_ptr<Subscription> Open(std::shared_ptr<Stream> stream, Executor* loop, First first) {
+  loop->Post([stream, first = std::move(first)]() mutable { stream->Begin(std::move(first)); });
+  return std::make_unique<StreamSubscription>(loop, std::move(stream));
+}
+
 }  // namespace
 
 std::unique_ptr<Subscription> SubscribeObjects(client::Client* client, Executor* loop,
@@ -194,11 +209,10 @@ std::unique_ptr<Subscription> SubscribeObjects(client::Client* client, Executor*
                                                client::ListOptions options, OnEvent on_event,
                                                std::function<void(absl::Status)> on_end,
                                                std::function<void(bool)> on_listed) {
-  auto stream =
+  return Open(
       std::make_shared<Stream>(client, loop, resource, std::move(options), std::move(on_event),
-                               std::move(on_end), std::move(on_listed));
-  loop->Post([stream] { stream->List(); });
-  return std::make_unique<StreamSubscription>(loop, std::move(stream));
+                               std::move(on_end), std::move(on_listed)),
+      loop, std::nullopt);
 }
 
 std::unique_ptr<Subscription> Subscribe(client::Client* client, Executor* loop,
@@ -206,12 +220,20 @@ std::unique_ptr<Subscription> Subscribe(client::Client* client, Executor* loop,
                                         client::ListOptions options,
                                         std::function<void(skiff::WatchEvent)> on_event,
                                         std::function<void(absl::Status)> on_end) {
-  return SubscribeObjects(
-      client, loop, resource, std::move(options),
-      [on_event = std::move(on_event)](skiff::WatchEvent::Type type, const api::ObjectPtr& object) {
-        on_event({type, *object->Json()});
-      },
-      std::move(on_end));
+  First first;
+  if (!loop->InLoop() || VirtualTime::OnDriver()) {
+    first = Await<client::ListResult>([&](client::Callback<client::ListResult> done) {
+      client->List(resource, options, loop, std::move(done));
+    });
+  }
+  return Open(std::make_shared<Stream>(
+                  client, loop, resource, std::move(options),
+                  [on_event = std::move(on_event)](skiff::WatchEvent::Type type,
+                                                   const api::ObjectPtr& object) {
+                    on_event({type, *object->Json()});
+                  },
+                  std::move(on_end), nullptr),
+              loop, std::move(first));
 }
 
 }  // namespace skiff::cluster

@@ -19,7 +19,8 @@ std::unique_ptr<Subscription> SubscribeObjects(
     std::function<void(skiff::WatchEvent::Type, const api::ObjectPtr&)> on_event,
     std::function<void(absl::Status)> on_end, std::function<void(bool empty)> on_listed = nullptr);
 
-// The same, with the objects in JSON.
+// The same, with the objects in JSON, and of all changes from this call on: it blocks until it has
+// seen what is there, or could not, unless it is called on `loop`.
 std::unique_ptr<Subscription> Subscribe(client::Client* client, Executor* loop,
                                         const api::ResourceInfo& resource,
                                         client::ListOptions options,

@@ -167,6 +167,28 @@ TEST_CASE("AWatchBeginsWithWhatIsThere") {
                                               WatchEvent::Type::kDeleted});
 }
 
+TEST_CASE("AWatchIsToldOfWhatComesAndGoesAtOnce") {
+  const auto cluster = OpenFake(0);
+  for (int round = 0; round < 200; ++round) {
+    std::mutex mutex;
+    std::condition_variable changed;
+    std::vector<WatchEvent::Type> seen;
+    const auto watch = cluster->Watch(
+        {"configmaps", "default", "", ""},
+        [&](WatchEvent event) {
+          const std::lock_guard<std::mutex> lock(mutex);
+          seen.push_back(event.type);
+          changed.notify_all();
+        },
+        [](absl::Status) {});
+    REQUIRE(watch.ok());
+    REQUIRE(cluster->Create("{apiVersion: v1, kind: ConfigMap, metadata: {name: brief}}").ok());
+    REQUIRE(cluster->Delete({"cm", "default", "brief"}).ok());
+    std::unique_lock<std::mutex> lock(mutex);
+    REQUIRE(changed.wait_for(lock, std::chrono::seconds(20), [&] { return seen.size() >= 2; }));
+  }
+}
+
 TEST_CASE("BadInputIsRefusedByName") {
   const auto cluster = OpenFake(0);
   const auto expect = [&](const std::string& manifest, const std::string& words) {
