@@ -7,6 +7,7 @@
 #include <map>
 
 #include "absl/strings/str_cat.h"
+#include "base/big_endian.h"
 #include "base/status.h"
 
 namespace skiff::bench {
@@ -62,9 +63,7 @@ void Fields(absl::string_view message,
 
 std::string Framed(const std::string& message) {
   std::string out(1, '\0');
-  for (int shift = 24; shift >= 0; shift -= 8) {
-    out.push_back(static_cast<char>(message.size() >> shift & 0xff));
-  }
+  PutBigEndian(static_cast<uint32_t>(message.size()), &out);
   return out + message;
 }
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/big_endian.h"
 #include "base/status.h"
 
 namespace skiff::node {
@@ -31,9 +32,7 @@ std::string Message(absl::string_view service) {
     body.append(service.data(), service.size());
   }
   std::string message(1, '\0');
-  for (int shift = 24; shift >= 0; shift -= 8) {
-    message.push_back(static_cast<char>(body.size() >> shift & 0xff));
-  }
+  PutBigEndian(static_cast<uint32_t>(body.size()), &message);
   return message + body;
 }
 

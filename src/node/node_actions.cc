@@ -105,7 +105,6 @@ void Node::StopContainer(const std::string& uid, const PodPlan& plan) {
       ignore);
 }
 
-// Runs beside the pod's other actions.
 // At the address of a simulated pod there is nobody, or somebody else.
 HandlerTarget Node::TargetOf(const std::string& uid, const Pod& pod,
                              const corev1::Container& container) const {
@@ -113,6 +112,7 @@ HandlerTarget Node::TargetOf(const std::string& uid, const Pod& pod,
   return {container, simulated ? "" : pod.ip, uid, pod.runtime, &loop_->clock()};
 }
 
+// Runs beside the pod's other actions.
 void Node::RunHookOf(const std::string& uid, const corev1::Container& container,
                      const corev1::LifecycleHandler& hook, absl::Duration timeout,
                      std::function<void(absl::Status)> then) {

@@ -1,6 +1,6 @@
 #include "absl/strings/str_cat.h"
+#include "base/big_endian.h"
 #include "base/status.h"
-#include "raft/big_endian.h"
 #include "raft/types.h"
 
 // Config::version (1 byte), then the three sets and the notes: counts, ids and lengths as 8 bytes,

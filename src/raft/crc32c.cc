@@ -3,6 +3,8 @@
 #include <array>
 #include <cstring>
 
+#include "base/big_endian.h"
+
 namespace skiff::raft {
 namespace {
 
@@ -48,7 +50,7 @@ uint32_t Crc32c(absl::string_view data, uint32_t crc) {
 std::string Crc32cBytes(absl::string_view data, uint32_t crc) {
   crc = Crc32c(data, crc);
   std::string out;
-  for (int shift = 24; shift >= 0; shift -= 8) out.push_back(static_cast<char>(crc >> shift));
+  PutBigEndian(crc, &out);
   return out;
 }
 

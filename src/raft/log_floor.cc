@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "absl/strings/string_view.h"
-#include "raft/big_endian.h"
+#include "base/big_endian.h"
 
 namespace skiff::raft {
 namespace {

@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/big_endian.h"
 #include "base/status.h"
-#include "raft/big_endian.h"
 #include "raft/message_codec.h"
 
 namespace skiff::raft {

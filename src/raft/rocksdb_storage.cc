@@ -8,8 +8,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "base/big_endian.h"
 #include "base/status.h"
-#include "raft/big_endian.h"
 #include "raft/crc32c.h"
 #include "raft/data_dir.h"
 #include "raft/log_floor.h"
@@ -58,9 +58,7 @@ absl::string_view View(const Slice& slice) { return {slice.data(), slice.size()}
 class FileSum final : public rocksdb::FileChecksumGenerator {
  public:
   void Update(const char* data, size_t size) override { sum_ = Crc32c({data, size}, sum_); }
-  void Finalize() override {
-    for (int shift = 24; shift >= 0; shift -= 8) text_.push_back(static_cast<char>(sum_ >> shift));
-  }
+  void Finalize() override { PutBigEndian(sum_, &text_); }
   std::string GetChecksum() const override { return text_; }
   const char* Name() const override { return kName; }
 
@@ -156,6 +154,11 @@ void PutRow(rocksdb::ColumnFamilyHandle* family, const Row& row, rocksdb::WriteB
   } else {
     batch->Delete(family, row.key);
   }
+}
+
+void PutRows(rocksdb::ColumnFamilyHandle* family, const std::vector<Row>& rows,
+             rocksdb::WriteBatch* batch) {
+  for (const Row& row : rows) PutRow(family, row, batch);
 }
 
 // About as many as its batch takes, so that it need not grow step by step.
@@ -471,7 +474,7 @@ absl::Status RocksdbStorage::WriteCheckpoint(const Checkpoint& checkpoint,
     if (!resumed_) return IngestRows(db_.get(), rows_family_, path, first, rows);
     rocksdb::WriteBatch batch(BytesOf(rows));
     PutRow(rows_family_, first, &batch);
-    for (const Row& row : rows) PutRow(rows_family_, row, &batch);
+    PutRows(rows_family_, rows, &batch);
     return SyncedWrite(&batch);
   }));
   floor_->store(checkpoint.index);
@@ -487,7 +490,7 @@ absl::Status RocksdbStorage::Stage(const std::vector<Row>& rows, bool first) {
   }
   if (staged_.empty()) return absl::FailedPreconditionError("no state is being staged");
   rocksdb::WriteBatch batch(BytesOf(rows));
-  for (const Row& row : rows) PutRow(family(staged_), row, &batch);
+  PutRows(family(staged_), rows, &batch);
   return Commit(&batch);
 }
 

@@ -107,7 +107,7 @@ class Replica final : public Store {
   void OnWriteFailed(const std::shared_ptr<Batch>& batch);
   void Abandon(Batch* batch);
   void RefuseEntries(const std::vector<raft::Entry>& entries);
-  void PauseWrites(Executor::Task then);
+  void Pause(bool* paused, Executor::Task then);
   void DropWindowFrom(raft::Index first);
   void TrimWindow();
 

@@ -87,12 +87,7 @@ void Replica::OnCheckpoint(const std::shared_ptr<PendingCheckpoint>& pending,
   if (result.ok()) return core_->Compacted(pending->checkpoint);
   rows_.merge(pending->rows);  // What was forgotten since is newer, and stays.
   rows_bytes_ += pending->bytes;
-  later_ = true;
-  executor_->PostAfter(kRetry, [this, alive = alive_] {
-    if (!*alive || closed_) return;
-    later_ = false;
-    Pump();
-  });
+  Pause(&later_, [this] { Pump(); });
 }
 
 void Replica::OnWritten(const std::shared_ptr<Batch>& batch, absl::Status result) {
@@ -128,15 +123,15 @@ void Replica::OnWriteFailed(const std::shared_ptr<Batch>& batch) {
       if (follower.active && core_->TransferTo(member).ok()) break;
     }
   }
-  PauseWrites([this, batch] { RunWrite(batch); });
+  Pause(&retrying_, [this, batch] { RunWrite(batch); });
 }
 
-// A disk that fails is tried now and then, not without a pause.
-void Replica::PauseWrites(Executor::Task then) {
-  retrying_ = true;
-  executor_->PostAfter(kRetry, [this, then = std::move(then), alive = alive_]() mutable {
+// A disk that fails is tried now and then, not without a pause: `paused` says that one goes on.
+void Replica::Pause(bool* paused, Executor::Task then) {
+  *paused = true;
+  executor_->PostAfter(kRetry, [this, paused, then = std::move(then), alive = alive_]() mutable {
     if (!*alive || closed_) return;
-    retrying_ = false;
+    *paused = false;
     std::move(then)();
   });
 }
@@ -154,7 +149,7 @@ void Replica::Abandon(Batch* batch) {
     next_.write.hard_state = batch->write.hard_state;
   }
   // What is not a client's to give up is left to be written.
-  PauseWrites([this] { Pump(); });
+  Pause(&retrying_, [this] { Pump(); });
 }
 
 // Whose entries are given up is told so. What this member gave a leader before it was the only one

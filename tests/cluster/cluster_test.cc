@@ -49,6 +49,39 @@ std::unique_ptr<Cluster> OpenFake(int nodes = 1, const std::string& data_dir = "
   return *std::move(cluster);
 }
 
+// What a watch of the ConfigMaps of "default" tells.
+class MapWatch {
+ public:
+  explicit MapWatch(Cluster* cluster) {
+    auto watch = cluster->Watch(
+        {"configmaps", "default", "", ""},
+        [this](WatchEvent event) {
+          const std::lock_guard<std::mutex> lock(mutex_);
+          seen_.push_back(event.type);
+          changed_.notify_all();
+        },
+        [](absl::Status) {});
+    REQUIRE(watch.ok());
+    watch_ = *std::move(watch);
+  }
+  // Whether so many events come.
+  bool Await(size_t count) {
+    std::unique_lock<std::mutex> lock(mutex_);
+    return changed_.wait_for(lock, std::chrono::seconds(20), [&] { return seen_.size() >= count; });
+  }
+  // All that came.
+  std::vector<WatchEvent::Type> End() {
+    watch_.reset();
+    return seen_;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<WatchEvent::Type> seen_;
+  std::unique_ptr<Subscription> watch_;  // Ends before what it tells.
+};
+
 size_t CountPods(Cluster& cluster, const std::string& selector) {
   const auto list = cluster.List({"pods", "default", selector, ""});
   REQUIRE(list.ok());
@@ -139,53 +172,25 @@ TEST_CASE("AWatchBeginsWithWhatIsThere") {
   const auto cluster = OpenFake(0);
   REQUIRE(
       cluster->Create(R"({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a"}})").ok());
-  std::mutex mutex;
-  std::condition_variable changed;
-  std::vector<WatchEvent::Type> seen;
-  {
-    const auto watch = cluster->Watch(
-        {"configmaps", "default", "", ""},
-        [&](WatchEvent event) {
-          const std::lock_guard<std::mutex> lock(mutex);
-          seen.push_back(event.type);
-          changed.notify_all();
-        },
-        [](absl::Status) {});
-    REQUIRE(watch.ok());
-    const auto wait_for = [&](size_t count) {
-      std::unique_lock<std::mutex> lock(mutex);
-      return changed.wait_for(lock, std::chrono::seconds(20), [&] { return seen.size() >= count; });
-    };
-    REQUIRE(wait_for(1));
-    REQUIRE(cluster->Apply("{apiVersion: v1, kind: ConfigMap, metadata: {name: a}, data: {x: z}}")
-                .ok());
-    REQUIRE(wait_for(2));
-    REQUIRE(cluster->Delete({"cm", "default", "a"}).ok());
-    REQUIRE(wait_for(3));
-  }
-  CHECK(seen == std::vector<WatchEvent::Type>{WatchEvent::Type::kAdded, WatchEvent::Type::kModified,
-                                              WatchEvent::Type::kDeleted});
+  MapWatch watch(cluster.get());
+  REQUIRE(watch.Await(1));
+  REQUIRE(
+      cluster->Apply("{apiVersion: v1, kind: ConfigMap, metadata: {name: a}, data: {x: z}}").ok());
+  REQUIRE(watch.Await(2));
+  REQUIRE(cluster->Delete({"cm", "default", "a"}).ok());
+  REQUIRE(watch.Await(3));
+  CHECK(watch.End() == std::vector<WatchEvent::Type>{WatchEvent::Type::kAdded,
+                                                     WatchEvent::Type::kModified,
+                                                     WatchEvent::Type::kDeleted});
 }
 
 TEST_CASE("AWatchIsToldOfWhatComesAndGoesAtOnce") {
   const auto cluster = OpenFake(0);
   for (int round = 0; round < 200; ++round) {
-    std::mutex mutex;
-    std::condition_variable changed;
-    std::vector<WatchEvent::Type> seen;
-    const auto watch = cluster->Watch(
-        {"configmaps", "default", "", ""},
-        [&](WatchEvent event) {
-          const std::lock_guard<std::mutex> lock(mutex);
-          seen.push_back(event.type);
-          changed.notify_all();
-        },
-        [](absl::Status) {});
-    REQUIRE(watch.ok());
+    MapWatch watch(cluster.get());
     REQUIRE(cluster->Create("{apiVersion: v1, kind: ConfigMap, metadata: {name: brief}}").ok());
     REQUIRE(cluster->Delete({"cm", "default", "brief"}).ok());
-    std::unique_lock<std::mutex> lock(mutex);
-    REQUIRE(changed.wait_for(lock, std::chrono::seconds(20), [&] { return seen.size() >= 2; }));
+    REQUIRE(watch.Await(2));
   }
 }
 

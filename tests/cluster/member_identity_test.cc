@@ -30,6 +30,13 @@ MemberIdentity Second(const MemberIdentity& first) {
   return *std::move(made);
 }
 
+// Saves it; the file's content.
+std::string Saved(const MemberIdentity& member, const std::string& dir) {
+  REQUIRE(SaveIdentity(member, dir).ok());
+  std::ifstream in(dir + "/member.json");
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
 void CheckSame(const MemberIdentity& a, const MemberIdentity& b) {
   CHECK(a.cluster_id == b.cluster_id);
   CHECK(a.id == b.id);
@@ -156,10 +163,8 @@ TEST_CASE("ADamagedFileIsToldByName") {
 TEST_CASE("NoBitOfTheFileMayFlip") {
   const TempDir dir;
   const MemberIdentity second = Second(First());
-  REQUIRE(SaveIdentity(second, dir.path()).ok());
   const std::string path = dir.path() + "/member.json";
-  std::ifstream in(path);
-  const std::string whole{std::istreambuf_iterator<char>(in), {}};
+  const std::string whole = Saved(second, dir.path());
   int refused = 0;
   for (size_t at = 0; at < whole.size(); ++at) {
     std::string damaged = whole;
@@ -180,10 +185,8 @@ TEST_CASE("NoBitOfTheFileMayFlip") {
 TEST_CASE("AFileOfAnEarlierVersionHasNoChecksum") {
   const TempDir dir;
   const MemberIdentity second = Second(First());
-  REQUIRE(SaveIdentity(second, dir.path()).ok());
   const std::string path = dir.path() + "/member.json";
-  std::ifstream in(path);
-  std::string json{std::istreambuf_iterator<char>(in), {}};
+  const std::string json = Saved(second, dir.path());
   const size_t sum = json.find(",\"crc32c\"");
   REQUIRE(sum != std::string::npos);
   std::ofstream(path, std::ios::trunc) << json.substr(0, sum) << "}";

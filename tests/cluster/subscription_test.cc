@@ -25,6 +25,7 @@ class TableClient final : public client::Client {
   void List(const api::ResourceInfo&, client::ListOptions, Executor* reply_on,
             client::Callback<client::ListResult> done) override {
     ++lists;
+    if (reply_on->InLoop()) ++lists_in_loop;
     reply_on->Post([this, done = std::move(done)]() mutable {
       if (!list_error.ok()) return std::move(done)(list_error);
       client::ListResult result;
@@ -55,6 +56,7 @@ class TableClient final : public client::Client {
   uint64_t revision = 100;
   absl::Status list_error;
   int lists = 0;
+  int lists_in_loop = 0;
   uint64_t after = 0;
   client::WatchSink sink;  // Of the open watch.
 };
@@ -111,6 +113,20 @@ struct Fixture {
     open.WaitForNotification();
   }
 };
+
+TEST_CASE("WhatIsThereHasBeenSeenWhenAWatchIsHandedOut") {
+  Fixture f;
+  f.client.Put("a");
+  f.Start();
+  // Asked for by this thread, which waited for the answer: what comes and goes now is the watch's
+  // to tell.
+  CHECK(f.client.lists == 1);
+  CHECK(f.client.lists_in_loop == 0);
+  f.client.Put("late");
+  f.AwaitWatch();
+  CHECK(f.told == std::vector<std::string>{"+a"});
+  CHECK(f.client.after == 101);
+}
 
 TEST_CASE("WhatChangedWhileHistoryWasGoneIsToldOnce") {
   Fixture f;

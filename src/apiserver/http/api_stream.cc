@@ -11,6 +11,7 @@
 #include "apiserver/http/answer.h"
 #include "apiserver/http/api_handler.h"
 #include "apiserver/http/table.h"
+#include "base/big_endian.h"
 #include "base/status.h"
 
 namespace skiff::apiserver::http {
@@ -167,9 +168,7 @@ class WatchStream : public std::enable_shared_from_this<WatchStream> {
     event.mutable_object()->set_raw(object);
     const std::string bytes = event.SerializeAsString();
     std::string out;
-    for (int shift = 24; shift >= 0; shift -= 8) {
-      out.push_back(static_cast<char>(bytes.size() >> shift & 0xff));
-    }
+    PutBigEndian(static_cast<uint32_t>(bytes.size()), &out);
     return out + bytes;
   }
 

@@ -1,5 +1,7 @@
-// Whole numbers as bytes, the most significant first: what files and frames here hold, and what
-// makes keys order as their numbers do.
+// Whole numbers as bytes, the most significant first: as files and frames hold them, and as keys
+// order as their numbers do.
+//
+// Threads: any.
 #pragma once
 
 #include <cstddef>
@@ -7,7 +9,7 @@
 
 #include "absl/strings/string_view.h"
 
-namespace skiff::raft {
+namespace skiff {
 
 // T is unsigned.
 template <typename T>
@@ -28,4 +30,4 @@ T TakeBigEndian(absl::string_view* bytes) {
   return value;
 }
 
-}  // namespace skiff::raft
+}  // namespace skiff
