@@ -9,19 +9,38 @@ import csv
 import os
 import sys
 
+# What is served of a group and version: its resources, with the subresources besides status and scale.
 SERVED = {
     ("core", "v1"): {
-        "configmaps": [], "events": [], "namespaces": ["status", "finalize"], "nodes": ["status"],
-        "pods": ["status", "log", "binding"], "secrets": [], "serviceaccounts": [],
-        "services": ["status"],
+        "configmaps": [], "endpoints": [], "events": [], "limitranges": [],
+        "namespaces": ["finalize"], "nodes": [], "persistentvolumeclaims": [],
+        "persistentvolumes": [], "pods": ["log", "binding"], "podtemplates": [],
+        "replicationcontrollers": [], "resourcequotas": [], "secrets": [], "serviceaccounts": [],
+        "services": [],
     },
-    ("apps", "v1"): {"deployments": ["status", "scale"], "replicasets": ["status", "scale"]},
-    ("batch", "v1"): {"jobs": ["status"]},
+    ("apps", "v1"): {"controllerrevisions": [], "daemonsets": [], "deployments": [],
+                     "replicasets": [], "statefulsets": []},
+    ("autoscaling", "v2"): {"horizontalpodautoscalers": []},
+    ("batch", "v1"): {"cronjobs": [], "jobs": []},
+    ("certificates.k8s.io", "v1"): {"certificatesigningrequests": ["approval"]},
     ("coordination.k8s.io", "v1"): {"leases": []},
+    ("discovery.k8s.io", "v1"): {"endpointslices": []},
+    ("flowcontrol.apiserver.k8s.io", "v1"): {"flowschemas": [], "prioritylevelconfigurations": []},
+    ("networking.k8s.io", "v1"): {"ingressclasses": [], "ingresses": [], "ipaddresses": [],
+                                  "networkpolicies": [], "servicecidrs": []},
     ("node.k8s.io", "v1"): {"runtimeclasses": []},
+    ("policy", "v1"): {"poddisruptionbudgets": []},
+    ("rbac.authorization.k8s.io", "v1"): {"clusterrolebindings": [], "clusterroles": [],
+                                          "rolebindings": [], "roles": []},
+    ("resource.k8s.io", "v1"): {"deviceclasses": [], "resourceclaims": [],
+                                "resourceclaimtemplates": [], "resourceslices": []},
+    ("scheduling.k8s.io", "v1"): {"priorityclasses": []},
+    ("storage.k8s.io", "v1"): {"csidrivers": [], "csinodes": [], "csistoragecapacities": [],
+                               "storageclasses": [], "volumeattachments": [],
+                               "volumeattributesclasses": []},
 }
-SPACES = {"core": "core", "apps": "apps", "batch": "batch", "coordination.k8s.io": "coordination",
-          "node.k8s.io": "node"}
+# These every resource serves that has them.
+USUAL = ("status", "scale")
 
 
 def strings(text):
@@ -38,18 +57,19 @@ def main(tables):
                    if (r["group"], r["version"], r["resource"]) == (group, version, name)}
             row = own[""]
             subs = []
-            for sub in subresources:
+            for sub in [s for s in USUAL if s in own] + subresources:
                 fact = own[sub]
                 kind_group, _, kind_version = fact["kind_group_version"].rpartition("/")
                 subs.append(f'{{"{sub}", "{fact["kind"]}", "{kind_group}", "{kind_version}", '
                             f'{strings(fact["verbs"])}}}')
             served_group = "" if group == "core" else group
             kind = row["kind"]
+            space = group.partition(".")[0] + version
             print(f'{{"{served_group}", "{version}", "{name}", "{kind.lower()}", "{kind}",')
             print(f'  {"true" if row["namespaced"] == "y" else "false"}, {strings(row["verbs"])},')
             print(f'  {strings(row["short_names"])}, {strings(row["categories"])},')
             print("  Subresources({" + ", ".join(subs) + "}),")
-            print(f'  &{SPACES[group]}v1::{row["kind"]}::default_instance()}},')
+            print(f'  &{space}::{row["kind"]}::default_instance()}},')
 
 
 if __name__ == "__main__":

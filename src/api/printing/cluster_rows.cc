@@ -11,6 +11,52 @@
 namespace skiff::api::printing {
 namespace {
 
+constexpr Column kNode[] = {
+    kName,
+    {"Status", "string", "", "Whether the node is ready and takes pods.", 0},
+    {"Roles", "string", "", "Roles of the node.", 0},
+    kAge,
+    {"Version", "string", "", "Version of the node agent.", 0},
+    {"Internal-IP", "string", "", "Address inside the cluster.", 1},
+    {"External-IP", "string", "", "Address outside the cluster.", 1},
+    {"OS-Image", "string", "", "Operating system of the node.", 1},
+    {"Kernel-Version", "string", "", "Kernel of the node.", 1},
+    {"Container-Runtime", "string", "", "Container runtime of the node.", 1},
+};
+constexpr Column kService[] = {
+    kName,
+    {"Type", "string", "", "How the service is reached.", 0},
+    {"Cluster-IP", "string", "", "Address inside the cluster.", 0},
+    {"External-IP", "string", "", "Addresses outside the cluster.", 0},
+    {"Port(s)", "string", "", "Ports, with node ports and protocols.", 0},
+    kAge,
+    kSelector,
+};
+constexpr Column kEvent[] = {
+    {"Last Seen", "string", "", "Time since it last happened.", 0},
+    {"Type", "string", "", "Normal or Warning.", 0},
+    {"Reason", "string", "", "Why it happened, in one word.", 0},
+    {"Object", "string", "", "What it is about.", 0},
+    {"Subobject", "string", "", "The part of the object that it is about.", 1},
+    {"Source", "string", "", "Who reports it.", 1},
+    {"Message", "string", "", "What happened.", 0},
+    {"First Seen", "string", "", "Time since it first happened.", 1},
+    {"Count", "integer", "", "How often it happened.", 1},
+    {"Name", "string", "name", kNameText, 1},
+};
+constexpr Column kNamespace[] = {
+    kName, {"Status", "string", "", "Active or Terminating.", 0}, kAge};
+constexpr Column kConfigMap[] = {kName, {"Data", "string", "", "Number of entries.", 0}, kAge};
+constexpr Column kSecret[] = {kName,
+                              {"Type", "string", "", "Kind of secret.", 0},
+                              {"Data", "string", "", "Number of entries.", 0},
+                              kAge};
+constexpr Column kServiceAccount[] = {
+    kName, {"Secrets", "string", "", "Number of secrets that it may use.", 0}, kAge};
+constexpr Column kLease[] = {kName, {"Holder", "string", "", "Who holds the lease.", 0}, kAge};
+constexpr Column kRuntimeClass[] = {
+    kName, {"Handler", "string", "", "Runtime of the pods of this class.", 0}, kAge};
+
 std::string NodeState(const corev1::Node& node) {
   std::string state = "Unknown";
   for (const corev1::NodeCondition& condition : node.status().conditions()) {
@@ -74,8 +120,6 @@ std::string EventSource(const corev1::Event& event) {
   return host.empty() ? component : absl::StrCat(component, ", ", host);
 }
 
-}  // namespace
-
 Cells NodeRow(const corev1::Node& node, absl::Time now) {
   const corev1::NodeSystemInfo& info = node.status().node_info();
   return {node.metadata().name(),
@@ -123,6 +167,49 @@ Cells EventRow(const corev1::Event& event, absl::Time now) {
           first,
           count,
           event.metadata().name()};
+}
+
+Cells NamespaceRow(const corev1::Namespace& space, absl::Time now) {
+  return {space.metadata().name(), space.status().phase(), Age(space.metadata(), now)};
+}
+
+Cells ConfigMapRow(const corev1::ConfigMap& map, absl::Time now) {
+  return {map.metadata().name(), int64_t(map.data_size() + map.binary_data_size()),
+          Age(map.metadata(), now)};
+}
+
+Cells SecretRow(const corev1::Secret& secret, absl::Time now) {
+  return {secret.metadata().name(), secret.type(), int64_t{secret.data_size()},
+          Age(secret.metadata(), now)};
+}
+
+Cells ServiceAccountRow(const corev1::ServiceAccount& account, absl::Time now) {
+  return {account.metadata().name(), int64_t{account.secrets_size()}, Age(account.metadata(), now)};
+}
+
+Cells LeaseRow(const coordinationv1::Lease& lease, absl::Time now) {
+  return {lease.metadata().name(), lease.spec().holder_identity(), Age(lease.metadata(), now)};
+}
+
+Cells RuntimeClassRow(const nodev1::RuntimeClass& runtime, absl::Time now) {
+  return {runtime.metadata().name(), runtime.handler(), Age(runtime.metadata(), now)};
+}
+
+}  // namespace
+
+std::span<const Table> ClusterTables() {
+  static const Table kTables[] = {
+      MakeTable<corev1::Node, NodeRow>(kNode),
+      MakeTable<corev1::Service, ServiceRow>(kService),
+      MakeTable<corev1::Event, EventRow>(kEvent),
+      MakeTable<corev1::Namespace, NamespaceRow>(kNamespace),
+      MakeTable<corev1::ConfigMap, ConfigMapRow>(kConfigMap),
+      MakeTable<corev1::Secret, SecretRow>(kSecret),
+      MakeTable<corev1::ServiceAccount, ServiceAccountRow>(kServiceAccount),
+      MakeTable<coordinationv1::Lease, LeaseRow>(kLease),
+      MakeTable<nodev1::RuntimeClass, RuntimeClassRow>(kRuntimeClass),
+  };
+  return kTables;
 }
 
 }  // namespace skiff::api::printing

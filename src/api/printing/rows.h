@@ -1,6 +1,7 @@
 // One function a kind, and what they share. Use printing.h.
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -11,13 +12,33 @@ namespace skiff::api::printing {
 
 using Cells = std::vector<Cell>;
 
-Cells PodRow(const corev1::Pod& pod, absl::Time now);
-Cells NodeRow(const corev1::Node& node, absl::Time now);
-Cells ServiceRow(const corev1::Service& service, absl::Time now);
-Cells EventRow(const corev1::Event& event, absl::Time now);
-Cells DeploymentRow(const appsv1::Deployment& deployment, absl::Time now);
-Cells ReplicaSetRow(const appsv1::ReplicaSet& set, absl::Time now);
-Cells JobRow(const batchv1::Job& job, absl::Time now);
+// A kind, its columns, and what fills them.
+struct Table {
+  const google::protobuf::Descriptor* kind;
+  std::span<const Column> columns;
+  Cells (*row)(const Object& object, absl::Time now);
+};
+
+template <typename T, Cells (*kRow)(const T&, absl::Time)>
+Table MakeTable(std::span<const Column> columns) {
+  return {T::descriptor(), columns,
+          [](const Object& object, absl::Time now) { return kRow(object.As<T>(), now); }};
+}
+
+std::span<const Table> PodTables();
+std::span<const Table> WorkloadTables();
+std::span<const Table> ClusterTables();
+
+// Columns that several kinds have.
+inline constexpr absl::string_view kNameText = "Name of the object, unique within its namespace.";
+constexpr absl::string_view kAgeText = "Time since the object was created.";
+inline constexpr Column kName = {"Name", "string", "name", kNameText, 0};
+inline constexpr Column kAge = {"Age", "string", "", kAgeText, 0};
+inline constexpr Column kContainers = {"Containers", "string", "",
+                                       "Names of the template's containers.", 1};
+inline constexpr Column kImages = {"Images", "string", "", "Images of the template's containers.",
+                                   1};
+inline constexpr Column kSelector = {"Selector", "string", "", "Labels that select the pods.", 1};
 
 // "<none>" for an empty text.
 std::string OrNone(const std::string& text);

@@ -5,6 +5,37 @@
 namespace skiff::api::printing {
 namespace {
 
+constexpr Column kDeployment[] = {
+    kName,
+    {"Ready", "string", "", "Ready replicas, of those wanted.", 0},
+    {"Up-to-date", "integer", "", "Replicas made from the current template.", 0},
+    {"Available", "integer", "", "Replicas ready for at least minReadySeconds.", 0},
+    kAge,
+    kContainers,
+    kImages,
+    kSelector,
+};
+constexpr Column kReplicaSet[] = {
+    kName,
+    {"Desired", "integer", "", "Replicas wanted.", 0},
+    {"Current", "integer", "", "Replicas that exist.", 0},
+    {"Ready", "integer", "", "Replicas that are ready.", 0},
+    kAge,
+    kContainers,
+    kImages,
+    kSelector,
+};
+constexpr Column kJob[] = {
+    kName,
+    {"Status", "string", "", "State of the job.", 0},
+    {"Completions", "string", "", "Pods that succeeded, of those wanted.", 0},
+    {"Duration", "string", "", "Time from start to completion, or until now.", 0},
+    kAge,
+    kContainers,
+    kImages,
+    kSelector,
+};
+
 bool HasCondition(const batchv1::Job& job, absl::string_view type) {
   for (const batchv1::JobCondition& condition : job.status().conditions()) {
     if (condition.type() == type) return condition.status() == "True";
@@ -38,8 +69,6 @@ std::string JobDuration(const batchv1::Job& job, absl::Time now) {
   return HumanDuration(end - ToAbsl(job.status().start_time()));
 }
 
-}  // namespace
-
 Cells DeploymentRow(const appsv1::Deployment& deployment, absl::Time now) {
   const appsv1::DeploymentStatus& status = deployment.status();
   const corev1::PodSpec& pod = deployment.spec().template_().spec();
@@ -71,6 +100,17 @@ Cells JobRow(const batchv1::Job& job, absl::Time now) {
           Completions(job),         JobDuration(job, now),
           Age(job.metadata(), now), ContainerNames(pod),
           ContainerImages(pod),     SelectorText(job.spec().selector())};
+}
+
+}  // namespace
+
+std::span<const Table> WorkloadTables() {
+  static const Table kTables[] = {
+      MakeTable<appsv1::Deployment, DeploymentRow>(kDeployment),
+      MakeTable<appsv1::ReplicaSet, ReplicaSetRow>(kReplicaSet),
+      MakeTable<batchv1::Job, JobRow>(kJob),
+  };
+  return kTables;
 }
 
 }  // namespace skiff::api::printing

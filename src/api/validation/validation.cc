@@ -17,6 +17,8 @@ struct Rules {
   NameCheck name;
   void (*create)(const Message& object, ErrorList* errors);
   void (*update)(const Message& now, const Message& old, ErrorList* errors);
+  // A write on the status path; null: nothing of the status is checked.
+  void (*status)(const Message& now, const Message& old, ErrorList* errors) = nullptr;
 };
 
 template <typename T, void (*kCreate)(const T&, ErrorList*)>
@@ -36,6 +38,17 @@ Rules MakeRules(NameCheck name) {
   Rules rules = MakeRules<T, kCreate>(name);
   rules.update = [](const Message& now, const Message& old, ErrorList* errors) {
     kUpdate(static_cast<const T&>(now), static_cast<const T&>(old), errors);
+  };
+  return rules;
+}
+
+template <typename T, void (*kCreate)(const T&, ErrorList*),
+          void (*kUpdate)(const T&, const T&, ErrorList*),
+          void (*kStatus)(const T&, const T&, ErrorList*)>
+Rules MakeRules(NameCheck name) {
+  Rules rules = MakeRules<T, kCreate, kUpdate>(name);
+  rules.status = [](const Message& now, const Message& old, ErrorList* errors) {
+    kStatus(static_cast<const T&>(now), static_cast<const T&>(old), errors);
   };
   return rules;
 }
@@ -78,10 +91,15 @@ std::vector<FieldError> ValidateCreate(const Message& object) {
 
 std::vector<FieldError> ValidateUpdate(const Message& now, const Message& old) {
   ErrorList errors;
-  const metav1::ObjectMeta* meta = MetaOf(now);
-  const metav1::ObjectMeta* old_meta = MetaOf(old);
-  if (meta != nullptr && old_meta != nullptr) CheckMetaUpdate(*meta, *old_meta, &errors);
+  CheckMetaUpdate(*MetaOf(now), *MetaOf(old), &errors);
   if (const Rules* rules = FindRules(now.GetDescriptor())) rules->update(now, old, &errors);
+  return std::move(errors).Take();
+}
+
+std::vector<FieldError> ValidateStatusUpdate(const Message& now, const Message& old) {
+  ErrorList errors;
+  const Rules* rules = FindRules(now.GetDescriptor());
+  if (rules != nullptr && rules->status != nullptr) rules->status(now, old, &errors);
   return std::move(errors).Take();
 }
 

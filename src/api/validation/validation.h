@@ -23,4 +23,8 @@ std::vector<FieldError> ValidateCreate(const google::protobuf::Message& object);
 std::vector<FieldError> ValidateUpdate(const google::protobuf::Message& now,
                                        const google::protobuf::Message& old);
 
+// The same for a write on the status path, which changes nothing but the status.
+std::vector<FieldError> ValidateStatusUpdate(const google::protobuf::Message& now,
+                                             const google::protobuf::Message& old);
+
 }  // namespace skiff::api

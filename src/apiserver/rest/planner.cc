@@ -351,6 +351,8 @@ absl::Status Planner::UpdateStatus(const api::ObjectPtr& old, const std::string&
                                    api::MessagePtr object) {
   PrepareStatusUpdate(old->message(), object.get());
   api::SetDefaults(object.get());
+  SKIFF_RETURN_IF_ERROR(Verdict(old->resource(), old->meta().name(),
+                                api::ValidateStatusUpdate(*object, old->message())));
   if (SameContent(*object, old->message())) {
     KeepAsIs(old);
     return absl::OkStatus();

@@ -38,8 +38,64 @@ bool HasStatusPath(const Message& message) {
   return false;
 }
 
-bool IsMessage(const FieldDescriptor* part) {
-  return part != nullptr && part->message_type() != nullptr && !part->is_repeated();
+// The kinds with a metadata.generation, and the part whose changes it counts: "" all but the
+// metadata, null none.
+struct Counted {
+  const google::protobuf::Descriptor* kind;
+  const char* part;
+};
+
+const Counted* FindCounted(const Message& message) {
+  static const Counted kCounted[] = {
+      {corev1::Pod::descriptor(), "spec"},
+      {corev1::PodTemplate::descriptor(), "template"},
+      {corev1::ReplicationController::descriptor(), "spec"},
+      {appsv1::DaemonSet::descriptor(), "spec"},
+      {appsv1::Deployment::descriptor(), "spec"},
+      {appsv1::ReplicaSet::descriptor(), "spec"},
+      {appsv1::StatefulSet::descriptor(), "spec"},
+      {batchv1::CronJob::descriptor(), "spec"},
+      {batchv1::Job::descriptor(), "spec"},
+      {discoveryv1::EndpointSlice::descriptor(), ""},
+      {flowcontrolv1::FlowSchema::descriptor(), "spec"},
+      {flowcontrolv1::PriorityLevelConfiguration::descriptor(), "spec"},
+      {networkingv1::Ingress::descriptor(), "spec"},
+      {networkingv1::IngressClass::descriptor(), "spec"},
+      {networkingv1::NetworkPolicy::descriptor(), "spec"},
+      {policyv1::PodDisruptionBudget::descriptor(), "spec"},
+      {resourcev1::DeviceClass::descriptor(), "spec"},
+      {resourcev1::ResourceSlice::descriptor(), "spec"},
+      {schedulingv1::PriorityClass::descriptor(), nullptr},
+      {storagev1::CSIDriver::descriptor(), "spec"},
+  };
+  for (const Counted& counted : kCounted) {
+    if (counted.kind == message.GetDescriptor()) return &counted;
+  }
+  return nullptr;
+}
+
+bool SameMap(const google::protobuf::Map<std::string, std::string>& a,
+             const google::protobuf::Map<std::string, std::string>& b) {
+  return a.size() == b.size() && std::all_of(a.begin(), a.end(), [&b](const auto& entry) {
+           const auto found = b.find(entry.first);
+           return found != b.end() && found->second == entry.second;
+         });
+}
+
+bool CountsChange(const Message& old, const Message& now) {
+  const Counted* counted = FindCounted(now);
+  if (counted == nullptr || counted->part == nullptr) return false;
+  const metav1::ObjectMeta& before = *api::MetaOf(old);
+  const metav1::ObjectMeta& after = *api::MetaOf(now);
+  if (counted->part[0] == '\0') {
+    return !SameMap(before.labels(), after.labels()) ||
+           !api::LooksSame(old, now, Part(now, "metadata"));
+  }
+  if (now.GetDescriptor() == appsv1::Deployment::descriptor() &&
+      !SameMap(before.annotations(), after.annotations())) {
+    return true;  // They reach its replica sets.
+  }
+  return !SamePart(old, now, Part(now, counted->part));
 }
 
 }  // namespace
@@ -63,11 +119,8 @@ absl::Status PrepareCreate(const Env& env, Message* object) {
   // A node says what it is when it registers; what has a status path besides starts without status.
   if (HasStatusPath(*object) && type != corev1::Node::descriptor()) {
     object->GetReflection()->ClearField(object, Part(*object, "status"));
-    const bool counted = IsMessage(Part(*object, "spec")) &&
-                         type != corev1::Namespace::descriptor() &&
-                         type != corev1::Service::descriptor();
-    if (counted) meta->set_generation(1);
   }
+  if (FindCounted(*object) != nullptr) meta->set_generation(1);
   if (type == corev1::Pod::descriptor()) {
     PreparePodCreate(env, static_cast<corev1::Pod*>(object));
   } else if (type == batchv1::Job::descriptor()) {
@@ -124,9 +177,7 @@ absl::Status PrepareUpdate(const Env& env, const Message& old, Message* now) {
   }
   meta->clear_generation();
   if (before.generation() != 0) {
-    const FieldDescriptor* spec = Part(*now, "spec");
-    const bool changed = IsMessage(spec) && !SamePart(old, *now, spec);
-    meta->set_generation(before.generation() + (changed ? 1 : 0));
+    meta->set_generation(before.generation() + (CountsChange(old, *now) ? 1 : 0));
   }
   return absl::OkStatus();
 }

@@ -7,6 +7,18 @@
 namespace skiff::api::printing {
 namespace {
 
+constexpr Column kPod[] = {
+    kName,
+    {"Ready", "string", "", "Containers that are ready, of all.", 0},
+    {"Status", "string", "", "Summary of the state of the pod and its containers.", 0},
+    {"Restarts", "string", "", "How often containers were restarted, and when last.", 0},
+    kAge,
+    {"IP", "string", "", "Address of the pod.", 1},
+    {"Node", "string", "", "Node that the pod is bound to.", 1},
+    {"Nominated Node", "string", "", "Node on which room is being made for the pod.", 1},
+    {"Readiness Gates", "string", "", "Readiness gates that are true, of all.", 1},
+};
+
 const corev1::PodCondition* FindCondition(const corev1::Pod& pod, absl::string_view type) {
   for (const corev1::PodCondition& condition : pod.status().conditions()) {
     if (condition.type() == type) return &condition;
@@ -146,8 +158,6 @@ std::string ReadinessGates(const corev1::Pod& pod) {
   return absl::StrCat(open, "/", gates.size());
 }
 
-}  // namespace
-
 Cells PodRow(const corev1::Pod& pod, absl::Time now) {
   const Summary summary(pod);
   const std::string& ip =
@@ -161,6 +171,15 @@ Cells PodRow(const corev1::Pod& pod, absl::Time now) {
           OrNone(pod.spec().node_name()),
           OrNone(pod.status().nominated_node_name()),
           ReadinessGates(pod)};
+}
+
+}  // namespace
+
+std::span<const Table> PodTables() {
+  static const Table kTables[] = {
+      MakeTable<corev1::Pod, PodRow>(kPod),
+  };
+  return kTables;
 }
 
 }  // namespace skiff::api::printing
