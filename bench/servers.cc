@@ -156,7 +156,7 @@ absl::StatusOr<std::unique_ptr<Servers>> Servers::StartSkiff(const std::string& 
   if (members == 1) {
     SKIFF_RETURN_IF_ERROR(
         servers->AddSkiff({{skiff, "dev", "--nodes", "0", "--data-dir", first, "--listen",
-                            "127.0.0.1:0", "--kubeconfig", dir + "/kubeconfig"},
+                            "http://127.0.0.1:0", "--kubeconfig", dir + "/kubeconfig"},
                            dir + "/skiff.log",
                            first}));
     return servers;
@@ -168,7 +168,7 @@ absl::StatusOr<std::unique_ptr<Servers>> Servers::StartSkiff(const std::string& 
     const std::string peer = absl::StrCat("127.0.0.1:", port);
     std::vector<std::string> command = {skiff,        "server",      "--name",        name,
                                         "--data-dir", data,          "--peer-listen", peer,
-                                        "--listen",   "127.0.0.1:0", "--kubeconfig",  dir + "/k"};
+                                        "--listen",   "http://127.0.0.1:0", "--kubeconfig",  dir + "/k"};
     if (i > 0) {
       const std::string token = absl::StrCat(dir, "/", name, ".token");
       const std::string add = absl::StrCat(skiff, " member add --data-dir ", first, " ", name, " ",

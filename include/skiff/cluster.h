@@ -55,8 +55,14 @@ struct ClusterOptions {
   RuntimeKind runtime = RuntimeKind::kLinux;
   // One member of a control plane that several processes share; needs a data directory.
   std::optional<MemberOptions> member;
-  // Where the API is served over HTTP, "HOST:PORT"; port 0 takes a free one. Empty: nowhere.
+  // Where the API is served, "HOST:PORT"; port 0 takes a free one. With TLS, by certificates of an
+  // authority that is made by the first start and kept in the data directory; "http://HOST:PORT"
+  // is without, and whoever reaches it is the admin: its host must be one of this machine alone.
+  // Empty: nowhere.
   std::string listen;
+  // Of users known by a bearer token, besides those with certificates: a file of lines
+  // `TOKEN,USER,UID,"GROUP,GROUP"`, read at the start. Empty: none.
+  std::string token_auth_file;
   // Where log lines go: standard error, or nowhere.
   LogVerbosity verbosity = LogVerbosity::kSilent;
   // Controllers, admission and runtimes of the program's own: see extend.h.

@@ -1,5 +1,6 @@
 #include "api/resource.h"
 
+#include <algorithm>
 #include <initializer_list>
 #include <memory>
 #include <vector>
@@ -8,6 +9,18 @@
 #include "absl/strings/str_cat.h"
 #include "api/types.h"
 #include "base/status.h"
+#include "k8s.io/api/authentication/v1/generated.pb.h"
+#include "k8s.io/api/authorization/v1/generated.pb.h"
+#include "k8s.io/api/autoscaling/v2/generated.pb.h"
+#include "k8s.io/api/certificates/v1/generated.pb.h"
+#include "k8s.io/api/discovery/v1/generated.pb.h"
+#include "k8s.io/api/flowcontrol/v1/generated.pb.h"
+#include "k8s.io/api/networking/v1/generated.pb.h"
+#include "k8s.io/api/policy/v1/generated.pb.h"
+#include "k8s.io/api/rbac/v1/generated.pb.h"
+#include "k8s.io/api/resource/v1/generated.pb.h"
+#include "k8s.io/api/scheduling/v1/generated.pb.h"
+#include "k8s.io/api/storage/v1/generated.pb.h"
 
 namespace skiff::api {
 namespace {
@@ -76,6 +89,10 @@ std::string ApiVersion(absl::string_view group, absl::string_view version) {
 }
 
 }  // namespace
+
+bool ResourceInfo::has_verb(absl::string_view verb) const {
+  return std::find(verbs.begin(), verbs.end(), verb) != verbs.end();
+}
 
 std::string ResourceInfo::api_version() const { return ApiVersion(group, version); }
 

@@ -34,6 +34,7 @@ struct ResourceInfo {
   std::span<const Subresource> subresources;
   const google::protobuf::Message* prototype;  // The default instance; New() makes an empty one.
 
+  bool has_verb(absl::string_view verb) const;
   // "v1" or "apps/v1".
   std::string api_version() const;
   // "pods" or "deployments.apps": how errors name it.

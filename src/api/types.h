@@ -1,27 +1,29 @@
-// Short names for the generated API types.
+// Short names for the generated API types: whole for the groups that most files speak of, only the
+// names for the others, whose generated headers are included where their types are used.
 #pragma once
 
-#include "k8s.io/api/admissionregistration/v1/generated.pb.h"
 #include "k8s.io/api/apps/v1/generated.pb.h"
-#include "k8s.io/api/authentication/v1/generated.pb.h"
-#include "k8s.io/api/authorization/v1/generated.pb.h"
 #include "k8s.io/api/autoscaling/v1/generated.pb.h"
-#include "k8s.io/api/autoscaling/v2/generated.pb.h"
 #include "k8s.io/api/batch/v1/generated.pb.h"
-#include "k8s.io/api/certificates/v1/generated.pb.h"
 #include "k8s.io/api/coordination/v1/generated.pb.h"
 #include "k8s.io/api/core/v1/generated.pb.h"
-#include "k8s.io/api/discovery/v1/generated.pb.h"
-#include "k8s.io/api/events/v1/generated.pb.h"
-#include "k8s.io/api/flowcontrol/v1/generated.pb.h"
-#include "k8s.io/api/networking/v1/generated.pb.h"
 #include "k8s.io/api/node/v1/generated.pb.h"
-#include "k8s.io/api/policy/v1/generated.pb.h"
-#include "k8s.io/api/rbac/v1/generated.pb.h"
-#include "k8s.io/api/resource/v1/generated.pb.h"
-#include "k8s.io/api/scheduling/v1/generated.pb.h"
-#include "k8s.io/api/storage/v1/generated.pb.h"
 #include "k8s.io/apimachinery/pkg/apis/meta/v1/generated.pb.h"
+
+namespace k8s::io::api::admissionregistration::v1 {}
+namespace k8s::io::api::authentication::v1 {}
+namespace k8s::io::api::authorization::v1 {}
+namespace k8s::io::api::autoscaling::v2 {}
+namespace k8s::io::api::certificates::v1 {}
+namespace k8s::io::api::discovery::v1 {}
+namespace k8s::io::api::events::v1 {}
+namespace k8s::io::api::flowcontrol::v1 {}
+namespace k8s::io::api::networking::v1 {}
+namespace k8s::io::api::policy::v1 {}
+namespace k8s::io::api::rbac::v1 {}
+namespace k8s::io::api::resource::v1 {}
+namespace k8s::io::api::scheduling::v1 {}
+namespace k8s::io::api::storage::v1 {}
 
 namespace skiff {
 namespace admissionregistrationv1 = ::k8s::io::api::admissionregistration::v1;

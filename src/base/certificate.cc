@@ -2,9 +2,13 @@
 
 #include <arpa/inet.h>
 #include <openssl/bn.h>
+#include <openssl/core_names.h>
 #include <openssl/ec.h>
+#include <openssl/kdf.h>
+#include <openssl/param_build.h>
 
 #include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
 #include "base/openssl.h"
 #include "base/status.h"
 
@@ -13,7 +17,14 @@ namespace {
 
 using ExtensionPtr = std::unique_ptr<X509_EXTENSION, OpensslFree<X509_EXTENSION_free>>;
 using NamesPtr = std::unique_ptr<GENERAL_NAMES, OpensslFree<GENERAL_NAMES_free>>;
-using BignumPtr = std::unique_ptr<BIGNUM, OpensslFree<BN_free>>;
+using BignumPtr = std::unique_ptr<BIGNUM, OpensslFree<BN_clear_free>>;
+using GroupPtr = std::unique_ptr<EC_GROUP, OpensslFree<EC_GROUP_free>>;
+using PointPtr = std::unique_ptr<EC_POINT, OpensslFree<EC_POINT_free>>;
+using KdfPtr = std::unique_ptr<EVP_KDF, OpensslFree<EVP_KDF_free>>;
+using KdfContextPtr = std::unique_ptr<EVP_KDF_CTX, OpensslFree<EVP_KDF_CTX_free>>;
+using KeyContextPtr = std::unique_ptr<EVP_PKEY_CTX, OpensslFree<EVP_PKEY_CTX_free>>;
+using ParamBuilderPtr = std::unique_ptr<OSSL_PARAM_BLD, OpensslFree<OSSL_PARAM_BLD_free>>;
+using ParamsPtr = std::unique_ptr<OSSL_PARAM, OpensslFree<OSSL_PARAM_free>>;
 
 // RFC 5280, 4.1.2.5: of a certificate that has no end.
 constexpr char kNoEnd[] = "99991231235959Z";
@@ -141,6 +152,73 @@ absl::StatusOr<TlsIdentity> Sign(X509* certificate, EVP_PKEY* key, X509* issuer,
   return ToPem(certificate, key);
 }
 
+absl::StatusOr<TlsIdentity> AuthorityOf(EVP_PKEY* key, absl::string_view common_name) {
+  CertificateRequest request;
+  request.common_name = std::string(common_name);
+  SKIFF_ASSIGN_OR_RETURN(const X509Ptr certificate, Begin(request, key, absl::UnixEpoch()));
+  X509* const self = certificate.get();
+  SKIFF_RETURN_IF_ERROR(
+      AddExtension(self, self, NID_basic_constraints, "critical,CA:TRUE,pathlen:0"));
+  SKIFF_RETURN_IF_ERROR(
+      AddExtension(self, self, NID_key_usage, "critical,digitalSignature,keyCertSign,cRLSign"));
+  SKIFF_RETURN_IF_ERROR(AddExtension(self, self, NID_subject_key_identifier, "hash"));
+  return Sign(self, key, self, key);
+}
+
+// HKDF with SHA-256 (RFC 5869), without salt.
+bool Hkdf(absl::Span<unsigned char> secret, absl::string_view info, absl::Span<unsigned char> out) {
+  const KdfPtr kdf(EVP_KDF_fetch(nullptr, "HKDF", nullptr));
+  const KdfContextPtr context(EVP_KDF_CTX_new(kdf.get()));
+  char digest[] = "SHA256";
+  const OSSL_PARAM params[] = {
+      OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest, 0),
+      OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, secret.data(), secret.size()),
+      OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, const_cast<char*>(info.data()),
+                                        info.size()),
+      OSSL_PARAM_construct_end()};
+  return context && EVP_KDF_derive(context.get(), out.data(), out.size(), params) == 1;
+}
+
+// The key of P-256 that follows from `parent`, which is one as well, and `purpose`.
+KeyPtr DeriveKey(EVP_PKEY* parent, absl::string_view purpose) {
+  BIGNUM* raw = nullptr;
+  if (EVP_PKEY_get_bn_param(parent, OSSL_PKEY_PARAM_PRIV_KEY, &raw) != 1) return nullptr;
+  const BignumPtr secret(raw);
+  unsigned char bytes[32];
+  // So many more bits than the order has that the remainder prefers none (FIPS 186-5, A.2.1).
+  unsigned char wide[48];
+  if (BN_bn2binpad(secret.get(), bytes, sizeof bytes) != sizeof bytes ||
+      !Hkdf(absl::MakeSpan(bytes), purpose, absl::MakeSpan(wide))) {
+    return nullptr;
+  }
+  const GroupPtr group(EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1));
+  const BignumPtr derived(BN_bin2bn(wide, sizeof wide, nullptr));
+  const BignumPtr order(BN_dup(EC_GROUP_get0_order(group.get())));
+  const std::unique_ptr<BN_CTX, OpensslFree<BN_CTX_free>> scratch(BN_CTX_secure_new());
+  BN_sub_word(order.get(), 1);
+  BN_mod(derived.get(), derived.get(), order.get(), scratch.get());
+  BN_add_word(derived.get(), 1);
+  const PointPtr point(EC_POINT_new(group.get()));
+  unsigned char encoded[65];
+  if (EC_POINT_mul(group.get(), point.get(), derived.get(), nullptr, nullptr, scratch.get()) != 1 ||
+      EC_POINT_point2oct(group.get(), point.get(), POINT_CONVERSION_UNCOMPRESSED, encoded,
+                         sizeof encoded, scratch.get()) != sizeof encoded) {
+    return nullptr;
+  }
+  const ParamBuilderPtr builder(OSSL_PARAM_BLD_new());
+  OSSL_PARAM_BLD_push_utf8_string(builder.get(), OSSL_PKEY_PARAM_GROUP_NAME, "P-256", 0);
+  OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_PRIV_KEY, derived.get());
+  OSSL_PARAM_BLD_push_octet_string(builder.get(), OSSL_PKEY_PARAM_PUB_KEY, encoded, sizeof encoded);
+  const ParamsPtr params(OSSL_PARAM_BLD_to_param(builder.get()));
+  const KeyContextPtr context(EVP_PKEY_CTX_new_from_name(nullptr, "EC", nullptr));
+  EVP_PKEY* key = nullptr;
+  if (!context || EVP_PKEY_fromdata_init(context.get()) != 1 ||
+      EVP_PKEY_fromdata(context.get(), &key, EVP_PKEY_KEYPAIR, params.get()) != 1) {
+    return nullptr;
+  }
+  return KeyPtr(key);
+}
+
 }  // namespace
 
 std::string OpensslError() {
@@ -188,16 +266,16 @@ absl::StatusOr<TlsIdentity> MakeAuthority(absl::string_view common_name) {
   ERR_clear_error();
   const KeyPtr key(EVP_EC_gen("P-256"));
   if (!key) return Failed("making a key");
-  CertificateRequest request;
-  request.common_name = std::string(common_name);
-  SKIFF_ASSIGN_OR_RETURN(const X509Ptr certificate, Begin(request, key.get(), absl::UnixEpoch()));
-  X509* const self = certificate.get();
-  SKIFF_RETURN_IF_ERROR(
-      AddExtension(self, self, NID_basic_constraints, "critical,CA:TRUE,pathlen:0"));
-  SKIFF_RETURN_IF_ERROR(
-      AddExtension(self, self, NID_key_usage, "critical,digitalSignature,keyCertSign,cRLSign"));
-  SKIFF_RETURN_IF_ERROR(AddExtension(self, self, NID_subject_key_identifier, "hash"));
-  return Sign(self, key.get(), self, key.get());
+  return AuthorityOf(key.get(), common_name);
+}
+
+absl::StatusOr<TlsIdentity> DeriveAuthority(const TlsIdentity& parent,
+                                            absl::string_view common_name) {
+  ERR_clear_error();
+  SKIFF_ASSIGN_OR_RETURN(const KeyPtr parent_key, ParseKey(parent.key_pem, "the authority's key"));
+  const KeyPtr key = DeriveKey(parent_key.get(), common_name);
+  if (!key) return Failed("deriving a key");
+  return AuthorityOf(key.get(), common_name);
 }
 
 absl::StatusOr<TlsIdentity> IssueCertificate(const TlsIdentity& authority,

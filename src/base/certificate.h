@@ -34,6 +34,12 @@ struct CertificateRequest {
 // machine of the cluster all the same. kInvalidArgument.
 absl::StatusOr<TlsIdentity> MakeAuthority(absl::string_view common_name);
 
+// Another authority, whose key follows from that of `parent` and from the name: whoever has the
+// parent has it as well, and nobody learns the parent's from it (RFC 5869). Certificates that one
+// made of it has issued are good for every other. kInvalidArgument: `parent` has no key of P-256.
+absl::StatusOr<TlsIdentity> DeriveAuthority(const TlsIdentity& parent,
+                                            absl::string_view common_name);
+
 // A certificate for both ends of TLS, signed by `authority`; valid from 1970 on, for the same
 // reason. kInvalidArgument: a name that no certificate can hold, or `authority` is none.
 absl::StatusOr<TlsIdentity> IssueCertificate(const TlsIdentity& authority,

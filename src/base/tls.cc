@@ -90,6 +90,19 @@ bool IsAboutTime(long verified) {
   return verified == X509_V_ERR_CERT_NOT_YET_VALID || verified == X509_V_ERR_CERT_HAS_EXPIRED;
 }
 
+// Of what the client offers, what the server likes best.
+int SelectProtocol(SSL*, const unsigned char** out, unsigned char* out_length,
+                   const unsigned char* offered, unsigned int offered_length, void* known) {
+  const auto& protocols = *static_cast<const std::string*>(known);
+  unsigned char* selected = nullptr;
+  const int found = SSL_select_next_proto(
+      &selected, out_length, reinterpret_cast<const unsigned char*>(protocols.data()),
+      static_cast<unsigned int>(protocols.size()), offered, offered_length);
+  if (found != OPENSSL_NPN_NEGOTIATED) return SSL_TLSEXT_ERR_NOACK;
+  *out = selected;
+  return SSL_TLSEXT_ERR_OK;
+}
+
 }  // namespace
 
 absl::StatusOr<TlsContext> TlsContext::Make(const TlsOptions& options) {
@@ -98,9 +111,9 @@ absl::StatusOr<TlsContext> TlsContext::Make(const TlsOptions& options) {
   const std::shared_ptr<SSL_CTX> context(
       SSL_CTX_new(server ? TLS_server_method() : TLS_client_method()), SSL_CTX_free);
   if (!context) return Invalid("making a context");
-  SSL_CTX_set_min_proto_version(context.get(), TLS1_3_VERSION);
+  SSL_CTX_set_min_proto_version(context.get(), options.allow_1_2 ? TLS1_2_VERSION : TLS1_3_VERSION);
   SSL_CTX_set_max_proto_version(context.get(), TLS1_3_VERSION);
-  SSL_CTX_set_options(context.get(), SSL_OP_NO_TICKET);
+  SSL_CTX_set_options(context.get(), SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION);
   SSL_CTX_set_num_tickets(context.get(), 0);
   SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_OFF);
   SSL_CTX_set_mode(context.get(), SSL_MODE_RELEASE_BUFFERS);
@@ -108,7 +121,16 @@ absl::StatusOr<TlsContext> TlsContext::Make(const TlsOptions& options) {
     SKIFF_RETURN_IF_ERROR(UseIdentity(context.get(), options.identity));
   }
   SKIFF_RETURN_IF_ERROR(TrustAuthorities(context.get(), options));
-  return TlsContext(context, options.role);
+  TlsContext out(context, options.role);
+  if (!options.protocols.empty()) {
+    out.protocols_ = std::make_shared<std::string>();
+    for (const std::string& protocol : options.protocols) {
+      out.protocols_->push_back(static_cast<char>(protocol.size()));
+      out.protocols_->append(protocol);
+    }
+    SSL_CTX_set_alpn_select_cb(context.get(), SelectProtocol, out.protocols_.get());
+  }
+  return out;
 }
 
 void TlsSession::Free::operator()(ssl_st* ssl) const { SSL_free(ssl); }
@@ -186,6 +208,13 @@ void TlsSession::ReadPeer() {
   const std::vector<std::string> names = NamesOf(certificate, NID_commonName);
   if (!names.empty()) peer_common_name_ = names.back();
   peer_organizations_ = NamesOf(certificate, NID_organizationName);
+}
+
+absl::string_view TlsSession::protocol() const {
+  const unsigned char* name = nullptr;
+  unsigned int length = 0;
+  SSL_get0_alpn_selected(ssl_.get(), &name, &length);
+  return {reinterpret_cast<const char*>(name), length};
 }
 
 absl::Status TlsSession::Feed(absl::string_view ciphertext, std::string* plaintext) {

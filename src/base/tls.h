@@ -1,4 +1,4 @@
-// TLS 1.3 without a socket: ciphertext goes in and comes out as bytes, so any transport carries it.
+// TLS without a socket: ciphertext goes in and comes out as bytes, so any transport carries it.
 //
 //   TlsSession session(context, /*server_name=*/"");
 //   status = session.Feed(from_socket, &plaintext);  // Until established(), and ever after.
@@ -32,6 +32,10 @@ struct TlsOptions {
   TlsIdentity identity;         // A client without one shows none.
   std::string authorities_pem;  // One or more certificates.
   Peer peer = Peer::kRequired;
+  bool allow_1_2 = false;  // Only 1.3 otherwise.
+  // A server's, the one it likes best first, by ALPN (RFC 7301). A client that knows none of them
+  // is served all the same.
+  std::vector<std::string> protocols;
 };
 
 // What many sessions have in common. Copies are cheap and share.
@@ -44,6 +48,7 @@ class TlsContext {
   friend class TlsSession;
   TlsContext(std::shared_ptr<ssl_ctx_st> context, TlsOptions::Role role)
       : context_(std::move(context)), role_(role) {}
+  std::shared_ptr<std::string> protocols_;  // As ALPN has them on the wire.
   std::shared_ptr<ssl_ctx_st> context_;
   TlsOptions::Role role_;
 };
@@ -59,7 +64,7 @@ class TlsSession {
   // Takes what came from the other side, and appends to `plaintext` what it says. Not OK: the
   // session is at its end; TakeOutput may still have for the other side why.
   //   kUnauthenticated: its certificate is not good here; kPermissionDenied: it does not take ours;
-  //   kDataLoss: this is not TLS 1.3, or was tampered with.
+  //   kDataLoss: this is not TLS of a version that is allowed, or was tampered with.
   absl::Status Feed(absl::string_view ciphertext, std::string* plaintext);
   // kFailedPrecondition: not established, or at its end.
   absl::Status Write(absl::string_view plaintext);
@@ -77,6 +82,8 @@ class TlsSession {
   // Of the other side's certificate, once established; empty if it showed none.
   const std::string& peer_common_name() const { return peer_common_name_; }
   const std::vector<std::string>& peer_organizations() const { return peer_organizations_; }
+  // Agreed on by ALPN; empty: none. Once established.
+  absl::string_view protocol() const;
 
  private:
   struct Free {

@@ -3,11 +3,13 @@
 #include <curl/curl.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <sstream>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "api/codec.h"
 #include "api/errors.h"
@@ -44,6 +46,35 @@ absl::Status ErrorOf(const ApiClient::Reply& reply) {
   }
   return absl::UnknownError(absl::StrCat("the server answered ", reply.status, ": ",
                                          absl::StripAsciiWhitespace(reply.body)));
+}
+
+// A file that the kubeconfig holds (`name`-data) or names (`name`, from the kubeconfig's
+// directory).
+absl::StatusOr<std::string> Embedded(const api::JsonValue* owner, const std::string& name,
+                                     const std::string& kubeconfig) {
+  if (owner == nullptr) return "";
+  std::string out;
+  if (const std::string data = Text(owner->Find(name + "-data")); !data.empty()) {
+    if (absl::Base64Unescape(data, &out)) return out;
+    return absl::InvalidArgumentError(
+        absl::StrCat("kubeconfig ", kubeconfig, ": ", name, "-data is not base64"));
+  }
+  const std::string path = Text(owner->Find(name));
+  if (path.empty()) return "";
+  const std::filesystem::path whole = std::filesystem::path(kubeconfig).parent_path() / path;
+  std::ifstream file(whole, std::ios::binary);
+  if (!file) {
+    return absl::NotFoundError(absl::StrCat("kubeconfig ", kubeconfig, ": the ", name, " ",
+                                            whole.string(), " cannot be read"));
+  }
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+// Lives as long as the transfer.
+curl_blob Blob(const std::string& text) {
+  return {const_cast<char*>(text.data()), text.size(), CURL_BLOB_NOCOPY};
 }
 
 size_t Append(char* data, size_t size, size_t count, void* into) {
@@ -90,7 +121,36 @@ absl::StatusOr<ApiClient> ApiClient::FromKubeconfig(const std::string& kubeconfi
     return absl::InvalidArgumentError(
         absl::StrCat("kubeconfig ", path, ": its current context names no server"));
   }
-  return ApiClient(server);
+  const api::JsonValue* user = Named(config, "users", Text(context->Find("user")), "user");
+  ApiClient out(server);
+  Credentials& own = out.credentials_;
+  SKIFF_ASSIGN_OR_RETURN(own.authority, Embedded(cluster, "certificate-authority", path));
+  SKIFF_ASSIGN_OR_RETURN(own.certificate, Embedded(user, "client-certificate", path));
+  SKIFF_ASSIGN_OR_RETURN(own.key, Embedded(user, "client-key", path));
+  if (user != nullptr) own.token = Text(user->Find("token"));
+  const api::JsonValue* insecure = cluster->Find("insecure-skip-tls-verify");
+  own.trust_anybody = insecure != nullptr && insecure->boolean();
+  return out;
+}
+
+void ApiClient::Prepare(void* curl, const std::string& url) const {
+  curl_easy_setopt(curl, CURLOPT_URL, url.c_str());
+  curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+  if (!socket_.empty()) curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, socket_.c_str());
+  const curl_blob authority = Blob(credentials_.authority);
+  const curl_blob certificate = Blob(credentials_.certificate);
+  const curl_blob key = Blob(credentials_.key);
+  if (authority.len != 0) curl_easy_setopt(curl, CURLOPT_CAINFO_BLOB, &authority);
+  if (certificate.len != 0) curl_easy_setopt(curl, CURLOPT_SSLCERT_BLOB, &certificate);
+  if (key.len != 0) curl_easy_setopt(curl, CURLOPT_SSLKEY_BLOB, &key);
+  if (!credentials_.token.empty()) {
+    curl_easy_setopt(curl, CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
+    curl_easy_setopt(curl, CURLOPT_XOAUTH2_BEARER, credentials_.token.c_str());
+  }
+  if (credentials_.trust_anybody) {
+    curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L);
+    curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 0L);
+  }
 }
 
 ApiClient ApiClient::OfMember(const std::string& data_dir) {
@@ -107,13 +167,9 @@ absl::StatusOr<ApiClient::Reply> ApiClient::Call(const std::string& method, cons
   curl_slist* headers = curl_slist_append(nullptr, absl::StrCat("Accept: ", accept).c_str());
   headers = curl_slist_append(headers, absl::StrCat("Content-Type: ", content_type).c_str());
   headers = curl_slist_append(headers, "Expect:");
-  curl_easy_setopt(curl.get(), CURLOPT_URL, url.c_str());
+  Prepare(curl.get(), url);
   curl_easy_setopt(curl.get(), CURLOPT_CUSTOMREQUEST, method.c_str());
   curl_easy_setopt(curl.get(), CURLOPT_HTTPHEADER, headers);
-  curl_easy_setopt(curl.get(), CURLOPT_NOSIGNAL, 1L);
-  if (!socket_.empty()) {
-    curl_easy_setopt(curl.get(), CURLOPT_UNIX_SOCKET_PATH, socket_.c_str());
-  }
   if (!body.empty()) {
     curl_easy_setopt(curl.get(), CURLOPT_POSTFIELDS, body.data());
     curl_easy_setopt(curl.get(), CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
@@ -145,8 +201,7 @@ absl::Status ApiClient::Stream(const std::string& path,
     std::string error;
   } sink{curl.get(), std::move(take), ""};
   const std::string url = server_ + path;
-  curl_easy_setopt(curl.get(), CURLOPT_URL, url.c_str());
-  curl_easy_setopt(curl.get(), CURLOPT_NOSIGNAL, 1L);
+  Prepare(curl.get(), url);
   curl_easy_setopt(curl.get(), CURLOPT_WRITEDATA, &sink);
   curl_easy_setopt(
       curl.get(), CURLOPT_WRITEFUNCTION,

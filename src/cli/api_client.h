@@ -12,8 +12,8 @@ namespace skiff::cli {
 
 class ApiClient {
  public:
-  // Reads `kubeconfig` (empty: $KUBECONFIG, or ~/.kube/config) for the server of its current
-  // context. kNotFound, kInvalidArgument: naming the file.
+  // Reads `kubeconfig` (empty: $KUBECONFIG, or ~/.kube/config) for the server and the user of its
+  // current context. kNotFound, kInvalidArgument: naming the file.
   static absl::StatusOr<ApiClient> FromKubeconfig(const std::string& kubeconfig);
 
   // The socket of the member over that data directory.
@@ -32,9 +32,21 @@ class ApiClient {
   absl::Status Stream(const std::string& path, std::function<bool(absl::string_view)> take);
 
  private:
+  // In PEM, or empty.
+  struct Credentials {
+    std::string authority;
+    std::string certificate;
+    std::string key;
+    std::string token;
+    bool trust_anybody = false;
+  };
   explicit ApiClient(std::string server, std::string socket = "")
       : server_(std::move(server)), socket_(std::move(socket)) {}
+  // Everything that a request needs but its method, its headers and where its answer goes.
+  void Prepare(void* curl, const std::string& url) const;
+
   std::string server_;
+  Credentials credentials_;
   std::string socket_;  // In the file system, instead of the server's address.
 };
 

@@ -17,6 +17,7 @@ struct DevOptions {
   int nodes = 1;
   std::string data_dir;
   std::string listen = "127.0.0.1:6443";
+  std::string token_auth_file;
   std::string kubeconfig;  // Where to write it; empty: ~/.kube/skiff.
   std::string runtime = "linux";
   bool verbose = false;

@@ -28,11 +28,13 @@ absl::StatusOr<RuntimeKind> RuntimeOf(const std::string& name) {
 absl::Status WriteKubeconfig(const std::string& path, const std::string& text) {
   std::error_code error;
   std::filesystem::create_directories(std::filesystem::path(path).parent_path(), error);
+  std::filesystem::remove(path, error);
+  const mode_t before = umask(0077);  // The admin's key is in it.
   std::ofstream file(path);
+  umask(before);
   file << text;
   file.close();
   if (!file) return absl::PermissionDeniedError(absl::StrCat("cannot write kubeconfig ", path));
-  chmod(path.c_str(), 0600);
   return absl::OkStatus();
 }
 
@@ -41,6 +43,7 @@ ClusterOptions OptionsOf(const DevOptions& options) {
   out.data_dir = options.data_dir;
   out.nodes = options.nodes;
   out.listen = options.listen;
+  out.token_auth_file = options.token_auth_file;
   out.verbosity = options.verbose ? LogVerbosity::kInfo : LogVerbosity::kWarning;
   return out;
 }

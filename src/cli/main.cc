@@ -45,7 +45,11 @@ CLI::App* AddClient(CLI::App& app, Arguments& args, const char* name, const char
 
 void AddClusterOptions(CLI::App* command, skiff::cli::DevOptions* options) {
   command->add_option("--nodes", options->nodes, "Nodes here; 0: the control plane only");
-  command->add_option("--listen", options->listen, "HOST:PORT of the API; port 0 takes a free one");
+  command->add_option("--listen", options->listen,
+                      "HOST:PORT of the API, with TLS; port 0 takes a free one; "
+                      "http://127.0.0.1:PORT without TLS");
+  command->add_option("--token-auth-file", options->token_auth_file,
+                      "Users known by a token: lines of TOKEN,USER,UID,\"GROUP,GROUP\"");
   command->add_option("--kubeconfig", options->kubeconfig, "Where to write the kubeconfig");
   command->add_option("--runtime", options->runtime,
                       "linux, process or fake: for pods that name none");

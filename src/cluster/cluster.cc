@@ -16,6 +16,8 @@
 #include "base/status.h"
 #include "base/uv_executor.h"
 #include "cluster/admin.h"
+#include "cluster/api_certificates.h"
+#include "cluster/api_listen.h"
 #include "cluster/callback.h"
 #include "cluster/control_plane.h"
 #include "cluster/custom_admission.h"
@@ -213,10 +215,7 @@ class LocalCluster final : public Cluster {
   std::string url() const override { return url_; }
 
   std::string kubeconfig() const override {
-    return absl::StrCat(
-        "apiVersion: v1\nkind: Config\nclusters:\n- name: skiff\n  cluster:\n    server: ", url_,
-        "\ncontexts:\n- name: skiff\n  context:\n    cluster: skiff\n    user: skiff\n"
-        "current-context: skiff\nusers:\n- name: skiff\n  user: {}\n");
+    return Kubeconfig(url_, certificates_ ? &*certificates_ : nullptr);
   }
 
   absl::StatusOr<std::vector<std::string>> LoadImage(const std::string& path) override {
@@ -500,6 +499,9 @@ class LocalCluster final : public Cluster {
 
   absl::Status Listen() {
     if (options_.listen.empty()) return absl::OkStatus();
+    SKIFF_ASSIGN_OR_RETURN(const ListenAddress where, ParseListen(options_.listen));
+    SKIFF_ASSIGN_OR_RETURN(const std::optional<TlsContext> tls, ApiTls(where));
+    SKIFF_ASSIGN_OR_RETURN(access_, ApiAccess());
     api_loop_ = std::make_unique<UvExecutor>("skiff-api");
     http_ = std::make_unique<apiserver::http::HttpServer>(
         api_loop_.get(), apiserver::http::ConnectionLimits(),
@@ -508,13 +510,14 @@ class LocalCluster final : public Cluster {
             return apiserver::http::SendError(*exchange, UnreachableMembers());
           }
           handlers_.begin()->second->Handle(std::move(exchange));
-        });
-    const absl::StatusOr<std::string> address = http_->Listen(options_.listen);
+        },
+        tls);
+    const absl::StatusOr<std::string> address = http_->Listen(where.address);
     if (absl::IsAlreadyExists(address.status())) {  // As bind(2) has it: no object is meant.
       return absl::FailedPreconditionError(address.status().message());
     }
     SKIFF_RETURN_IF_ERROR(address.status());
-    url_ = absl::StrCat("http://", *address);
+    url_ = absl::StrCat(tls ? "https://" : "http://", *address);
     if (group_ == nullptr) {
       ServeMember(*address, 0, &control_plane_->server());
     } else {
@@ -526,13 +529,36 @@ class LocalCluster final : public Cluster {
     }
     return absl::OkStatus();
   }
+  // None: it speaks in the clear.
+  absl::StatusOr<std::optional<TlsContext>> ApiTls(const ListenAddress& where) {
+    if (where.in_the_clear) return std::nullopt;
+    SKIFF_ASSIGN_OR_RETURN(
+        const TlsIdentity authority,
+        identity_ ? ApiAuthorityOfMembers(identity_->authority) : ApiAuthority(home_->path()));
+    SKIFF_ASSIGN_OR_RETURN(certificates_,
+                           MakeApiCertificates(authority, where.host, SystemClock().Now()));
+    TlsOptions options;
+    options.identity = certificates_->server;
+    options.authorities_pem = certificates_->authority_pem;
+    options.peer = TlsOptions::Peer::kOptional;
+    options.allow_1_2 = true;
+    options.protocols = {"http/1.1"};
+    return TlsContext::Make(options);
+  }
+  absl::StatusOr<std::shared_ptr<const apiserver::http::Access>> ApiAccess() {
+    auto access = std::make_shared<apiserver::http::Access>();
+    if (!options_.token_auth_file.empty()) {
+      SKIFF_ASSIGN_OR_RETURN(access->authenticator, ReadTokens(options_.token_auth_file));
+    }
+    return access;
+  }
   // Null: it can be reached no more.
   void ServeMember(const std::string& address, int member, apiserver::Server* server) {
     RunOn(api_loop_.get(), [&] {
       handlers_.erase(member);
       if (server == nullptr) return;
-      auto handler = std::make_unique<apiserver::http::ApiHandler>(server, api_loop_.get(),
-                                                                   nodes_.get(), &metrics_);
+      auto handler = std::make_unique<apiserver::http::ApiHandler>(
+          server, api_loop_.get(), nodes_.get(), &metrics_, access_);
       handler->SetAddress(address);
       handlers_[member] = std::move(handler);
     });
@@ -565,6 +591,8 @@ class LocalCluster final : public Cluster {
   std::unique_ptr<UvExecutor> api_loop_;
   std::map<int, std::unique_ptr<apiserver::http::ApiHandler>> handlers_;  // By member; its loop's.
   std::unique_ptr<apiserver::http::HttpServer> http_;
+  std::optional<ApiCertificates> certificates_;  // If it serves with TLS.
+  std::shared_ptr<const apiserver::http::Access> access_;
   std::string url_;
   OpenStreams streams_;
   mutable Gate gate_;

@@ -17,7 +17,7 @@
 #include "absl/strings/strip.h"
 #include "api/json_value.h"
 #include "base/status.h"
-#include "base/unique_fd.h"
+#include "cluster/secret_file.h"
 #include "raft/crc32c.h"
 #include "store/member_note.h"
 
@@ -180,23 +180,10 @@ absl::StatusOr<MemberIdentity> LoadIdentity(const std::string& dir) {
 }
 
 absl::Status SaveIdentity(const MemberIdentity& member, const std::string& dir) {
-  std::error_code error;
-  std::filesystem::create_directories(dir, error);
-  const std::string path = absl::StrCat(dir, "/", kFile);
-  const std::string fresh = path + ".new";
   JsonValue object = ToJson(member);
   const std::string sum = Sum(object);
   object.Member(kSum) = JsonValue::String(sum);
-  const std::string json = object.ToString();
-  UniqueFd fd(open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-  if (!fd.valid() || fchmod(fd.get(), 0600) != 0 ||
-      write(fd.get(), json.data(), json.size()) != static_cast<ssize_t>(json.size()) ||
-      fsync(fd.get()) != 0 || rename(fresh.c_str(), path.c_str()) != 0) {
-    return ErrnoStatus(errno, path);
-  }
-  const UniqueFd directory(open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!directory.valid() || fsync(directory.get()) != 0) return ErrnoStatus(errno, dir);
-  return absl::OkStatus();
+  return WriteSecretFile(absl::StrCat(dir, "/", kFile), object.ToString());
 }
 
 }  // namespace skiff::cluster

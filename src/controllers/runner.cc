@@ -8,6 +8,7 @@ namespace skiff::controllers {
 
 InformerSet::InformerSet(client::Client* client, Executor* executor) {
   for (const api::ResourceInfo& resource : api::Resources()) {
+    if (!resource.has_verb("watch")) continue;  // Nothing of it is stored.
     ordered_.push_back(std::make_unique<client::Informer>(client, executor, resource));
     informers_[&resource] = ordered_.back().get();
   }

@@ -13,6 +13,7 @@ namespace {
 class Kept final : public Exchange {
  public:
   const Request& request() const override { return request_; }
+  const TlsSession* tls() const override { return nullptr; }
   void Send(Response response) override { response_ = std::move(response); }
   void Start(Response) override {}
   bool Write(std::vector<std::shared_ptr<const std::string>>) override { return true; }

@@ -10,6 +10,7 @@
 
 #include <catch2/catch.hpp>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/strings/match.h"
@@ -28,7 +29,9 @@ namespace skiff::apiserver::http {
 class ServedApi {
  public:
   explicit ServedApi(ConnectionLimits limits = {}, client::NodeDirectory* nodes = nullptr,
-                     const std::string& address = "127.0.0.1:0") {
+                     const std::string& address = "127.0.0.1:0",
+                     std::optional<TlsContext> tls = std::nullopt,
+                     std::shared_ptr<const Access> access = std::make_shared<Access>()) {
     auto store = store::Store::Open({}, &store_loop_, &pool_, Logger(), &metrics_);
     REQUIRE(store.ok());
     store_ = *std::move(store);
@@ -36,10 +39,12 @@ class ServedApi {
     Notification ready;
     server_->Bootstrap(&http_loop_, [&](absl::StatusOr<uint64_t>) { ready.Notify(); });
     ready.WaitForNotification();
-    handler_ = std::make_unique<ApiHandler>(server_.get(), &http_loop_, nodes, &metrics_);
+    handler_ = std::make_unique<ApiHandler>(server_.get(), &http_loop_, nodes, &metrics_,
+                                            std::move(access));
     http_ = std::make_unique<HttpServer>(
         &http_loop_, limits,
-        [this](std::shared_ptr<Exchange> exchange) { handler_->Handle(std::move(exchange)); });
+        [this](std::shared_ptr<Exchange> exchange) { handler_->Handle(std::move(exchange)); },
+        std::move(tls));
     const auto bound = http_->Listen(address);
     REQUIRE(bound.ok());
     address_ = *bound;
@@ -89,8 +94,21 @@ class RawClient {
 
   int fd() const { return fd_.get(); }
 
+  // From here on everything goes through it; false if the server does not agree to it.
+  bool StartTls(const TlsContext& context, const std::string& server_name) {
+    tls_ = std::make_unique<TlsSession>(context, server_name);
+    if (!SendRaw(tls_->TakeOutput())) return false;
+    while (!tls_->established() && Fill()) {
+    }
+    return tls_->established();
+  }
+
   // False if the server closed in the middle.
   bool Send(absl::string_view bytes) {
+    if (tls_ == nullptr) return SendRaw(bytes);
+    return tls_->Write(bytes).ok() && SendRaw(tls_->TakeOutput());
+  }
+  bool SendRaw(absl::string_view bytes) {
     while (!bytes.empty()) {
       const ssize_t n = ::send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
       if (n <= 0) return false;
@@ -107,8 +125,12 @@ class RawClient {
     char bytes[16 << 10];
     const ssize_t n = ::recv(fd_.get(), bytes, sizeof bytes, 0);
     if (n <= 0) return false;
-    buffer_.append(bytes, static_cast<size_t>(n));
-    return true;
+    if (tls_ == nullptr) {
+      buffer_.append(bytes, static_cast<size_t>(n));
+      return true;
+    }
+    const bool fed = tls_->Feed({bytes, static_cast<size_t>(n)}, &buffer_).ok();
+    return SendRaw(tls_->TakeOutput()) && fed;
   }
   bool AtEnd() { return buffer_.empty() && !Fill(); }
 
@@ -171,6 +193,7 @@ class RawClient {
 
  private:
   UniqueFd fd_;
+  std::unique_ptr<TlsSession> tls_;
   std::string buffer_;
 };
 

@@ -141,6 +141,34 @@ TEST_CASE("AServerMayLetClientsStayUnknown") {
   CHECK(named.server.peer_common_name() == "one");
 }
 
+TEST_CASE("ADerivedAuthorityIsTheSameForWhoeverHasTheParent") {
+  const TlsIdentity parent = Authority();
+  const auto here = DeriveAuthority(parent, "api");
+  const auto there = DeriveAuthority(parent, "api");
+  REQUIRE(here.ok());
+  REQUIRE(there.ok());
+  CHECK(here->key_pem == there->key_pem);
+  CHECK(here->key_pem != parent.key_pem);
+  CHECK(DeriveAuthority(parent, "other")->key_pem != here->key_pem);
+  CHECK(absl::IsInvalidArgument(DeriveAuthority({}, "api").status()));
+  // What one issues is good for who trusts the other, and for nobody else.
+  TlsOptions server;
+  server.identity = Issue(*here, {.common_name = "server"});
+  server.authorities_pem = here->certificate_pem;
+  TlsOptions client;
+  client.role = TlsOptions::Role::kClient;
+  client.identity = Issue(*there, {.common_name = "client"});
+  client.authorities_pem = there->certificate_pem;
+  Pair pair(Context(server), Context(client));
+  pair.Run();
+  CHECK(pair.server.peer_common_name() == "client");
+  CHECK(pair.client.peer_common_name() == "server");
+  client.identity = Issue(parent, {.common_name = "member"});
+  Pair stranger(Context(server), Context(client));
+  stranger.Run();
+  CHECK(absl::IsUnauthenticated(stranger.server_status));
+}
+
 TEST_CASE("AClientInsistsOnTheNameItAskedFor") {
   Fixture fixture;
   for (const std::string name : {"one.example.com", "10.0.0.1", "::1"}) {

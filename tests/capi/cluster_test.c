@@ -29,7 +29,7 @@ TEST(AClusterOpensServesAndCloses) {
   OK(skiff_cluster_open(options, &cluster, &error));
   skiff_options_free(&options);
   CHECK(options == NULL);
-  CHECK(strncmp(skiff_cluster_url(cluster), "http://127.0.0.1:", 17) == 0);
+  CHECK(strncmp(skiff_cluster_url(cluster), "https://127.0.0.1:", 18) == 0);
   CHECK(strstr(skiff_cluster_kubeconfig(cluster), skiff_cluster_url(cluster)) != NULL);
   char* node = NULL;
   OK(skiff_get(cluster, "node", NULL, "node-0", &node, &error));
@@ -87,7 +87,7 @@ TEST(AnAddressServesOneCluster) {
   skiff_cluster* first = NULL;
   skiff_cluster* second = NULL;
   OK(skiff_cluster_open(options, &first, &error));
-  skiff_options_set_listen(options, skiff_cluster_url(first) + strlen("http://"));
+  skiff_options_set_listen(options, skiff_cluster_url(first) + strlen("https://"));
   FAILS(SKIFF_CONFLICT, "in use", skiff_cluster_open(options, &second, &error));
   OK(skiff_cluster_close(&first, 1, &error));
   OK(skiff_cluster_open(options, &second, &error));

@@ -32,7 +32,7 @@ class Server:
         with open(f"{self.data}.log", "ab") as log:
             self.process = subprocess.Popen(
                 [SKIFF, "server", "--name", self.name, "--data-dir", self.data, "--listen",
-                 "127.0.0.1:0", "--peer-listen", self.peer, "--kubeconfig", f"{self.data}.config",
+                 "http://127.0.0.1:0", "--peer-listen", self.peer, "--kubeconfig", f"{self.data}.config",
                  *arguments], stdout=subprocess.PIPE, stderr=log, text=True)
         line = self.process.stdout.readline()
         assert line.startswith("ready at http://"), (self.name, line)

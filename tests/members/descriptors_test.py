@@ -39,8 +39,7 @@ class Writer:
         self.connections = {}
 
     def call(self, member, method, path, body=None):
-        connection = self.connections.setdefault(
-            member, http.client.HTTPConnection(member.ip, 6443, timeout=15))
+        connection = self.connections.setdefault(member, member.connect(timeout=15))
         try:
             connection.request(method, path, json.dumps(body) if body else None,
                                {"Content-Type": "application/json"})

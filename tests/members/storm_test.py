@@ -80,7 +80,7 @@ class Watcher(threading.Thread):
 
     def run(self):
         while not self.stop:
-            connection = http.client.HTTPConnection(self.member.ip, 6443, timeout=3)
+            connection = self.member.connect(timeout=3)
             try:
                 connection.request(
                     "GET", f"{MAPS}?watch=1&resourceVersion={self.version}&timeoutSeconds=60")

@@ -3,11 +3,14 @@ bridge, with a data directory on a small disk of its own. Whatever happens to th
 stays behind."""
 
 import atexit
+import base64
 import http.client
 import json
 import os
+import re
 import shutil
 import signal
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -38,6 +41,20 @@ class Refused(Exception):
         self.code = code
 
 
+def admin_of(kubeconfig):
+    """What a client needs to come in as the admin of that kubeconfig: for http.client."""
+    with open(kubeconfig, encoding="utf-8") as file:
+        text = file.read()
+    pem = {name: base64.b64decode(re.search(rf"{name}-data: (\S+)", text)[1]).decode()
+           for name in ("certificate-authority", "client-certificate", "client-key")}
+    context = ssl.create_default_context(cadata=pem["certificate-authority"])
+    with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
+        file.write(pem["client-certificate"] + pem["client-key"])
+        file.flush()
+        context.load_cert_chain(file.name)
+    return context
+
+
 class Member:
     disk = "96m"
 
@@ -48,6 +65,7 @@ class Member:
         self.ip = f"10.213.{cluster.subnet}.{number}"
         self.directory = os.path.join(cluster.directory, self.name)
         self.process = None
+        self.admin = None
 
     def make(self):
         run("ip", "netns", "add", self.space)
@@ -82,6 +100,12 @@ class Member:
     def log(self):
         with open(f"{self.cluster.directory}/{self.name}.log", errors="replace") as log:
             return log.read()[-4000:]
+
+    def connect(self, timeout):
+        """A connection to its API, as the admin."""
+        if self.admin is None:
+            self.admin = admin_of(f"{self.directory}/kubeconfig")
+        return http.client.HTTPSConnection(self.ip, 6443, timeout=timeout, context=self.admin)
 
     def kill(self):
         self.process.send_signal(signal.SIGKILL)
@@ -127,7 +151,7 @@ class Member:
 
     def call(self, method, path, body=None, timeout=15):
         """One request of the API; the decoded answer. OSError: it cannot be reached."""
-        connection = http.client.HTTPConnection(self.ip, 6443, timeout=timeout)
+        connection = self.connect(timeout=timeout)
         try:
             connection.request(method, path, None if body is None else json.dumps(body),
                                {"Content-Type": "application/json"})

@@ -16,7 +16,7 @@ from support import SOON, ClusterTest, config_map, job
 class OpenAndClose(unittest.TestCase):
     def test_a_cluster_is_a_context_manager(self):
         with skiff.Cluster(runtime="fake", listen="127.0.0.1:0") as cluster:
-            self.assertTrue(cluster.url.startswith("http://127.0.0.1:"))
+            self.assertTrue(cluster.url.startswith("https://127.0.0.1:"))
             self.assertIn(cluster.url, cluster.kubeconfig)
             self.assertEqual(cluster.list("nodes")[0]["metadata"]["name"], "node-0")
         with self.assertRaisesRegex(skiff.UnavailableError, "closed"):

@@ -219,7 +219,7 @@ class Members(unittest.TestCase):
                 cluster.add_member("d", "127.0.0.1:1")
 
     def test_several_members_in_real_time_serve_http(self):
-        with skiff.Cluster(runtime="fake", members=3, listen="127.0.0.1:0") as cluster:
+        with skiff.Cluster(runtime="fake", members=3, listen="http://127.0.0.1:0") as cluster:
             cluster.create(config_map("kept"))
             url = cluster.url + "/api/v1/namespaces/default/configmaps/kept"
             for member in range(3):

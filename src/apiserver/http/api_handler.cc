@@ -42,8 +42,6 @@ absl::Status NoSuchMethod() {
 constexpr char kPaths[] = R"({"paths":["/api","/api/v1","/apis","/healthz","/livez","/metrics",)"
                           R"("/openapi/v2","/openapi/v3","/readyz","/version"]})";
 
-bool IsRead(const Request& request) { return request.method == "GET" || request.method == "HEAD"; }
-
 bool IsApi(absl::string_view path) {
   return path == "/api" || path == "/apis" || absl::StartsWith(path, "/api/") ||
          absl::StartsWith(path, "/apis/");
@@ -95,29 +93,11 @@ bool Contains(std::span<const absl::string_view> verbs, absl::string_view verb) 
   return std::find(verbs.begin(), verbs.end(), verb) != verbs.end();
 }
 
-bool WantsWatch(const Request& request) {
-  const absl::string_view watch = request.Query("watch");
-  return watch == "true" || watch == "1";
-}
-
-// The API's word for what a request wants.
-absl::string_view VerbOf(const Request& request, bool named) {
-  if (IsRead(request)) {
-    if (WantsWatch(request)) return "watch";
-    return named ? "get" : "list";
-  }
-  if (request.method == "POST") return "create";
-  if (request.method == "PUT") return "update";
-  if (request.method == "PATCH") return "patch";
-  if (request.method == "DELETE") return named ? "delete" : "deletecollection";
-  return "";
-}
-
 }  // namespace
 
 ApiHandler::ApiHandler(Server* server, Executor* loop, client::NodeDirectory* nodes,
-                       Metrics* metrics)
-    : server_(server), loop_(loop), nodes_(nodes), metrics_(metrics) {}
+                       Metrics* metrics, std::shared_ptr<const Access> access)
+    : server_(server), loop_(loop), nodes_(nodes), metrics_(metrics), access_(std::move(access)) {}
 
 ApiHandler::~ApiHandler() { *alive_ = false; }
 
@@ -128,11 +108,17 @@ void ApiHandler::SetAddress(std::string address) {
 }
 
 void ApiHandler::Handle(std::shared_ptr<Exchange> exchange) {
-  CountRequest(exchange->request().method);
-  if (HandleMeta(exchange) || HandleDiscovery(exchange)) return;
-  const auto target = Route(exchange->request());
-  if (!target.ok()) return SendError(*exchange, target.status());
   const Request& request = exchange->request();
+  CountRequest(request.method);
+  const RequestInfo info = InfoOf(request);
+  const auto user = access_->Admit(*exchange, info);
+  if (!user.ok()) return SendError(*exchange, user.status());
+  if (!info.is_resource) {
+    if (!HandleMeta(exchange)) HandleDiscovery(exchange);
+    return;
+  }
+  const auto target = TargetOf(info, *user);
+  if (!target.ok()) return SendError(*exchange, target.status());
   // Who asks for revision 0 takes what is there.
   if (!IsRead(request) || request.Query("resourceVersion") == "0") {
     return HandleResource(exchange, *target);
@@ -214,11 +200,10 @@ const Document& ApiHandler::Cached(const std::string& key, const std::string& co
   return it->second;
 }
 
-bool ApiHandler::HandleDiscovery(const ExchangePtr& exchange) {
+void ApiHandler::HandleDiscovery(const ExchangePtr& exchange) {
   const Request& request = exchange->request();
   const PathParts parts = Parts(request.path);
   const bool core = parts[0] == "api";
-  if (parts.size() > (core ? 2u : 3u)) return false;
   std::string json;
   if (parts.size() == 1) {
     json = core ? ApiVersionsJson(address_) : ApiGroupListJson();
@@ -238,7 +223,6 @@ bool ApiHandler::HandleDiscovery(const ExchangePtr& exchange) {
   } else {
     SendJson(*exchange, 200, std::move(json));
   }
-  return true;
 }
 
 // /api and /apis: `plain`, or aggregated discovery with the resources of every group.
@@ -257,36 +241,23 @@ void ApiHandler::SendGroups(const ExchangePtr& exchange, bool core, std::string 
                }));
 }
 
-// /api/v1/namespaces/NS/pods/NAME/log, /apis/apps/v1/deployments, …
-absl::StatusOr<ApiHandler::Target> ApiHandler::Route(const Request& request) {
-  const PathParts parts = Parts(request.path);
-  const bool core = parts[0] == "api";
-  size_t at = core ? 2 : 3;
-  if (parts.size() <= at) return NoSuchPath();
-  const absl::string_view group = core ? "" : parts[1];
-  const absl::string_view version = parts[at - 1];
+absl::StatusOr<ApiHandler::Target> ApiHandler::TargetOf(const RequestInfo& info, UserPtr user) {
   Target out;
-  // "namespaces/NS/…" is a scope, unless it is about the namespace itself.
-  if (parts[at] == "namespaces" && parts.size() > at + 2) {
-    const api::ResourceInfo* inner = api::FindResource(group, version, parts[at + 2]);
-    if (inner != nullptr && inner->namespaced) {
-      out.name_space = std::string(parts[at + 1]);
-      at += 2;
-    }
-  }
-  out.resource = api::FindResource(group, version, parts[at]);
-  if (out.resource == nullptr || parts.size() > at + 3) return NoSuchPath();
-  if (parts.size() > at + 1) out.name = std::string(parts[at + 1]);
-  if (parts.size() > at + 2) out.subresource = std::string(parts[at + 2]);
+  out.resource = api::FindResource(info.group, info.version, info.resource);
+  if (out.resource == nullptr || !info.rest.empty()) return NoSuchPath();
+  if (out.resource->namespaced) out.name_space = std::string(info.name_space);
+  out.name = std::string(info.name);
+  out.subresource = std::string(info.subresource);
   if (!out.name.empty() && out.resource->namespaced && out.name_space.empty()) {
     return NoSuchPath();
   }
+  out.verb = info.verb;
+  out.user = std::move(user);
   return out;
 }
 
 void ApiHandler::HandleResource(const ExchangePtr& exchange, const Target& target) {
-  const Request& request = exchange->request();
-  const absl::string_view verb = VerbOf(request, !target.name.empty());
+  const absl::string_view verb = target.verb;
   std::span<const absl::string_view> verbs = target.resource->verbs;
   if (!target.subresource.empty()) {
     verbs = {};

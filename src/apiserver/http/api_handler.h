@@ -9,9 +9,11 @@
 #include <string>
 
 #include "absl/functional/function_ref.h"
+#include "apiserver/http/access.h"
 #include "apiserver/http/answer.h"
 #include "apiserver/http/message.h"
 #include "apiserver/http/negotiate.h"
+#include "apiserver/http/request_info.h"
 #include "apiserver/openapi/openapi.h"
 #include "apiserver/rest/server.h"
 #include "base/metrics.h"
@@ -22,7 +24,8 @@ namespace skiff::apiserver::http {
 class ApiHandler {
  public:
   // Everything outlives it. `nodes` may be null: there are no logs then.
-  ApiHandler(Server* server, Executor* loop, client::NodeDirectory* nodes, Metrics* metrics);
+  ApiHandler(Server* server, Executor* loop, client::NodeDirectory* nodes, Metrics* metrics,
+             std::shared_ptr<const Access> access = std::make_shared<Access>());
   // On the loop, or once it has stopped.
   ~ApiHandler();
 
@@ -32,18 +35,20 @@ class ApiHandler {
   void SetAddress(std::string address);
 
  private:
-  // Where a path leads.
+  // Where a path leads, what is to be done there, and for whom.
   struct Target {
     const api::ResourceInfo* resource = nullptr;
     std::string name_space;
     std::string name;
     std::string subresource;
+    absl::string_view verb;  // A literal.
+    UserPtr user;
   };
   using ExchangePtr = std::shared_ptr<Exchange>;
 
   void CountRequest(absl::string_view method);
   bool HandleMeta(const ExchangePtr& exchange);
-  bool HandleDiscovery(const ExchangePtr& exchange);
+  void HandleDiscovery(const ExchangePtr& exchange);
   void SendOpenApi(const ExchangePtr& exchange, const std::string& document);
   void SendGroups(const ExchangePtr& exchange, bool core, std::string plain);
   const Document& Cached(const std::string& key, const std::string& content_type,
@@ -60,12 +65,13 @@ class ApiHandler {
   void Delete(const ExchangePtr& exchange, const Target& target);
   void DeleteCollection(const ExchangePtr& exchange, const Target& target);
 
-  static absl::StatusOr<Target> Route(const Request& request);
+  static absl::StatusOr<Target> TargetOf(const RequestInfo& info, UserPtr user);
 
   Server* const server_;
   Executor* const loop_;
   client::NodeDirectory* const nodes_;
   Metrics* const metrics_;
+  const std::shared_ptr<const Access> access_;
   std::string address_;
   const std::shared_ptr<OpenApi> openapi_ = std::make_shared<OpenApi>();
   std::map<std::string, Document> documents_;  // By path and version; there are few.

@@ -6,6 +6,7 @@
 #include "absl/strings/str_join.h"
 #include "api/codec.h"
 #include "api/errors.h"
+#include "apiserver/auth/reviews.h"
 #include "apiserver/http/answer.h"
 #include "apiserver/http/api_handler.h"
 #include "apiserver/rest/scale.h"
@@ -165,6 +166,13 @@ void ApiHandler::Create(const ExchangePtr& exchange, const Target& target) {
   if (target.resource->namespaced && target.name_space.empty()) {
     return SendError(*exchange,
                      api::BadRequest("an empty namespace may not be set during creation"));
+  }
+  if (IsReview(*target.resource)) {
+    const absl::Status answered = AnswerReview(access_->authenticator, *access_->authorizer,
+                                               *target.user, target.name_space, message->get());
+    if (!answered.ok()) return SendError(*exchange, answered);
+    return SendObject(*exchange, 201, api::Object::Make(*std::move(message)), query->format,
+                      loop_->clock().Now(), warnings);
   }
   client::Write write;
   write.verb = client::Write::Verb::kCreate;

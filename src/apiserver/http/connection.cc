@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "absl/container/inlined_vector.h"
 #include "absl/strings/str_cat.h"
 #include "api/codec.h"
 #include "api/errors.h"
@@ -13,7 +12,7 @@ namespace {
 
 // How much of a refused request is read before its sender is cut off.
 constexpr size_t kMaxDiscarded = 64 << 20;
-constexpr size_t kReadBytes = 16 << 10;  // At a time.
+constexpr size_t kParsedBytes = 16 << 10;  // Parsed input is dropped so many at a time.
 
 const char* Phrase(int status) {
   switch (status) {
@@ -66,15 +65,6 @@ const char* Phrase(int status) {
 
 }  // namespace
 
-// What is on its way to the socket, kept alive until libuv has taken it.
-struct Connection::Output {
-  uv_write_t request;
-  std::shared_ptr<Connection> connection;
-  std::string head;  // Before the pieces.
-  Pieces pieces;
-  size_t bytes = 0;
-};
-
 class Connection::Reply final : public Exchange {
  public:
   Reply(std::shared_ptr<Connection> connection, Request request)
@@ -90,6 +80,7 @@ class Connection::Reply final : public Exchange {
   }
 
   const Request& request() const override { return request_; }
+  const TlsSession* tls() const override { return connection_->socket_->tls(); }
 
   void Send(Response response) override {
     if (done_ || gone_) return;
@@ -126,7 +117,7 @@ class Connection::Reply final : public Exchange {
     size_t bytes = 0;
     for (const auto& piece : pieces) bytes += piece->size();
     if (bytes == 0) return true;
-    if (connection_->queued_bytes_ > queued_limit_) {
+    if (connection_->socket_->queued_bytes() > queued_limit_) {
       connection_->Close();
       return false;
     }
@@ -174,44 +165,31 @@ class Connection::Reply final : public Exchange {
   bool gone_ = false;
 };
 
-Connection::Connection(uv_loop_t* loop, bool local, Executor* executor,
+Connection::Connection(std::shared_ptr<Socket> socket, Executor* executor,
                        const ConnectionLimits& limits, Handler handler,
                        std::function<void(Connection*)> closed)
-    : executor_(executor),
+    : socket_(std::move(socket)),
+      executor_(executor),
       limits_(limits),
       handler_(std::move(handler)),
       closed_(std::move(closed)),
-      parser_(limits.parser) {
-  SKIFF_CHECK((local ? uv_pipe_init(loop, &socket_.pipe, /*ipc=*/0)
-                     : uv_tcp_init(loop, &socket_.tcp)) == 0);
-  socket_.stream.data = this;
-}
+      parser_(limits.parser) {}
 
 Connection::~Connection() = default;
 
-void Connection::Begin() {
-  self_ = shared_from_this();
-  if (socket_.stream.type == UV_TCP) {
-    uv_tcp_nodelay(&socket_.tcp, 1);
-    // A watcher whose machine vanished would never be noticed otherwise.
-    uv_tcp_keepalive(&socket_.tcp, 1, 60);
-  }
-  SetDeadline(limits_.idle_time);
-  ReadOn();
+std::shared_ptr<Connection> Connection::Begin(std::shared_ptr<Socket> socket, Executor* executor,
+                                              const ConnectionLimits& limits, Handler handler,
+                                              std::function<void(Connection*)> closed) {
+  const std::shared_ptr<Connection> out(
+      new Connection(std::move(socket), executor, limits, std::move(handler), std::move(closed)));
+  out->socket_->Use(out);
+  out->SetDeadline(limits.idle_time);
+  out->ReadOn();
+  return out;
 }
 
 void Connection::ReadOn() {
-  if (closing_ || input_ended_) return;
-  uv_read_start(
-      stream(),
-      [](uv_handle_t*, size_t, uv_buf_t* buffer) {
-        // Of all connections of the thread: nothing stays in it.
-        thread_local std::vector<char> bytes(kReadBytes);
-        *buffer = uv_buf_init(bytes.data(), static_cast<unsigned int>(bytes.size()));
-      },
-      [](uv_stream_t* stream, ssize_t n, const uv_buf_t* buffer) {
-        static_cast<Connection*>(stream->data)->OnRead(n, buffer->base);
-      });
+  if (!closing_ && !input_ended_) socket_->ReadOn();
 }
 
 void Connection::SetDeadline(absl::Duration from_now) {
@@ -221,7 +199,7 @@ void Connection::SetDeadline(absl::Duration from_now) {
     return;
   }
   deadline_ = executor_->clock().Monotonic() + from_now;
-  unwritten_at_deadline_set_ = uv_stream_get_write_queue_size(stream());
+  unwritten_at_deadline_set_ = socket_->unwritten();
   if (timer_ != 0 && timer_due_ <= deadline_) return;
   if (timer_ != 0) executor_->Cancel(timer_);
   timer_due_ = deadline_;
@@ -242,43 +220,38 @@ void Connection::OnTimer() {
     return;
   }
   // A large answer on a slow line is no silence.
-  const size_t unwritten = uv_stream_get_write_queue_size(stream());
+  const size_t unwritten = socket_->unwritten();
   if (unwritten != 0 && unwritten < unwritten_at_deadline_set_)
     return SetDeadline(deadline_length_);
   Close();
 }
 
-void Connection::OnRead(ssize_t n, const char* bytes) {
-  if (n == 0) return;
-  const auto keep = self_;
-  if (n == UV_EOF) return OnInputEnd();
-  if (n < 0) return Close();
+void Connection::OnBytes(absl::string_view bytes) {
   if (closing_) return;
   if (close_after_writes_) {
     // Taken and dropped, so that the client gets to read why before its connection is reset.
-    discarded_bytes_ += static_cast<size_t>(n);
+    discarded_bytes_ += bytes.size();
     if (discarded_bytes_ > kMaxDiscarded) Close();
     return;
   }
   // What is parsed where it came is copied no more than into its request.
-  absl::string_view fresh(bytes, static_cast<size_t>(n));
-  if (input_.empty()) ParseAll(&fresh);
-  input_.append(fresh.data(), fresh.size());
+  if (input_.empty()) ParseAll(&bytes);
+  input_.append(bytes.data(), bytes.size());
   Parse();
 }
 
 // The client has nothing more to ask. What it asked is still answered, except what has no end.
 void Connection::OnInputEnd() {
   input_ended_ = true;
-  uv_read_stop(stream());
   const auto reply = reply_.lock();
   if (reply != nullptr && reply->streaming()) return Close();
-  if (close_after_writes_ && queued_bytes_ == 0) return Close();
+  if (close_after_writes_ && socket_->queued_bytes() == 0) return Close();
   Parse();
 }
 
 bool Connection::MayParse() const {
-  return !answering_ && !closing_ && !close_after_writes_ && queued_bytes_ <= limits_.queued_bytes;
+  return !answering_ && !closing_ && !close_after_writes_ &&
+         socket_->queued_bytes() <= limits_.queued_bytes;
 }
 
 void Connection::ParseAll(absl::string_view* input) {
@@ -294,7 +267,7 @@ void Connection::Parse() {
   if (parsed_ == input_.size()) {
     input_.clear();
     parsed_ = 0;
-  } else if (parsed_ > kReadBytes) {
+  } else if (parsed_ > kParsedBytes) {
     input_.erase(0, parsed_);
     parsed_ = 0;
   }
@@ -303,7 +276,7 @@ void Connection::Parse() {
     if (MayParse()) CloseAfterWrites();
   } else if (input_.size() > limits_.parser.body_bytes + limits_.parser.header_bytes) {
     // Requests sent ahead wait; a client that sends without end is made to wait as well.
-    uv_read_stop(stream());
+    socket_->ReadStop();
   } else {
     ReadOn();
   }
@@ -382,64 +355,15 @@ void Connection::SendHead(const Response& response, bool streamed, size_t length
 
 void Connection::Push(std::string head, Pieces pieces) {
   if (closing_) return;
-  absl::InlinedVector<uv_buf_t, 4> buffers;
-  size_t bytes = 0;
-  const auto add = [&](const std::string& piece) {
-    bytes += piece.size();
-    buffers.push_back(
-        uv_buf_init(const_cast<char*>(piece.data()), static_cast<unsigned int>(piece.size())));
-  };
-  add(head);
-  for (const auto& piece : pieces) add(*piece);
-  // The socket takes most answers at once. A write that is told of when it is done costs libuv a
-  // change of what it polls for, and has to be kept; an error is left to that one to tell.
-  const int taken =
-      uv_try_write(stream(), buffers.data(), static_cast<unsigned int>(buffers.size()));
-  if (taken >= 0 && static_cast<size_t>(taken) == bytes) return;
-  PushLater(std::move(head), std::move(pieces), taken > 0 ? static_cast<size_t>(taken) : 0);
+  socket_->Write(std::move(head), std::move(pieces));
+  blocked_ = blocked_ || socket_->queued_bytes() > limits_.queued_bytes;
 }
 
-// All but the first `taken` bytes.
-void Connection::PushLater(std::string head, Pieces pieces, size_t taken) {
-  auto output = std::make_unique<Output>();
-  output->connection = shared_from_this();
-  output->head = std::move(head);
-  output->pieces = std::move(pieces);
-  std::vector<uv_buf_t> buffers;
-  buffers.reserve(1 + output->pieces.size());
-  const auto add = [&](absl::string_view piece) {
-    const size_t gone = std::min(taken, piece.size());
-    taken -= gone;
-    piece.remove_prefix(gone);
-    if (piece.empty()) return;
-    output->bytes += piece.size();
-    buffers.push_back(
-        uv_buf_init(const_cast<char*>(piece.data()), static_cast<unsigned int>(piece.size())));
-  };
-  add(output->head);
-  for (const auto& piece : output->pieces) add(*piece);
-  output->request.data = output.get();
-  queued_bytes_ += output->bytes;
-  const int result =
-      uv_write(&output->request, stream(), buffers.data(),
-               static_cast<unsigned int>(buffers.size()), [](uv_write_t* request, int status) {
-                 const std::unique_ptr<Output> done(static_cast<Output*>(request->data));
-                 done->connection->OnWritten(done->bytes, status < 0);
-               });
-  if (result == 0) {
-    output.release();
-  } else {
-    queued_bytes_ -= output->bytes;
-    Close();
-  }
-}
-
-void Connection::OnWritten(size_t bytes, bool failed) {
-  const bool was_blocked = queued_bytes_ > limits_.queued_bytes;
-  queued_bytes_ -= bytes;
-  if (failed) return Close();
-  if (close_after_writes_ && input_ended_ && queued_bytes_ == 0) return Close();
-  if (was_blocked && MayParse()) Parse();
+void Connection::OnWritten() {
+  if (close_after_writes_ && input_ended_ && socket_->queued_bytes() == 0) return Close();
+  if (!blocked_ || socket_->queued_bytes() > limits_.queued_bytes) return;
+  blocked_ = false;
+  if (MayParse()) Parse();
 }
 
 void Connection::AnswerDone() {
@@ -456,12 +380,12 @@ void Connection::AnswerDone() {
 
 void Connection::CloseAfterWrites() {
   if (closing_ || std::exchange(close_after_writes_, true)) return;
-  if (input_ended_ && queued_bytes_ == 0) return Close();
+  if (input_ended_ && socket_->queued_bytes() == 0) return Close();
   SetDeadline(limits_.linger_time);
   if (input_ended_) return;
   // Closing a socket with unread input resets the connection, and the client would lose the answer
   // (RFC 9112 section 9.6): say that it is over, and wait for the client to close.
-  uv_shutdown(&shutdown_, stream(), nullptr);
+  socket_->End();
   ReadOn();
 }
 
@@ -476,11 +400,7 @@ void Connection::Close() {
   if (std::exchange(closing_, true)) return;
   if (timer_ != 0) executor_->Cancel(timer_);
   timer_ = 0;
-  uv_close(reinterpret_cast<uv_handle_t*>(&socket_), [](uv_handle_t* handle) {
-    auto* self = static_cast<Connection*>(handle->data);
-    const auto keep = std::move(self->self_);
-    self->closed_(self);
-  });
+  socket_->Close();
   if (const auto reply = reply_.lock()) reply->Gone();
 }
 

@@ -1,11 +1,9 @@
-// One TCP connection: requests are answered one after the other, in order, however many the client
-// sends ahead. Lives until its socket is closed; ends itself when the client is silent, slow or
-// wrong.
+// HTTP/1.1 on one socket: requests are answered one after the other, in order, however many the
+// client sends ahead. Lives until its socket is closed; ends itself when the client is silent, slow
+// or wrong.
 //
 // Threads: the loop's.
 #pragma once
-
-#include <uv.h>
 
 #include <functional>
 #include <memory>
@@ -15,6 +13,7 @@
 #include "absl/time/time.h"
 #include "apiserver/http/message.h"
 #include "apiserver/http/parser.h"
+#include "apiserver/http/socket.h"
 #include "base/executor.h"
 
 namespace skiff::apiserver::http {
@@ -30,16 +29,14 @@ struct ConnectionLimits {
   size_t queued_bytes = 16 << 20;
 };
 
-class Connection : public std::enable_shared_from_this<Connection> {
+class Connection final : public SocketUser, public std::enable_shared_from_this<Connection> {
  public:
-  // Of a TCP socket, or of one in the file system (`local`). `closed` is called when it is closed.
-  Connection(uv_loop_t* loop, bool local, Executor* executor, const ConnectionLimits& limits,
-             Handler handler, std::function<void(Connection*)> closed);
-  ~Connection();
+  // On an open socket, which it takes over. `closed` is called when that is closed.
+  static std::shared_ptr<Connection> Begin(std::shared_ptr<Socket> socket, Executor* executor,
+                                           const ConnectionLimits& limits, Handler handler,
+                                           std::function<void(Connection*)> closed);
+  ~Connection() override;
 
-  uv_stream_t* stream() { return &socket_.stream; }
-  // After the socket was accepted into stream().
-  void Begin();
   // At once; an answer under way is cut off.
   void Close();
   // As Close, but a streamed answer is brought to its proper end first.
@@ -47,12 +44,17 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
  private:
   class Reply;
-  struct Output;
-  using Pieces = std::vector<std::shared_ptr<const std::string>>;
+  using Pieces = Socket::Pieces;
+
+  Connection(std::shared_ptr<Socket> socket, Executor* executor, const ConnectionLimits& limits,
+             Handler handler, std::function<void(Connection*)> closed);
+  void OnBytes(absl::string_view bytes) override;
+  void OnInputEnd() override;
+  void OnWritten() override;
+  void OnBroken() override { Close(); }
+  void OnClosed() override { closed_(this); }
 
   void ReadOn();
-  void OnRead(ssize_t n, const char* bytes);
-  void OnInputEnd();
   void Parse();
   bool MayParse() const;
   // Both take what they parse off the front of `input`.
@@ -63,24 +65,16 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // With what follows it at once.
   void SendHead(const Response& response, bool streamed, size_t length, Pieces body = {});
   void Push(std::string head, Pieces pieces = {});
-  void PushLater(std::string head, Pieces pieces, size_t taken);
-  void OnWritten(size_t bytes, bool failed);
   void AnswerDone();
   void SetDeadline(absl::Duration from_now);
   void OnTimer();
   void CloseAfterWrites();
 
-  union {
-    uv_stream_t stream;
-    uv_tcp_t tcp;
-    uv_pipe_t pipe;
-  } socket_;
-  uv_shutdown_t shutdown_;
+  const std::shared_ptr<Socket> socket_;
   Executor* const executor_;
   const ConnectionLimits limits_;
   const Handler handler_;
   std::function<void(Connection*)> closed_;
-  std::shared_ptr<Connection> self_;  // Until the socket is closed.
   RequestParser parser_;
   std::string input_;  // From parsed_ on it is not yet parsed.
   size_t parsed_ = 0;
@@ -92,7 +86,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool close_after_writes_ = false;
   bool input_ended_ = false;
   size_t discarded_bytes_ = 0;
-  size_t queued_bytes_ = 0;
+  bool blocked_ = false;  // More waited for the reader than may.
   // One timer, which is seldom moved: when it fires too early it is armed for the rest.
   absl::Duration deadline_ = absl::InfiniteDuration();
   absl::Duration timer_due_ = absl::InfiniteDuration();

@@ -61,8 +61,9 @@ void RunOnLoop(Executor* executor, std::function<void()> work) {
 
 }  // namespace
 
-HttpServer::HttpServer(UvExecutor* executor, ConnectionLimits limits, Handler handler)
-    : executor_(executor), limits_(limits), handler_(std::move(handler)) {}
+HttpServer::HttpServer(UvExecutor* executor, ConnectionLimits limits, Handler handler,
+                       std::optional<TlsContext> tls)
+    : executor_(executor), limits_(limits), handler_(std::move(handler)), tls_(std::move(tls)) {}
 
 HttpServer::~HttpServer() { Close(); }
 
@@ -141,17 +142,22 @@ absl::StatusOr<std::string> HttpServer::BindLocal(const std::string& path) {
 }
 
 void HttpServer::Accept() {
-  auto connection = std::make_shared<Connection>(
-      executor_->uv_loop(), listener_.stream.type == UV_NAMED_PIPE, executor_, limits_, handler_,
-      [this](Connection* gone) { connections_.erase(gone->shared_from_this()); });
-  if (uv_accept(&listener_.stream, connection->stream()) != 0) {
-    connection->Begin();
-    connection->Close();
-    return;
-  }
-  connection->Begin();
-  connections_.insert(connection);
-  if (connections_.size() > kMaxConnections) connection->Close();
+  const auto socket =
+      std::make_shared<Socket>(executor_->uv_loop(), listener_.stream.type == UV_NAMED_PIPE,
+                               executor_, tls_ ? &*tls_ : nullptr);
+  const bool accepted = uv_accept(&listener_.stream, socket->stream()) == 0;
+  opening_.insert(socket);
+  socket->Begin(
+      limits_.header_time, [this, socket = socket.get()] { Opened(socket->shared_from_this()); },
+      [this, socket = socket.get()] { opening_.erase(socket->shared_from_this()); });
+  if (!accepted || opening_.size() + connections_.size() > kMaxConnections) socket->Close();
+}
+
+void HttpServer::Opened(const std::shared_ptr<Socket>& socket) {
+  opening_.erase(socket);
+  connections_.insert(Connection::Begin(
+      socket, executor_, limits_, handler_,
+      [this](Connection* gone) { connections_.erase(gone->shared_from_this()); }));
 }
 
 void HttpServer::Close() {
@@ -163,8 +169,8 @@ void HttpServer::Close() {
 void HttpServer::CloseOnLoop() {
   if (listening_) uv_close(reinterpret_cast<uv_handle_t*>(&listener_), nullptr);
   listening_ = false;
-  const auto all = connections_;
-  for (const auto& connection : all) connection->Stop();
+  for (const auto& socket : std::set(opening_)) socket->Close();
+  for (const auto& connection : std::set(connections_)) connection->Stop();
 }
 
 }  // namespace skiff::apiserver::http

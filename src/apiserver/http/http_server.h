@@ -5,19 +5,23 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 
 #include "absl/status/statusor.h"
 #include "apiserver/http/connection.h"
+#include "apiserver/http/socket.h"
+#include "base/tls.h"
 #include "base/uv_executor.h"
 
 namespace skiff::apiserver::http {
 
 class HttpServer {
  public:
-  // `executor` outlives it.
-  HttpServer(UvExecutor* executor, ConnectionLimits limits, Handler handler);
+  // `executor` outlives it. Without `tls` it speaks in the clear.
+  HttpServer(UvExecutor* executor, ConnectionLimits limits, Handler handler,
+             std::optional<TlsContext> tls = std::nullopt);
   ~HttpServer();
 
   // "127.0.0.1:6443", "[::1]:0", ":8080" (all addresses); port 0 takes a free one; or "unix:PATH",
@@ -34,6 +38,7 @@ class HttpServer {
   absl::StatusOr<std::string> BindTcp(const std::string& address);
   absl::StatusOr<std::string> BindLocal(const std::string& path);
   void Accept();
+  void Opened(const std::shared_ptr<Socket>& socket);
   void CloseOnLoop();
 
   static constexpr size_t kMaxConnections = 1000;
@@ -41,12 +46,14 @@ class HttpServer {
   UvExecutor* const executor_;
   const ConnectionLimits limits_;
   const Handler handler_;
+  const std::optional<TlsContext> tls_;
   union {
     uv_stream_t stream;
     uv_tcp_t tcp;
     uv_pipe_t pipe;
   } listener_;
   bool listening_ = false;
+  std::set<std::shared_ptr<Socket>> opening_;  // Their TLS is not established yet.
   std::set<std::shared_ptr<Connection>> connections_;
 };
 

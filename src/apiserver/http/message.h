@@ -10,6 +10,7 @@
 
 #include "absl/container/inlined_vector.h"
 #include "absl/strings/string_view.h"
+#include "base/tls.h"
 
 namespace skiff::apiserver::http {
 
@@ -51,6 +52,8 @@ class Exchange {
  public:
   virtual ~Exchange() = default;
   virtual const Request& request() const = 0;
+  // How the client came, as long as this lives; null in the clear.
+  virtual const TlsSession* tls() const = 0;
   virtual void Send(Response response) = 0;
 
   // A streamed answer: chunked, or up to the end of the connection for HTTP/1.0.

@@ -44,6 +44,10 @@ const google::protobuf::Descriptor* BodyOf(const client::Write& write) {
 // Writes come from the program that embeds us as well: nothing about them is taken for granted.
 absl::Status CheckShape(const client::Write& write) {
   if (write.resource == nullptr) return api::BadRequest("the write names no resource");
+  if (!write.resource->has_verb("get")) {
+    return api::BadRequest(absl::StrCat(write.resource->qualified(),
+                                        " are questions, which the API answers; none is stored"));
+  }
   const auto* body = BodyOf(write);
   const bool create = write.verb == client::Write::Verb::kCreate;
   const bool path_fits =

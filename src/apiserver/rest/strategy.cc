@@ -6,6 +6,13 @@
 #include "api/same.h"
 #include "api/time.h"
 #include "base/status.h"
+#include "k8s.io/api/discovery/v1/generated.pb.h"
+#include "k8s.io/api/flowcontrol/v1/generated.pb.h"
+#include "k8s.io/api/networking/v1/generated.pb.h"
+#include "k8s.io/api/policy/v1/generated.pb.h"
+#include "k8s.io/api/resource/v1/generated.pb.h"
+#include "k8s.io/api/scheduling/v1/generated.pb.h"
+#include "k8s.io/api/storage/v1/generated.pb.h"
 
 namespace skiff::apiserver {
 namespace {
