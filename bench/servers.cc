@@ -166,9 +166,10 @@ absl::StatusOr<std::unique_ptr<Servers>> Servers::StartSkiff(const std::string& 
     const std::string data = i == 0 ? first : absl::StrCat(dir, "/data-", i);
     SKIFF_ASSIGN_OR_RETURN(const int port, FreePort());
     const std::string peer = absl::StrCat("127.0.0.1:", port);
-    std::vector<std::string> command = {skiff,        "server",      "--name",        name,
-                                        "--data-dir", data,          "--peer-listen", peer,
-                                        "--listen",   "http://127.0.0.1:0", "--kubeconfig",  dir + "/k"};
+    std::vector<std::string> command = {
+        skiff,          "server",        "--name", name,       "--data-dir",
+        data,           "--peer-listen", peer,     "--listen", "http://127.0.0.1:0",
+        "--kubeconfig", dir + "/k"};
     if (i > 0) {
       const std::string token = absl::StrCat(dir, "/", name, ".token");
       const std::string add = absl::StrCat(skiff, " member add --data-dir ", first, " ", name, " ",

@@ -9,7 +9,7 @@ import csv
 import os
 import sys
 
-# What is served of a group and version: its resources, with the subresources besides status and scale.
+# What is served of a group and version: its resources, with subresources besides status and scale.
 SERVED = {
     ("core", "v1"): {
         "configmaps": [], "endpoints": [], "events": [], "limitranges": [],

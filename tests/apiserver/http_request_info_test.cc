@@ -27,7 +27,7 @@ TEST_CASE("APathSaysWhatItIsAbout") {
       {"DELETE", "/api/v1/nodes/n", "delete||v1||nodes|n||"},
       {"DELETE", "/api/v1/nodes", "deletecollection||v1||nodes|||"},
       {"GET", "/api/v1/namespaces", "list||v1||namespaces|||"},
-      {"GET", "/api/v1/namespaces/d", "get||v1||namespaces|d||"},
+      {"GET", "/api/v1/namespaces/d", "get||v1|d|namespaces|d||"},
       {"PUT", "/api/v1/namespaces/d/finalize", "update||v1|d|namespaces|d|finalize|"},
       {"GET", "/api/v1/namespaces/d/unknowns/x", "get||v1|d|unknowns|x||"},
       {"BREW", "/api/v1/pods", "||v1||pods|||"},

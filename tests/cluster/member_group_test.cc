@@ -350,7 +350,7 @@ std::string Fetch(const std::string& url, const std::string& path) {
 }
 
 TEST_CASE("HttpIsServedByWhicheverMemberCanBeReached") {
-  const auto cluster = OpenInRealTime("127.0.0.1:0");
+  const auto cluster = OpenInRealTime("http://127.0.0.1:0");
   Good(MakeMap(*cluster, "kept"));
   const std::string path = "/api/v1/namespaces/default/configmaps/kept";
   CHECK(absl::StrContains(Fetch(cluster->url(), path), "HTTP/1.1 200"));

@@ -98,10 +98,6 @@ bool CountsChange(const Message& old, const Message& now) {
     return !SameMap(before.labels(), after.labels()) ||
            !api::LooksSame(old, now, Part(now, "metadata"));
   }
-  if (now.GetDescriptor() == appsv1::Deployment::descriptor() &&
-      !SameMap(before.annotations(), after.annotations())) {
-    return true;  // They reach its replica sets.
-  }
   return !SamePart(old, now, Part(now, counted->part));
 }
 
