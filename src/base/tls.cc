@@ -128,7 +128,13 @@ absl::StatusOr<TlsContext> TlsContext::Make(const TlsOptions& options) {
       out.protocols_->push_back(static_cast<char>(protocol.size()));
       out.protocols_->append(protocol);
     }
-    SSL_CTX_set_alpn_select_cb(context.get(), SelectProtocol, out.protocols_.get());
+    if (server) {
+      SSL_CTX_set_alpn_select_cb(context.get(), SelectProtocol, out.protocols_.get());
+    } else {
+      SSL_CTX_set_alpn_protos(context.get(),
+                              reinterpret_cast<const unsigned char*>(out.protocols_->data()),
+                              static_cast<unsigned int>(out.protocols_->size()));
+    }
   }
   return out;
 }

@@ -33,8 +33,8 @@ struct TlsOptions {
   std::string authorities_pem;  // One or more certificates.
   Peer peer = Peer::kRequired;
   bool allow_1_2 = false;  // Only 1.3 otherwise.
-  // A server's, the one it likes best first, by ALPN (RFC 7301). A client that knows none of them
-  // is served all the same.
+  // By ALPN (RFC 7301), the one that is liked best first; the server chooses. A client that knows
+  // none of the server's is served all the same.
   std::vector<std::string> protocols;
 };
 

@@ -542,7 +542,7 @@ class LocalCluster final : public Cluster {
     options.authorities_pem = certificates_->authority_pem;
     options.peer = TlsOptions::Peer::kOptional;
     options.allow_1_2 = true;
-    options.protocols = {"http/1.1"};
+    options.protocols = {apiserver::http::kHttp2, apiserver::http::kHttp1};
     return TlsContext::Make(options);
   }
   absl::StatusOr<std::shared_ptr<const apiserver::http::Access>> ApiAccess() {

@@ -133,6 +133,12 @@ class RawClient {
     return SendRaw(tls_->TakeOutput()) && fed;
   }
   bool AtEnd() { return buffer_.empty() && !Fill(); }
+  // All that is there, or else what comes next; empty at the end.
+  std::string TakeSome() {
+    while (buffer_.empty() && Fill()) {
+    }
+    return std::exchange(buffer_, "");
+  }
 
   // Up to and with `mark`; all that came if it never does.
   std::string ReadUntil(absl::string_view mark) {

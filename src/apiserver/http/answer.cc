@@ -89,6 +89,13 @@ Response OfMessage(int status, const google::protobuf::Message& message,
 
 }  // namespace
 
+Response Refusal(int status, const std::string& text) {
+  if (status != 413) return Response::Text(status, text + "\n");
+  // Clients of the API expect its own form.
+  return OfMessage(status, api::ToMetaStatus(api::RequestEntityTooLarge(text)), "v1", "Status",
+                   Format(), {});
+}
+
 void SendMessage(Exchange& exchange, int status, const google::protobuf::Message& message,
                  absl::string_view api_version, absl::string_view kind, const Format& format,
                  const std::vector<std::string>& warnings) {

@@ -17,6 +17,9 @@ void SendJson(Exchange& exchange, int status, std::string json);
 // The metav1.Status of an error, in the form the client reads.
 void SendError(Exchange& exchange, const absl::Status& error);
 
+// To a request that is too large or malformed.
+Response Refusal(int status, const std::string& text);
+
 // A plain text.
 void SendText(Exchange& exchange, int status, std::string text);
 

@@ -3,8 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
-#include "api/codec.h"
-#include "api/errors.h"
+#include "apiserver/http/answer.h"
 #include "base/status.h"
 
 namespace skiff::apiserver::http {
@@ -167,7 +166,7 @@ class Connection::Reply final : public Exchange {
 
 Connection::Connection(std::shared_ptr<Socket> socket, Executor* executor,
                        const ConnectionLimits& limits, Handler handler,
-                       std::function<void(Connection*)> closed)
+                       std::function<void(SocketUser*)> closed)
     : socket_(std::move(socket)),
       executor_(executor),
       limits_(limits),
@@ -179,7 +178,7 @@ Connection::~Connection() = default;
 
 std::shared_ptr<Connection> Connection::Begin(std::shared_ptr<Socket> socket, Executor* executor,
                                               const ConnectionLimits& limits, Handler handler,
-                                              std::function<void(Connection*)> closed) {
+                                              std::function<void(SocketUser*)> closed) {
   const std::shared_ptr<Connection> out(
       new Connection(std::move(socket), executor, limits, std::move(handler), std::move(closed)));
   out->socket_->Use(out);
@@ -317,17 +316,7 @@ void Connection::Dispatch(Request request) {
 
 void Connection::Fail(int status, const std::string& text) {
   keep_alive_ = false;
-  Response response = Response::Text(status, text + "\n");
-  if (status == 413) {
-    // Clients of the API expect its own form.
-    const metav1::Status meta = api::ToMetaStatus(api::RequestEntityTooLarge(text));
-    std::string json;
-    api::JsonOptions options;
-    options.kind = "Status";
-    options.api_version = "v1";
-    api::EncodeJson(meta, options, &json);
-    response = Response::Text(status, std::move(json), "application/json");
-  }
+  const Response response = Refusal(status, text);
   SendHead(response, /*streamed=*/false, response.body[0]->size(), response.body);
   CloseAfterWrites();
 }

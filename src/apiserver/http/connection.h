@@ -34,20 +34,19 @@ class Connection final : public SocketUser, public std::enable_shared_from_this<
   // On an open socket, which it takes over. `closed` is called when that is closed.
   static std::shared_ptr<Connection> Begin(std::shared_ptr<Socket> socket, Executor* executor,
                                            const ConnectionLimits& limits, Handler handler,
-                                           std::function<void(Connection*)> closed);
+                                           std::function<void(SocketUser*)> closed);
   ~Connection() override;
 
   // At once; an answer under way is cut off.
   void Close();
-  // As Close, but a streamed answer is brought to its proper end first.
-  void Stop();
+  void Stop() override;
 
  private:
   class Reply;
   using Pieces = Socket::Pieces;
 
   Connection(std::shared_ptr<Socket> socket, Executor* executor, const ConnectionLimits& limits,
-             Handler handler, std::function<void(Connection*)> closed);
+             Handler handler, std::function<void(SocketUser*)> closed);
   void OnBytes(absl::string_view bytes) override;
   void OnInputEnd() override;
   void OnWritten() override;
@@ -74,7 +73,7 @@ class Connection final : public SocketUser, public std::enable_shared_from_this<
   Executor* const executor_;
   const ConnectionLimits limits_;
   const Handler handler_;
-  std::function<void(Connection*)> closed_;
+  std::function<void(SocketUser*)> closed_;
   RequestParser parser_;
   std::string input_;  // From parsed_ on it is not yet parsed.
   size_t parsed_ = 0;

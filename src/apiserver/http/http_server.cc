@@ -9,6 +9,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "apiserver/http/http2_connection.h"
 #include "base/notification.h"
 #include "base/status.h"
 #include "base/unique_fd.h"
@@ -155,9 +156,14 @@ void HttpServer::Accept() {
 
 void HttpServer::Opened(const std::shared_ptr<Socket>& socket) {
   opening_.erase(socket);
-  connections_.insert(Connection::Begin(
-      socket, executor_, limits_, handler_,
-      [this](Connection* gone) { connections_.erase(gone->shared_from_this()); }));
+  const auto closed = [this](SocketUser* gone) { connections_.erase(gone); };
+  std::shared_ptr<SocketUser> made;
+  if (socket->tls() != nullptr && socket->tls()->protocol() == kHttp2) {
+    made = Http2Connection::Begin(socket, executor_, limits_, handler_, closed);
+  } else {
+    made = Connection::Begin(socket, executor_, limits_, handler_, closed);
+  }
+  connections_.emplace(made.get(), made);
 }
 
 void HttpServer::Close() {
@@ -170,7 +176,7 @@ void HttpServer::CloseOnLoop() {
   if (listening_) uv_close(reinterpret_cast<uv_handle_t*>(&listener_), nullptr);
   listening_ = false;
   for (const auto& socket : std::set(opening_)) socket->Close();
-  for (const auto& connection : std::set(connections_)) connection->Stop();
+  for (const auto& [key, connection] : std::map(connections_)) connection->Stop();
 }
 
 }  // namespace skiff::apiserver::http

@@ -4,6 +4,7 @@
 // handler runs on the loop. Close before the loop is stopped.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -17,9 +18,14 @@
 
 namespace skiff::apiserver::http {
 
+// What a server may offer by ALPN, best first.
+inline constexpr char kHttp2[] = "h2";
+inline constexpr char kHttp1[] = "http/1.1";
+
 class HttpServer {
  public:
-  // `executor` outlives it. Without `tls` it speaks in the clear.
+  // `executor` outlives it. Without `tls` it speaks in the clear, and HTTP/1.1 only; with it, what
+  // ALPN agrees on.
   HttpServer(UvExecutor* executor, ConnectionLimits limits, Handler handler,
              std::optional<TlsContext> tls = std::nullopt);
   ~HttpServer();
@@ -54,7 +60,7 @@ class HttpServer {
   } listener_;
   bool listening_ = false;
   std::set<std::shared_ptr<Socket>> opening_;  // Their TLS is not established yet.
-  std::set<std::shared_ptr<Connection>> connections_;
+  std::map<SocketUser*, std::shared_ptr<SocketUser>> connections_;
 };
 
 }  // namespace skiff::apiserver::http

@@ -27,14 +27,7 @@ class RequestParser::Beast final : public beast::http::basic_parser<true> {
                        int version, beast::error_code& ec) override {
     request.method = std::string(method);
     request.version = version;
-    absl::string_view text(target.data(), target.size());
-    if (const size_t hash = text.find('#'); hash != absl::string_view::npos) {
-      text = text.substr(0, hash);
-    }
-    const size_t mark = text.find('?');
-    if (mark != absl::string_view::npos) request.query = ParseQuery(text.substr(mark + 1));
-    if (text.empty() || text[0] != '/' ||
-        !PercentDecode(text.substr(0, mark), /*plus_is_space=*/false, &request.path)) {
+    if (!ReadTarget(absl::string_view(target.data(), target.size()), &request)) {
       ec = error::bad_target;
     }
   }
@@ -162,6 +155,14 @@ bool PercentDecode(absl::string_view text, bool plus_is_space, std::string* out)
     }
   }
   return true;
+}
+
+bool ReadTarget(absl::string_view target, Request* request) {
+  target = target.substr(0, target.find('#'));
+  const size_t mark = target.find('?');
+  if (mark != absl::string_view::npos) request->query = ParseQuery(target.substr(mark + 1));
+  return !target.empty() && target[0] == '/' &&
+         PercentDecode(target.substr(0, mark), /*plus_is_space=*/false, &request->path);
 }
 
 std::vector<std::pair<std::string, std::string>> ParseQuery(absl::string_view text) {

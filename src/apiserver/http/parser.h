@@ -41,6 +41,8 @@ class RequestParser {
   std::unique_ptr<Beast> beast_;
 };
 
+// The path and query of a request from its target, "/api?limit=1". False: it is none.
+bool ReadTarget(absl::string_view target, Request* request);
 // "a=1&b=%20" decoded.
 std::vector<std::pair<std::string, std::string>> ParseQuery(absl::string_view text);
 // Percent-decoding (RFC 3986 section 2.1); false for a broken escape or a zero byte.

@@ -27,6 +27,8 @@ class SocketUser {
   virtual void OnWritten() = 0;                       // Fewer bytes wait now.
   virtual void OnBroken() = 0;                        // It can only be closed.
   virtual void OnClosed() = 0;                        // Nothing else is called from here on.
+  // Closes the socket, but brings streamed answers to their proper end first. For the server.
+  virtual void Stop() = 0;
 };
 
 class Socket : public std::enable_shared_from_this<Socket> {
