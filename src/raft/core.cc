@@ -24,7 +24,9 @@ Core::Core(CoreOptions options, Persistent persistent, Rng rng)
   // A leader may count on this member not to vote yet, for what it answered before it restarted.
   // With nothing on disk it has not answered (OnHeartbeat).
   if (log_.last() == 0) quiet_ = options_.election_ticks;
-  next_number_ = rng_.Next();  // Answers to questions from before a restart are none of ours.
+  if (options_.joins && log_.last() == 0) standing_ = Standing::kUnknown;
+  standing_number_ = rng_.Next();  // Answers to questions from before a restart are none of ours.
+  next_number_ = standing_number_ + 1;
   ResetElectionTimer();
 }
 
@@ -143,6 +145,7 @@ void Core::Compacted(Checkpoint to) {
 }
 
 bool Core::Restore(const Checkpoint& checkpoint) {
+  SKIFF_CHECK(standing_ == Standing::kMember);
   if (role_ == Role::kLeader || checkpoint.index <= commit_) return false;
   if (checkpoint.term > hard_state_.term) BecomeFollower(checkpoint.term, 0);
   const bool held = log_.Holds(checkpoint.index, checkpoint.term);

@@ -53,6 +53,20 @@ struct CoreOptions {
   // read asks.
   bool lease_reads = true;
   double max_drift = 0.2;
+  // It came to a cluster that was there, as a learner. While its log is empty it takes no part, as
+  // it may be a voter that lost its disk: see Standing.
+  bool joins = false;
+};
+
+// Of a member that joins. A voter that lost its log must never vote or confirm again: it may have
+// promised what it no longer knows of. With an empty log a member can tell that from its first
+// start only by asking: a leader confirmed by a majority since then, in whose configuration it is
+// a learner of which nothing was ever heard, proves that no earlier life of it counted for anything.
+enum class Standing {
+  kMember,   // It takes part.
+  kUnknown,  // Its log is empty, and no leader has answered yet: it gives no vote and confirms
+             // nothing.
+  kLost,     // It had a log once. For ever as kUnknown.
 };
 
 // What a core starts from: the state on disk.
@@ -138,10 +152,11 @@ class Core {
   // log (a later Ready says to whom to answer, kAppended, after it is on disk: the shell calls
   // TakeReady only after it was installed, and this only when all that was taken was reported).
   // False: it is no news (already committed here, or the log holds that very entry and only the
-  // commit index moved).
+  // commit index moved). Only of a member (standing()).
   bool Restore(const Checkpoint& checkpoint);
 
   Role role() const { return role_; }
+  Standing standing() const { return standing_; }
   MemberId id() const { return options_.id; }
   MemberId leader() const { return leader_; }  // 0: unknown.
   Term term() const { return hard_state_.term; }
@@ -235,6 +250,8 @@ class Core {
   void FailPendingReads();
   void OnReadIndex(const Message& message);
   void OnReadIndexAnswer(const Message& message);
+  void AskStanding();
+  uint64_t StandingOf(MemberId id) const;
 
   const CoreOptions options_;
   Rng rng_;
@@ -246,6 +263,7 @@ class Core {
   Index taken_;  // The last entry given to the shell to write.
   Index commit_;
   Role role_ = Role::kFollower;
+  Standing standing_ = Standing::kMember;
   MemberId leader_ = 0;
   uint64_t now_ = 0;  // Ticks since the start.
   int elapsed_ = 0;   // Ticks since the election timer was set.
@@ -273,6 +291,7 @@ class Core {
 
   // Anybody else's.
   uint64_t next_number_;
+  uint64_t standing_number_;           // Of its question about its standing, in this life.
   std::vector<uint64_t> asked_reads_;  // Since the last Ready.
   std::deque<Forwarded> forwarded_;
 

@@ -150,7 +150,8 @@ void Core::OnPreVoteRequest(const Message& message) {
   const bool free =
       message.term > hard_state_.term || hard_state_.vote == 0 || hard_state_.vote == message.from;
   Message answer = To(message.from, MessageType::kPreVote);
-  answer.reject = HeardOfLeader() || !free || !up_to_date;
+  answer.reject =
+      standing_ != Standing::kMember || HeardOfLeader() || !free || !up_to_date;
   if (!answer.reject) answer.term = message.term;
   ready_.messages.push_back(std::move(answer));
 }
@@ -162,7 +163,7 @@ void Core::OnVoteRequest(const Message& message) {
       std::pair(message.log_term, message.log_index) >= std::pair(log_.last_term(), log_.last());
   const bool free = hard_state_.vote == 0 || hard_state_.vote == message.from;
   Message answer = To(message.from, MessageType::kVote);
-  answer.reject = !free || !up_to_date;
+  answer.reject = standing_ != Standing::kMember || !free || !up_to_date;
   if (!answer.reject) {
     hard_state_.vote = message.from;
     rewrite_ = true;  // Asked again before the first write is done, this answer waits for it, too.

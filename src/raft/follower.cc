@@ -11,6 +11,7 @@ void Core::OnHeartbeat(const Message& message) {
   // Never beyond what this member confirmed, unless it lost its disk.
   if (message.commit <= log_.last()) commit_ = std::max(commit_, message.commit);
   if (message.context == 0) return;
+  AskStanding();
   Message answer = To(message.from, MessageType::kHeartbeatAck);
   // With nothing on disk a restart would not know of the lease that this answer helps to.
   answer.context = persisted_ > 0 ? message.context : 0;
@@ -31,6 +32,7 @@ bool Core::WellFormed(const Message& message) const {
 void Core::OnAppend(Message message) {
   if (role_ == Role::kLeader || !WellFormed(message)) return;
   BecomeFollower(message.term, message.from);
+  if (standing_ != Standing::kMember) return;  // It is sent again.
   const Index previous = message.log_index;
   // What is compacted away here is committed, so it is the same there.
   if (previous + 1 >= log_.first() && !log_.Holds(previous, message.log_term)) {

@@ -54,6 +54,7 @@ void Core::AnswerRead(MemberId from, uint64_t context, std::optional<Index> inde
   answer.context = context;
   answer.reject = !index;
   answer.read_index = index.value_or(0);
+  if (index) answer.match = StandingOf(from);
   ready_.messages.push_back(std::move(answer));
 }
 
@@ -113,7 +114,28 @@ void Core::OnReadIndex(const Message& message) {
   AnswerRead(message.from, message.context, std::nullopt);
 }
 
+// By each round of heartbeats: what is lost is asked again.
+void Core::AskStanding() {
+  if (standing_ != Standing::kUnknown) return;
+  Message message = To(leader_, MessageType::kReadIndex);
+  message.context = standing_number_;
+  ready_.messages.push_back(std::move(message));
+}
+
+// In kReadIndexAnswer::match, as whoever asked for a read needs no such thing.
+uint64_t Core::StandingOf(MemberId id) const {
+  const auto it = progress_.find(id);
+  if (raft::IsVoter(config(), id) || (it != progress_.end() && it->second.match() > 0)) return 2;
+  return config().learners.count(id) != 0 ? 1 : 0;
+}
+
 void Core::OnReadIndexAnswer(const Message& message) {
+  if (message.context == standing_number_) {
+    if (standing_ != Standing::kUnknown || message.reject) return;
+    if (message.match == 1) standing_ = Standing::kMember;
+    if (message.match == 2) standing_ = Standing::kLost;
+    return;
+  }
   const auto it = std::find_if(forwarded_.begin(), forwarded_.end(), [&](const Forwarded& each) {
     return each.number == message.context;
   });

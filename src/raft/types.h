@@ -111,7 +111,9 @@ struct Message {
   Index commit =
       0;  // kAppend, kHeartbeat: the leader's (a heartbeat's never beyond what `to` has).
   bool reject = false;  // kVote, kPreVote, kAppended, kReadIndexAnswer.
-  Index match = 0;      // kAppended: up to where the logs agree; rejected: where to try next.
+  // kAppended: up to where the logs agree; rejected: where to try next. kReadIndexAnswer: what the
+  // asker is to the leader: 1, a learner that never confirmed anything; 2, one that did, or a voter.
+  Index match = 0;
   // kHeartbeat and its ack: the round of ReadIndex and of the lease it counts for; a heartbeat of
   // none (0) is not answered. kReadIndex and its answer: the asker's own number. kVoteRequest: not
   // 0 if the leader asked for it (leader transfer).

@@ -64,7 +64,7 @@ absl::StatusOr<raft::Config> Target(const MemberChange& change, const raft::Core
     out.notes[id] = note;
   }
   for (const raft::MemberId id : change.promote) {
-    if (!IsMember(out, id)) {
+    if (!IsMember(now, id)) {
       return absl::NotFoundError(absl::StrCat("there is no member ", id, " to be made a voter"));
     }
     if (now.learners.count(id) != 0) SKIFF_RETURN_IF_ERROR(CheckLearner(core, id));

@@ -130,6 +130,7 @@ absl::Status Replica::Begin(raft::Persistent persistent) {
   written_ = disk_tail_ = checkpoint.index + persistent.log.size();
   raft::CoreOptions core_options;
   core_options.id = membership.id;
+  core_options.joins = checkpoint.config.voters.empty();
   core_options.election_ticks = 6;
   core_ = std::make_unique<raft::Core>(core_options, std::move(persistent),
                                        Rng(life_ ^ membership.id * 0x9e3779b97f4a7c15));
@@ -278,6 +279,7 @@ void Replica::Pump() {
   if (closed_) return;
   CatchUpTicks();
   TakeInbox();
+  RefuseIfExpelled();
   Give();
   if (!installing_) {
     if (const auto round = barriers_.Begin()) core_->ReadIndex(*round);

@@ -145,6 +145,10 @@ class Replica final : public Store {
   void RaiseVersion();
   void TellMembers();
   void OnMembers(const raft::Message& message);
+  void NoteStanding();
+  std::string OwnName() const;
+  void Expel(const std::string& why);
+  void RefuseIfExpelled();
   void TakeChunk();
   void OnStaged(const absl::Status& staged);
   void InstallWhenQuiet();
@@ -179,6 +183,7 @@ class Replica final : public Store {
   History history_;
   SharedSlot<Snapshot> snapshot_;
 
+  absl::Status expelled_;  // Why it takes part no more.
   raft::Index applied_ = 0;
   raft::Term applied_term_ = 0;
   absl::Status unapplied_;          // Why the next entry could not be applied.

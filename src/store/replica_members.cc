@@ -177,8 +177,42 @@ void Replica::OnMessage(raft::Message message) {
       break;
     default:
       core_->Step(std::move(message));
+      NoteStanding();
   }
   PumpSoon();
+}
+
+void Replica::NoteStanding() {
+  if (core_->standing() == raft::Standing::kMember) {
+    TakeChunk();  // What came before it was known.
+  } else if (core_->standing() == raft::Standing::kLost && expelled_.ok()) {
+    const std::string name = OwnName();
+    Expel(absl::StrCat("member \"", name,
+                       "\" has joined the cluster before and has lost its data since, and with it "
+                       "what it promised the others: remove it (skiff member remove ",
+                       name, ", by another member), and add it again, with a new token"));
+  }
+}
+
+std::string Replica::OwnName() const {
+  const auto& notes = options_.membership->initial.notes;
+  const auto own = notes.find(options_.membership->id);
+  return own == notes.end() ? absl::StrCat(options_.membership->id) : MemberName(own->second);
+}
+
+void Replica::Expel(const std::string& why) {
+  expelled_ = absl::FailedPreconditionError(why);
+  logger_.Error("%s", why);
+}
+
+void Replica::RefuseIfExpelled() {
+  if (expelled_.ok()) return;
+  const absl::Status refused = absl::UnavailableError(expelled_.message());
+  for (Proposal& proposal : proposals_.TakeAll()) {
+    std::move(proposal.done)(proposal.term == 0 ? refused : Unknown());
+  }
+  barriers_.FailAll(refused);
+  asks_.Expire(absl::InfiniteDuration(), expelled_, Unanswered());
 }
 
 void Replica::SendAll(std::vector<raft::Message> messages) {
@@ -318,6 +352,7 @@ void Replica::Status(absl::AnyInvocable<void(StoreStatus) &&> done) {
     out.version = version_;
     out.disk_bytes = storage_ == nullptr ? 0 : storage_->DiskBytes();
     out.disk = disk_;
+    out.expelled = expelled_;
     const raft::Config& config = core_->config();
     const auto followers = core_->followers();
     for (const auto* ids : {&config.voters, &config.outgoing, &config.learners}) {
@@ -451,6 +486,7 @@ void Replica::OnSnapshotAck(const raft::Message& message) {
 // ---- a state that comes from another member ----
 
 void Replica::TakeChunk() {
+  if (core_->standing() != raft::Standing::kMember) return;
   while (!staging_ && !installing_ && !receiver_.whole() && !chunks_.empty()) {
     const raft::Message message = std::move(chunks_.front());
     chunks_.pop_front();

@@ -114,7 +114,8 @@ class Watch {
 struct Membership {
   raft::MemberId id = 1;
   // Who takes part when the data directory is new; the same for all that begin together. A member
-  // that joins names no voters, but notes where those are from whom it will hear who they are.
+  // that joins names no voters, but notes where those are from whom it will hear who they are; it
+  // must be added as a learner, and if its data directory is lost it stays out for good (Standing).
   raft::Config initial;
   // How messages travel. Null: there are no others.
   std::unique_ptr<raft::Transport> transport;
@@ -141,7 +142,8 @@ struct StoreOptions {
 // What is to be of the members, all at once.
 struct MemberChange {
   std::map<raft::MemberId, std::string> add;  // Learners, and their notes (member_note.h).
-  // Become voters. Who was added earlier must have caught up.
+  // Learners that have caught up become voters. Nobody is one from the start: only of a learner is
+  // it certain that it has promised nothing (raft::Standing).
   std::set<raft::MemberId> promote;
   std::set<raft::MemberId> remove;
 };
@@ -168,6 +170,9 @@ struct StoreStatus {
   uint32_t version = 0;  // Of what the log may hold (raft::Config::version).
   int64_t disk_bytes = 0;
   absl::Status disk;  // How the last write went.
+  // kFailedPrecondition: the member takes part no more, and never will again; why, and what to do.
+  // Reads and writes are answered with the same text, as kUnavailable.
+  absl::Status expelled;
   std::vector<MemberStatus> members;
 };
 

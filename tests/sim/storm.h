@@ -99,6 +99,7 @@ class Storm {
   void Ask(Member* asked, const store::MemberChange& change, std::function<void(bool)> then);
   void OnChanged(const store::MemberChange& change);
   void DamageDisk(Member* member);
+  void AwaitExpulsion(Member* member);
   void Replace(raft::MemberId gone);
   void Calm(Member* member);
   void Clear();

@@ -228,11 +228,20 @@ void Storm::OnChanged(const store::MemberChange& change) {
   }
 }
 
-// What it was certain of is unreadable when it starts again.
+// What it was certain of is unreadable when it starts again; or all of it is gone, and it comes back
+// as who it was.
 void Storm::DamageDisk(Member* member) {
   if (member->store == nullptr) return;
   Stop(member, true);
   Calm(member);
+  if (member->known.voters.empty() && Chance(60)) {
+    damaged_ = member->id;
+    ++result_.damaged;
+    member->disk->Restore(nullptr);
+    Say(absl::StrCat("the disk of member ", member->id, " is empty"));
+    After(Between(1, 300), [this, member] { Start(member); });
+    return AwaitExpulsion(member);
+  }
   const auto held = member->disk->Open()->Load();
   if (held.ok() && !held->log.empty()) {
     damaged_ = member->id;
@@ -241,6 +250,21 @@ void Storm::DamageDisk(Member* member) {
     Say(absl::StrCat("the disk of member ", member->id, " is damaged"));
   }
   After(Between(1, 300), [this, member] { Start(member); });
+}
+
+// It is as good as down until somebody has told it what it is; then it is replaced.
+void Storm::AwaitExpulsion(Member* member) {
+  const auto again = [this, member] { AwaitExpulsion(member); };
+  if (damaged_ != member->id) return;
+  if (member->store == nullptr) return After(absl::Milliseconds(50), again);
+  member->store->Status([this, member, again](const store::StoreStatus& status) {
+    if (status.expelled.ok()) return After(absl::Milliseconds(50), again);
+    After(absl::ZeroDuration(), [this, member] {
+      Stop(member, false);
+      member->wanted = false;
+      Replace(member->id);
+    });
+  });
 }
 
 // As docs/members.md has it: another takes the place of one that refuses its disk.

@@ -131,6 +131,72 @@ TEST_CASE("a member joins, is made a voter, and the first leader leaves") {
   CHECK(members.Value(2, "a") == "1");
 }
 
+// Members 1 to 3, of which 2 and 3 joined the first.
+void GrowToThree(SimMembers* members) {
+  for (const raft::MemberId id : {2, 3}) {
+    REQUIRE(members->ChangeMembers(1, {.add = {{id, members->Note(id)}}}).ok());
+    members->Start(id, /*joins=*/true);
+    REQUIRE(members->ChangeMembers(1, {.promote = {id}}).ok());
+  }
+  REQUIRE(members->Await([&] { return members->Agree(); }, absl::Seconds(5)));
+}
+
+TEST_CASE("a voter that comes back without its disk does not vote away what it acknowledged") {
+  SimMembers members(1);
+  GrowToThree(&members);
+  members.Stop(3);
+  REQUIRE(members.Commit(1, PutTxn("a", "acknowledged")).ok());
+  members.Crash(1);
+  members.Crash(2);
+  members.members[2].disk->Restore(nullptr);
+  members.Start(2, /*joins=*/true);
+  members.Start(3, /*joins=*/true);
+  CHECK(members.Leader(absl::Seconds(20)) == 0);
+  CHECK(members.Status(2).expelled.ok());  // Nobody can tell yet.
+  CHECK(absl::IsUnavailable(members.Barrier(2)));
+  members.Start(1);
+  REQUIRE(members.Leader() == 1);
+  REQUIRE(members.Barrier(3).ok());
+  CHECK(members.Value(3, "a") == "acknowledged");
+  const absl::Status lost = members.Barrier(2);
+  CHECK(absl::IsUnavailable(lost));
+  CHECK_THAT(std::string(lost.message()), Catch::Contains("\"m2\" has joined the cluster before"));
+  CHECK(members.Commit(2, PutTxn("b", "1")).status() == lost);
+  CHECK(members.Status(2).expelled == absl::FailedPreconditionError(lost.message()));
+  // As it says.
+  REQUIRE(members.ChangeMembers(3, {.remove = {2}}).ok());
+  members.Stop(2);
+  REQUIRE(members.ChangeMembers(3, {.add = {{4, members.Note(4)}}}).ok());
+  members.Start(4, /*joins=*/true);
+  REQUIRE(members.ChangeMembers(3, {.promote = {4}}).ok());
+  REQUIRE(members.Barrier(4).ok());
+}
+
+TEST_CASE("a voter that comes back without its disk confirms nothing to a leader it knew before") {
+  SimMembers members(1);
+  GrowToThree(&members);
+  members.Stop(3);
+  members.Crash(2);
+  members.members[2].disk->Restore(nullptr);
+  members.Start(2, /*joins=*/true);
+  const auto written = members.Commit(1, PutTxn("a", "1"), absl::Seconds(40));
+  CHECK(!written.ok());
+  CHECK(members.Status(2).applied == 0);
+}
+
+TEST_CASE("a learner that crashes before it has anything asks again and goes on") {
+  SimMembers members(1);
+  REQUIRE(members.ChangeMembers(1, {.add = {{2, members.Note(2)}}}).ok());
+  members.network.Isolate(2);
+  members.Start(2, /*joins=*/true);
+  members.sim.RunFor(absl::Seconds(2));
+  members.Crash(2);
+  members.network.Rejoin(2);
+  members.Start(2, /*joins=*/true);
+  REQUIRE(members.ChangeMembers(1, {.promote = {2}}).ok());
+  REQUIRE(members.Commit(2, PutTxn("a", "1")).ok());
+}
+
 TEST_CASE("leadership is handed over without losing a write") {
   SimMembers members(3);
   for (int i = 0; i < 10; ++i) {
@@ -238,9 +304,8 @@ TEST_CASE("a learner that is cut off finds those that came meanwhile") {
   for (const raft::MemberId fresh : {4, 5}) {
     leader = members.Leader();
     members.Start(fresh, /*joins=*/true);
-    REQUIRE(
-        members.ChangeMembers(leader, {.add = {{fresh, members.Note(fresh)}}, .promote = {fresh}})
-            .ok());
+    REQUIRE(members.ChangeMembers(leader, {.add = {{fresh, members.Note(fresh)}}}).ok());
+    REQUIRE(members.ChangeMembers(leader, {.promote = {fresh}}).ok());
   }
   for (const raft::MemberId leaves : {1, 2}) {
     REQUIRE(members.ChangeMembers(members.Leader(), {.remove = {leaves}}).ok());
@@ -265,9 +330,8 @@ TEST_CASE("only one voter is left, which has not heard yet that it leads") {
     members.network.Heal();
     REQUIRE(members.Await([&] { return members.members[other].leads; }, absl::Seconds(10)));
     REQUIRE(members.Commit(other, PutTxn("a", "1")).ok());
-    REQUIRE(
-        members.ChangeMembers(other, {.add = {{leader, members.Note(leader)}}, .promote = {leader}})
-            .ok());
+    REQUIRE(members.ChangeMembers(other, {.add = {{leader, members.Note(leader)}}}).ok());
+    REQUIRE(members.ChangeMembers(other, {.promote = {leader}}).ok());
     REQUIRE(members.Await([&] { return members.Agree(); }, absl::Seconds(10)));
   }
 }

@@ -63,7 +63,10 @@ class SimMembers {
     options.membership = std::make_unique<Membership>();
     options.membership->id = id;
     options.membership->initial = initial;
-    if (joins) options.membership->initial.voters.clear();
+    if (joins) {
+      options.membership->initial.voters.clear();
+      options.membership->initial.notes[id] = Note(id);
+    }
     options.membership->transport = network.Join(id, member.loop.get(), NewestOf(id));
     auto opened = Store::Open(std::move(options), member.loop.get(), &sim.pool(), logger, &metrics);
     if (!opened.ok()) return opened.status();

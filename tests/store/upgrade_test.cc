@@ -176,7 +176,8 @@ TEST_CASE("a change of the members keeps the version, as does a state that is st
   REQUIRE(members.Await([&] { return AllOfVersion(&members, 2); }, kSoon));
   members.initial.notes[4] = members.Note(4);
   members.Start(4, /*joins=*/true);
-  REQUIRE(members.ChangeMembers(leader, {.add = {{4, members.Note(4)}}, .promote = {4}}).ok());
+  REQUIRE(members.ChangeMembers(leader, {.add = {{4, members.Note(4)}}}).ok());
+  REQUIRE(members.ChangeMembers(leader, {.promote = {4}}).ok());
   CHECK(members.Await([&] { return AllOfVersion(&members, 2); }, kSoon));
 }
 
