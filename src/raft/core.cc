@@ -34,12 +34,22 @@ Message Core::To(MemberId to, MessageType type) const {
   return {type, options_.id, to, hard_state_.term};
 }
 
+// Of one in whose place none comes any more. The one before the latest configuration is committed,
+// also where that was forgotten with a restart.
+Index Core::CommittedConfigIndex() const {
+  return std::max(commit_, log_.config_index() > 0 ? log_.config_index() - 1 : 0);
+}
+
+bool Core::WasMember(Index as_of) const {
+  const Index index = std::min(as_of, CommittedConfigIndex());
+  return index + 1 >= log_.first() && raft::IsMember(ConfigAt(index), options_.id);
+}
+
 // Whoever is about to leave may be the only one that has the entry by which it does; it has to lead
-// until that is committed (the dissertation, 4.2.2). The one before the latest configuration is
-// committed, also where that was forgotten with a restart.
+// until that is committed (the dissertation, 4.2.2).
 bool Core::IsVoter() const {
-  const Index before = std::max(commit_, log_.config_index() > 0 ? log_.config_index() - 1 : 0);
-  return raft::IsVoter(config(), options_.id) || raft::IsVoter(ConfigAt(before), options_.id);
+  return raft::IsVoter(config(), options_.id) ||
+         raft::IsVoter(ConfigAt(CommittedConfigIndex()), options_.id);
 }
 
 void Core::Tick() {

@@ -61,7 +61,8 @@ struct CoreOptions {
 // Of a member that joins. A voter that lost its log must never vote or confirm again: it may have
 // promised what it no longer knows of. With an empty log a member can tell that from its first
 // start only by asking: a leader confirmed by a majority since then, in whose configuration it is
-// a learner of which nothing was ever heard, proves that no earlier life of it counted for anything.
+// a learner of which nothing was ever heard, proves that no earlier life of it counted for
+// anything.
 enum class Standing {
   kMember,   // It takes part.
   kUnknown,  // Its log is empty, and no leader has answered yet: it gives no vote and confirms
@@ -157,6 +158,8 @@ class Core {
 
   Role role() const { return role_; }
   Standing standing() const { return standing_; }
+  // Whether it is certain that it was a member at `as_of`, which is committed.
+  bool WasMember(Index as_of) const;
   MemberId id() const { return options_.id; }
   MemberId leader() const { return leader_; }  // 0: unknown.
   Term term() const { return hard_state_.term; }
@@ -193,6 +196,7 @@ class Core {
   };
 
   Message To(MemberId to, MessageType type) const;
+  Index CommittedConfigIndex() const;
   bool IsVoter() const;
   void TruncateFrom(Index index);
 

@@ -150,8 +150,7 @@ void Core::OnPreVoteRequest(const Message& message) {
   const bool free =
       message.term > hard_state_.term || hard_state_.vote == 0 || hard_state_.vote == message.from;
   Message answer = To(message.from, MessageType::kPreVote);
-  answer.reject =
-      standing_ != Standing::kMember || HeardOfLeader() || !free || !up_to_date;
+  answer.reject = standing_ != Standing::kMember || HeardOfLeader() || !free || !up_to_date;
   if (!answer.reject) answer.term = message.term;
   ready_.messages.push_back(std::move(answer));
 }

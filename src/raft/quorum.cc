@@ -40,4 +40,8 @@ bool IsVoter(const Config& config, MemberId id) {
   return config.voters.count(id) != 0 || config.outgoing.count(id) != 0;
 }
 
+bool IsMember(const Config& config, MemberId id) {
+  return IsVoter(config, id) || config.learners.count(id) != 0;
+}
+
 }  // namespace skiff::raft

@@ -16,5 +16,6 @@ uint64_t QuorumValue(const Config& config, absl::FunctionRef<uint64_t(MemberId)>
 std::set<MemberId> MembersOf(const Config& config);
 
 bool IsVoter(const Config& config, MemberId id);
+bool IsMember(const Config& config, MemberId id);
 
 }  // namespace skiff::raft

@@ -88,6 +88,8 @@ enum class MessageType : uint8_t {
   // The shells' among themselves; a core never sees them. What they hold is `data`.
   kPropose = 32,
   kMembers = 33,  // `data`: the sender's Config. Heard also from those that are no peers (yet).
+                  // `reject`: the leader says that `to` is no member as of its
+                  // commit index.
   kSnapshotChunk = 34,
   kSnapshotAck = 35,
   kAsk = 36,  // Of a leader, about the members; `context`: the asker's own number.
@@ -112,7 +114,8 @@ struct Message {
       0;  // kAppend, kHeartbeat: the leader's (a heartbeat's never beyond what `to` has).
   bool reject = false;  // kVote, kPreVote, kAppended, kReadIndexAnswer.
   // kAppended: up to where the logs agree; rejected: where to try next. kReadIndexAnswer: what the
-  // asker is to the leader: 1, a learner that never confirmed anything; 2, one that did, or a voter.
+  // asker is to the leader: 1, a learner that never confirmed anything; 2, one that did, or a
+  // voter.
   Index match = 0;
   // kHeartbeat and its ack: the round of ReadIndex and of the lease it counts for; a heartbeat of
   // none (0) is not answered. kReadIndex and its answer: the asker's own number. kVoteRequest: not

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "base/varint.h"
+#include "raft/quorum.h"
 #include "store/member_note.h"
 
 namespace skiff::store {
@@ -24,10 +25,6 @@ std::string Called(const raft::Config& config, raft::MemberId id) {
                                     : absl::StrCat("\"", MemberName(note->second), "\"");
 }
 
-bool IsMember(const raft::Config& config, raft::MemberId id) {
-  return config.voters.count(id) != 0 || config.learners.count(id) != 0;
-}
-
 absl::Status CheckNew(const raft::Config& config, raft::MemberId fresh, const std::string& wanted) {
   for (const auto& [id, note] : config.notes) {
     if (id == fresh) continue;
@@ -45,7 +42,6 @@ absl::Status CheckLearner(const raft::Core& core, raft::MemberId id) {
   const auto followers = core.followers();
   const auto it = followers.find(id);
   const raft::Index match = it == followers.end() ? 0 : it->second.match;
-  // Who was never heard of is said to be active at first.
   const bool active = match != 0 && it->second.active;
   if (active && match + kCaughtUp >= core.commit()) return absl::OkStatus();
   return absl::FailedPreconditionError(absl::StrCat(
@@ -64,7 +60,7 @@ absl::StatusOr<raft::Config> Target(const MemberChange& change, const raft::Core
     out.notes[id] = note;
   }
   for (const raft::MemberId id : change.promote) {
-    if (!IsMember(now, id)) {
+    if (!raft::IsMember(now, id)) {
       return absl::NotFoundError(absl::StrCat("there is no member ", id, " to be made a voter"));
     }
     if (now.learners.count(id) != 0) SKIFF_RETURN_IF_ERROR(CheckLearner(core, id));

@@ -4,10 +4,13 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "api/errors.h"
 #include "base/status.h"
 #include "raft/crc32c.h"
+#include "raft/quorum.h"
 #include "raft/rocksdb_storage.h"
+#include "store/member_note.h"
 #include "store/recover.h"
 #include "store/txn_codec.h"
 
@@ -38,6 +41,41 @@ absl::Status CheckVersion(uint32_t log, uint32_t newest) {
   return absl::FailedPreconditionError(absl::StrCat(
       "the log of the cluster is of version ", log, ", this program understands versions up to ",
       newest, ": start the newer program that the other members run"));
+}
+
+// Whose store it is, for messages.
+std::string Owners(const raft::Config& config) {
+  std::vector<std::string> names;
+  for (const raft::MemberId id : raft::MembersOf(config)) {
+    const auto note = config.notes.find(id);
+    const std::string name = note == config.notes.end() ? "" : MemberName(note->second);
+    names.push_back(name.empty() ? absl::StrCat(id) : absl::StrCat("\"", name, "\" (", id, ")"));
+  }
+  return absl::StrJoin(names, ", ");
+}
+
+// A store is only for a member that it knows. What joins has one that knows nobody yet.
+absl::Status CheckOwner(const raft::Persistent& persistent, const Membership& membership,
+                        const std::string& dir) {
+  const raft::Config* latest = &persistent.checkpoint.config;
+  bool known = latest->voters.empty() || raft::IsMember(*latest, membership.id);
+  for (const auto& held : persistent.log) {
+    if (!held.config) continue;
+    latest = &*held.config;
+    known = known || raft::IsMember(*latest, membership.id);
+  }
+  const bool several = membership.transport != nullptr;
+  if (known && (several || raft::MembersOf(*latest).size() == 1)) return absl::OkStatus();
+  if (!several) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("store ", dir, " is of a member of a control plane of several (",
+                     Owners(*latest), "): start it with `skiff server`"));
+  }
+  return absl::FailedPreconditionError(absl::StrCat(
+      "store ", dir, " is of a cluster whose members are ", Owners(*latest),
+      ", but this is member ", membership.id,
+      ": put back the file member/member.json that belongs to it, or, if this member "
+      "was removed or is to be another's, empty the data directory and start it with a new token"));
 }
 
 // So many are applied and answered in one turn of the loop: what their answers lead to is on its
@@ -120,6 +158,7 @@ absl::Status Replica::Begin(raft::Persistent persistent) {
     }
     if (storage_ != nullptr) SKIFF_RETURN_IF_ERROR(storage_->WriteCheckpoint(checkpoint, {}));
   }
+  SKIFF_RETURN_IF_ERROR(CheckOwner(persistent, membership, options_.data_dir));
   SKIFF_RETURN_IF_ERROR(CheckVersion(checkpoint.config.version, newest_version()));
   for (const auto& held : persistent.log) {
     if (!held.config) continue;
@@ -155,7 +194,7 @@ absl::Status Replica::Begin(raft::Persistent persistent) {
   snapshot_.store(machine_.snapshot());
   MeasureDisk();
   alone_ = solo();
-  NoteVersion();
+  NoteMembership();
   if (solo()) {
     Post([this] {
       RaiseVersion();
@@ -442,7 +481,7 @@ absl::Status Replica::Apply(const raft::Entry& entry, Answers* answers) {
   }
   applied_ = entry.index;
   applied_term_ = entry.term;
-  if (entry.type == raft::EntryType::kConfig) NoteVersion();
+  if (entry.type == raft::EntryType::kConfig) NoteMembership();
   return absl::OkStatus();
 }
 

@@ -149,6 +149,11 @@ class Replica final : public Store {
   std::string OwnName() const;
   void Expel(const std::string& why);
   void RefuseIfExpelled();
+  void AnswerStranger(raft::MemberId stranger, const raft::Config& known);
+  bool IsMember(raft::MemberId id) const;  // By what is applied, or in force.
+  void NoteMembership();
+  void OnRemoved(raft::Index as_of);
+  void ExpelRemoved();
   void TakeChunk();
   void OnStaged(const absl::Status& staged);
   void InstallWhenQuiet();
@@ -224,6 +229,10 @@ class Replica final : public Store {
   bool installing_ = false;
   std::map<raft::MemberId, std::string> peers_;  // As the transport knows them.
   std::map<raft::MemberId, std::string> told_;   // Notes of members, as others say.
+  // A leader's: of those that do not know yet that they are members no more.
+  std::map<raft::MemberId, std::string> removed_;
+  bool member_ = false;     // By what is applied.
+  bool no_member_ = false;  // As a leader says.
   absl::Duration last_tick_;
   uint64_t ticks_ = 0;
   bool leads_ = false;

@@ -25,6 +25,8 @@ constexpr absl::Duration kStandsStill = absl::Seconds(6);
 constexpr int64_t kMaxKept = 64 << 20;
 // How often a leader tells those that it does not hear of who the members are.
 constexpr uint64_t kTellTicks = 6;
+// How many times it tells one that was removed so, before that has to say again who it is.
+constexpr uint64_t kForgetTells = 10;
 
 // kPropose: the proposer's life, its oldest unanswered number, then number and entry of each.
 struct Offer {
@@ -75,10 +77,14 @@ uint32_t Replica::newest_version() const {
 }
 
 absl::Status Replica::NoAnswer() const {
-  return absl::UnavailableError(
-      absl::StrCat(core_->leader() == 0 ? "no majority of the members can be reached"
-                                        : "the leading member does not answer",
-                   disk_.ok() ? "" : absl::StrCat("; this one's disk: ", disk_.message())));
+  return absl::UnavailableError(absl::StrCat(
+      no_member_ && core_->leader() == 0
+          ? absl::StrCat("the leader says that there is no member \"", OwnName(),
+                         "\": if it was removed, stop it, empty its data directory and "
+                         "add it again, with a new token")
+      : core_->leader() == 0 ? "no majority of the members can be reached"
+                             : "the leading member does not answer",
+      disk_.ok() ? "" : absl::StrCat("; this one's disk: ", disk_.message())));
 }
 
 absl::Status Replica::Unknown() {
@@ -99,8 +105,10 @@ void Replica::NoteConfig() {
     }
   }
   if (core_->leader() != 0 && core_->config().notes.count(core_->leader()) != 0) told_.clear();
-  for (const auto& [member, note] : told_) {
-    if (member != options_.membership->id) peers.emplace(member, MemberAddress(note));
+  for (const auto* others : {&told_, &removed_}) {
+    for (const auto& [member, note] : *others) {
+      if (member != options_.membership->id) peers.emplace(member, MemberAddress(note));
+    }
   }
   if (peers != peers_) {
     transport_->SetPeers(peers);
@@ -110,7 +118,7 @@ void Replica::NoteConfig() {
 }
 
 void Replica::StartTicking() {
-  if (ticking_ || (solo() && asks_.empty()) || closed_) return;
+  if (ticking_ || (solo() && asks_.empty() && removed_.empty()) || closed_) return;
   ticking_ = true;
   last_tick_ = Now();
   ScheduleTick();
@@ -120,7 +128,7 @@ void Replica::ScheduleTick() {
   executor_->PostAfter(options_.membership->tick, [this, alive = alive_] {
     if (!*alive || closed_) return;
     // What was asked before it was the only one is answered, too.
-    if (solo() && proposals_.empty() && barriers_.empty() && asks_.empty()) {
+    if (solo() && proposals_.empty() && barriers_.empty() && asks_.empty() && removed_.empty()) {
       ticking_ = false;
       RaiseVersion();  // Who left may have held it back.
       return Pump();
@@ -219,7 +227,11 @@ void Replica::SendAll(std::vector<raft::Message> messages) {
   if (transport_ == nullptr || closed_) return;
   for (raft::Message& message : messages) {
     if (message.type == raft::MessageType::kSnapshot) {
-      StartSnapshot(message.to, message.log_index);
+      if (raft::IsMember(core_->ConfigAt(applied_), message.to)) {
+        StartSnapshot(message.to, message.log_index);
+      } else {  // A store is not to be without who it is of. It is asked for again.
+        core_->SnapshotSent(message.to, 0, false);
+      }
       continue;
     }
     if (message.type == raft::MessageType::kAppend && message.send_to > message.log_index) {
@@ -244,7 +256,8 @@ void Replica::NoteVersion() {
 }
 
 // The log may hold what every member understands. Who is down and has not been heard of since this
-// member started may be of any version.
+// member started may be of any version. And where this member had no name, as the only one, it gets
+// it.
 void Replica::RaiseVersion() {
   if (core_->role() != raft::Role::kLeader) return;
   raft::Config config = core_->config();
@@ -254,10 +267,16 @@ void Replica::RaiseVersion() {
       if (id != options_.membership->id) version = std::min(version, transport_->VersionOf(id));
     }
   }
-  if (version <= config.version) return;
-  config.version = version;
+  const auto note = config.notes.find(options_.membership->id);
+  const auto own = options_.membership->initial.notes.find(options_.membership->id);
+  const bool named = own != options_.membership->initial.notes.end() &&
+                     (note == config.notes.end() || note->second.empty());
+  const bool raised = version > config.version;
+  if (!raised && !named) return;
+  if (named) config.notes[own->first] = own->second;
+  config.version = std::max(version, config.version);
   // Refused while another change is under way: then at a later tick.
-  if (!core_->ProposeConfig(std::move(config)).ok()) return;
+  if (!core_->ProposeConfig(std::move(config)).ok() || !raised) return;
   logger_.Info("every member understands version %d: the log is of that version from now on",
                version);
 }
@@ -267,11 +286,26 @@ void Replica::RaiseVersion() {
 // it may take the vote of just that member to have one.
 void Replica::TellMembers() {
   if (transport_ == nullptr || ++ticks_ % kTellTicks != 0) return;
-  const auto tell = [this](raft::MemberId to) {
+  const auto tell = [this](raft::MemberId to, bool removed = false) {
     raft::Message message{raft::MessageType::kMembers, options_.membership->id, to, core_->term()};
-    message.data = raft::EncodeConfig(core_->config());
+    raft::Config config = core_->config();
+    // Also of one that is leaving: it is to be answered.
+    const auto own = options_.membership->initial.notes.find(options_.membership->id);
+    if (!removed && own != options_.membership->initial.notes.end()) config.notes.insert(*own);
+    message.data = raft::EncodeConfig(config);
+    message.reject = removed;
+    if (removed) message.commit = core_->commit();
     transport_->Send(std::move(message));
   };
+  // For as long as they seem not to know.
+  if (core_->role() != raft::Role::kLeader) removed_.clear();
+  std::erase_if(removed_, [this](const auto& each) { return IsMember(each.first); });
+  for (const auto& [member, note] : removed_) tell(member, /*removed=*/true);
+  if (ticks_ % (kTellTicks * kForgetTells) == 0 && !removed_.empty()) {
+    removed_.clear();
+    NoteConfig();
+  }
+  if (!expelled_.ok()) return;
   for (const auto& [member, follower] : core_->followers()) {
     if (!follower.active) tell(member);
   }
@@ -283,8 +317,50 @@ void Replica::TellMembers() {
 // any order: it only says whom to hear.
 void Replica::OnMembers(const raft::Message& message) {
   auto config = raft::DecodeConfig(message.data);
-  if (!config.ok() || core_->leader() == options_.membership->id) return;
+  if (!config.ok()) return;
+  if (message.reject) return OnRemoved(message.commit);
+  if (core_->role() == raft::Role::kLeader) return AnswerStranger(message.from, *config);
   for (auto& [member, note] : config->notes) told_[member] = std::move(note);
+}
+
+// Whoever is no member was one: it got its token when it had been added. Only a leader that is one
+// still, as a majority confirms after it has heard the stranger, can know that.
+void Replica::AnswerStranger(raft::MemberId stranger, const raft::Config& known) {
+  const auto own = known.notes.find(stranger);
+  if (own == known.notes.end() || IsMember(stranger) || removed_.count(stranger) != 0) return;
+  barriers_.Add(
+      [this, stranger, note = own->second](const absl::Status& fresh) {
+        if (!fresh.ok() || core_->role() != raft::Role::kLeader || IsMember(stranger)) return;
+        removed_[stranger] = note;
+        NoteConfig();
+      },
+      Now());
+}
+
+bool Replica::IsMember(raft::MemberId id) const {
+  return raft::IsMember(core_->config(), id) || raft::IsMember(core_->ConfigAt(applied_), id);
+}
+
+void Replica::NoteMembership() {
+  NoteVersion();
+  const bool was = member_;
+  member_ = IsMember(options_.membership->id);
+  if (member_) no_member_ = false;
+  if (was && !member_) ExpelRemoved();
+}
+
+// What was said before it was added, and comes late, says nothing.
+void Replica::OnRemoved(raft::Index as_of) {
+  if (core_->WasMember(as_of)) return ExpelRemoved();
+  no_member_ = !member_;
+}
+
+void Replica::ExpelRemoved() {
+  if (!expelled_.ok()) return;
+  Expel(absl::StrCat(
+      "member \"", OwnName(),
+      "\" was removed from the cluster: stop it and empty its data directory; to have it "
+      "back, add it again, with a new token"));
 }
 
 void Replica::Forward(const std::vector<Proposal*>& proposals) {
@@ -572,7 +648,7 @@ void Replica::OnInstalled(uint64_t revision) {
   receiver_ = {};
   applied_ = written_ = disk_tail_ = checkpoint.index;
   applied_term_ = checkpoint.term;
-  NoteVersion();
+  NoteMembership();
   events_.clear();
   applied_bytes_ = 0;
   rows_.clear();

@@ -179,8 +179,8 @@ struct StoreStatus {
 class Store {
  public:
   // Opens or creates. Blocks on disk. kFailedPrecondition: the directory is in use by another
-  // process or written by another format; kPermissionDenied, kResourceExhausted (disk full),
-  // kDataLoss: as they say, naming the path.
+  // process, written by another format, or the store of another member; kPermissionDenied,
+  // kResourceExhausted (disk full), kDataLoss: as they say, naming the path.
   static absl::StatusOr<std::unique_ptr<Store>> Open(StoreOptions options, Executor* executor,
                                                      WorkPool* pool, Logger logger,
                                                      Metrics* metrics);

@@ -54,10 +54,10 @@ bool TakesEntries(Core* core, Term term) {
 }  // namespace
 
 TEST_CASE("WhoJoinsTakesNoPartBeforeALeaderHasLetItIn") {
+  Core strange = Newcomer();
+  CHECK(strange.standing() == Standing::kUnknown);
+  CHECK(!Votes(&strange));
   Core core = Newcomer();
-  CHECK(core.standing() == Standing::kUnknown);
-  CHECK(!Votes(&core));
-  core = Newcomer();
   const uint64_t number = Ask(&core);
   CHECK(!TakesEntries(&core, 1));
   CHECK(Ask(&core) == number);

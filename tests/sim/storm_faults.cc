@@ -228,8 +228,8 @@ void Storm::OnChanged(const store::MemberChange& change) {
   }
 }
 
-// What it was certain of is unreadable when it starts again; or all of it is gone, and it comes back
-// as who it was.
+// What it was certain of is unreadable when it starts again; or all of it is gone, and it comes
+// back as who it was.
 void Storm::DamageDisk(Member* member) {
   if (member->store == nullptr) return;
   Stop(member, true);

@@ -197,6 +197,39 @@ TEST_CASE("a learner that crashes before it has anything asks again and goes on"
   REQUIRE(members.Commit(2, PutTxn("a", "1")).ok());
 }
 
+TEST_CASE("a member that was removed while it was away is told so when it comes back") {
+  SimMembers members(1);
+  GrowToThree(&members);
+  members.Stop(3);
+  REQUIRE(members.ChangeMembers(2, {.remove = {3}}).ok());
+  members.Start(3, /*joins=*/true);
+  REQUIRE(members.Await([&] { return !members.Status(3).expelled.ok(); }, absl::Seconds(10)));
+  const absl::Status told = members.Barrier(3);
+  CHECK(absl::IsUnavailable(told));
+  CHECK_THAT(std::string(told.message()), Catch::Contains("\"m3\" was removed from the cluster"));
+  // Also of the only one that is left.
+  members.Stop(3);
+  const raft::MemberId leader = members.Leader();
+  REQUIRE(members.ChangeMembers(leader, {.remove = {3 - leader}}).ok());
+  REQUIRE(
+      members.Await([&] { return !members.Status(3 - leader).expelled.ok(); }, absl::Seconds(10)));
+  members.Start(3, /*joins=*/true);
+  REQUIRE(members.Await([&] { return !members.Status(3).expelled.ok(); }, absl::Seconds(10)));
+  REQUIRE(members.Commit(leader, PutTxn("a", "1")).ok());
+}
+
+TEST_CASE("a member that is not there yet is not told that it was removed") {
+  SimMembers members(3);
+  const raft::MemberId leader = members.Leader();
+  members.network.Isolate(leader);
+  members.Start(4, /*joins=*/true);
+  REQUIRE(members.Await([&] { return members.Leader() != leader; }, absl::Seconds(10)));
+  REQUIRE(members.ChangeMembers(leader == 1 ? 2 : 1, {.add = {{4, members.Note(4)}}}).ok());
+  members.network.Rejoin(leader);
+  REQUIRE(members.Await([&] { return members.Agree(); }, absl::Seconds(10)));
+  CHECK(members.Status(4).expelled.ok());
+}
+
 TEST_CASE("leadership is handed over without losing a write") {
   SimMembers members(3);
   for (int i = 0; i < 10; ++i) {
@@ -319,9 +352,9 @@ TEST_CASE("a learner that is cut off finds those that came meanwhile") {
 
 TEST_CASE("only one voter is left, which has not heard yet that it leads") {
   SimMembers members(2);
-  for (int i = 0; i < 4; ++i) {
+  raft::MemberId other = members.Follower();
+  for (raft::MemberId fresh = 3; fresh < 7; ++fresh) {
     const raft::MemberId leader = members.Leader();
-    const raft::MemberId other = 3 - leader;
     // Whatever the one that leaves says last is lost.
     members.members[leader].store->ChangeMembers(
         {.remove = {leader}},
@@ -329,10 +362,13 @@ TEST_CASE("only one voter is left, which has not heard yet that it leads") {
     members.sim.RunFor(absl::Seconds(5));
     members.network.Heal();
     REQUIRE(members.Await([&] { return members.members[other].leads; }, absl::Seconds(10)));
+    members.Stop(leader);
     REQUIRE(members.Commit(other, PutTxn("a", "1")).ok());
-    REQUIRE(members.ChangeMembers(other, {.add = {{leader, members.Note(leader)}}}).ok());
-    REQUIRE(members.ChangeMembers(other, {.promote = {leader}}).ok());
+    REQUIRE(members.ChangeMembers(other, {.add = {{fresh, members.Note(fresh)}}}).ok());
+    members.Start(fresh, /*joins=*/true);
+    REQUIRE(members.ChangeMembers(other, {.promote = {fresh}}).ok());
     REQUIRE(members.Await([&] { return members.Agree(); }, absl::Seconds(10)));
+    other = fresh;
   }
 }
 
