@@ -24,10 +24,13 @@ struct MemberOptions {
   // Where it listens for the other members, "IP:PORT". They prove who they are to each other by
   // certificates of the cluster's own authority.
   std::string listen;
-  // Where they reach it, "HOST:PORT"; empty: at `listen`.
+  // Where they reach it, "HOST:PORT"; empty: at `listen`, which then is neither port 0 nor every
+  // address of the host.
   std::string advertise;
-  // What AddMember gave for it, at its first start. Empty: it begins a cluster, or goes on with
-  // what its data directory says.
+  // What AddMember gave for it, at its first start: good for one life. A member that has lost its
+  // data is refused what it asks (kFailedPrecondition from Members, kUnavailable from all else)
+  // until it is removed and added again. Empty: it begins a cluster, or goes on with what its data
+  // directory says.
   std::string token;
 };
 

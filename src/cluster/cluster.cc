@@ -351,7 +351,10 @@ class LocalCluster final : public Cluster {
       return absl::OkStatus();
     }
     ControlPlaneOptions plane;
-    if (!options_.data_dir.empty()) plane.store_dir = home_->path() + "/store";
+    if (!options_.data_dir.empty()) {
+      plane.store_dir = StoreOf(home_->path());
+      SKIFF_RETURN_IF_ERROR(CheckDirectory(home_->path(), options_.member.has_value()));
+    }
     plane.faults = &faults_;
     SKIFF_RETURN_IF_ERROR(Meet(&plane));
     plane.controllers_off = options_.controllers_off;
@@ -402,8 +405,9 @@ class LocalCluster final : public Cluster {
   // One member of several learns who it is, and listens for the others.
   absl::Status Meet(ControlPlaneOptions* plane) {
     if (!options_.member) return absl::OkStatus();
-    SKIFF_ASSIGN_OR_RETURN(identity_, IdentifyMember(*options_.member, home_->path() + "/member",
-                                                     SystemClock().Now()));
+    SKIFF_ASSIGN_OR_RETURN(identity_,
+                           IdentifyMember(*options_.member, home_->path(), SystemClock().Now(),
+                                          Logger(sink_, "members")));
     plane->meet = [this](Loop* loop) {
       return MeetMembers(*identity_, options_.member->listen, loop->uv(), loops_->pool(),
                          Logger(sink_, "members"), &metrics_);
@@ -411,6 +415,7 @@ class LocalCluster final : public Cluster {
     return absl::OkStatus();
   }
   absl::Status Administer() {
+    if (identity_) SKIFF_RETURN_IF_ERROR(BeginLife(&*identity_, home_->path()));
     members_ =
         std::make_unique<cluster::Members>(identity_, &control_plane_->store(), &loops_->clock());
     if (!identity_) return absl::OkStatus();
@@ -651,7 +656,7 @@ absl::StatusOr<std::unique_ptr<Cluster>> Cluster::Open(ClusterOptions options) {
 absl::StatusOr<SnapshotInfo> Cluster::SaveOffline(const std::string& data_dir,
                                                   const std::string& path) {
   SKIFF_ASSIGN_OR_RETURN(const store::SnapshotSummary saved,
-                         store::SaveOffline(data_dir + "/store", path));
+                         store::SaveOffline(cluster::StoreOf(data_dir), path));
   return SnapshotInfo{saved.revision, saved.objects, saved.bytes};
 }
 
@@ -661,8 +666,13 @@ absl::StatusOr<SnapshotInfo> Cluster::RestoreSnapshot(const std::string& path,
   if (data_dir.empty()) {
     return absl::InvalidArgumentError("data_dir: name the new directory that is to hold it");
   }
+  if (cluster::HasStore(data_dir)) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(data_dir, " is not empty: restore into a new data directory"));
+  }
   raft::MemberId id = 1;
   std::string note;
+  std::optional<cluster::MemberIdentity> identity;
   if (member && !member->token.empty()) {
     return absl::InvalidArgumentError(
         "the member's token: a restored cluster is a new one, which its first member does not "
@@ -671,13 +681,13 @@ absl::StatusOr<SnapshotInfo> Cluster::RestoreSnapshot(const std::string& path,
   SKIFF_RETURN_IF_ERROR(store::VerifySnapshot(path).status());  // Before anything is made.
   if (member) {
     SKIFF_ASSIGN_OR_RETURN(
-        const cluster::MemberIdentity identity,
-        cluster::IdentifyMember(*member, data_dir + "/member", SystemClock().Now()));
-    id = identity.id;
-    note = store::MemberNote(identity.name, identity.address);
+        identity, cluster::IdentifyMember(*member, data_dir, SystemClock().Now(), Logger()));
+    id = identity->id;
+    note = store::MemberNote(identity->name, identity->address);
   }
   SKIFF_ASSIGN_OR_RETURN(const store::SnapshotSummary restored,
-                         store::RestoreSnapshot(path, data_dir + "/store", id, note));
+                         store::RestoreSnapshot(path, cluster::StoreOf(data_dir), id, note));
+  if (identity) SKIFF_RETURN_IF_ERROR(cluster::BeginLife(&*identity, data_dir));
   return SnapshotInfo{restored.revision, restored.objects, restored.bytes};
 }
 

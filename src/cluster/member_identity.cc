@@ -53,6 +53,7 @@ JsonValue ToJson(const MemberIdentity& member) {
     known.Member(absl::StrCat(id)) = JsonValue::String(note);
   }
   out.Member("known") = std::move(known);
+  if (member.fresh) out.Member("fresh") = JsonValue::Bool(true);
   return out;
 }
 
@@ -74,6 +75,7 @@ absl::StatusOr<MemberIdentity> FromJson(absl::string_view json) {
       out.identity.key_pem.empty() || out.authority.certificate_pem.empty()) {
     return absl::InvalidArgumentError("it does not say who the member is");
   }
+  if (const JsonValue* fresh = in.Find("fresh"); fresh != nullptr) out.fresh = fresh->boolean();
   if (const JsonValue* known = in.Find("known"); known != nullptr) {
     for (const auto& [id, note] : known->entries()) {
       raft::MemberId number = 0;
@@ -122,11 +124,26 @@ absl::Status CheckMemberAddress(absl::string_view option, absl::string_view addr
       absl::StrCat(option, " \"", address, "\": want HOST:PORT, such as 10.0.0.1:2380"));
 }
 
+absl::Status CheckReachable(absl::string_view option, absl::string_view address) {
+  SKIFF_RETURN_IF_ERROR(CheckMemberAddress(option, address));
+  const size_t colon = address.rfind(':');
+  const absl::string_view host = address.substr(0, colon);
+  uint32_t port = 0;
+  if (absl::SimpleAtoi(address.substr(colon + 1), &port) && port != 0 && host != "0.0.0.0" &&
+      host != "[::]" && host != "::" && host != "*") {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat(option, " \"", address,
+                   "\": nobody can connect to it; give the address and the port at which the other "
+                   "members reach it, such as 10.0.0.1:2380"));
+}
+
 absl::StatusOr<MemberIdentity> NewCluster(const std::string& name, const std::string& address,
-                                          absl::Time now, Rng* rng) {
+                                          absl::Time now, Rng* rng, raft::MemberId id) {
   MemberIdentity out;
   out.cluster_id = rng->Next();
-  out.id = NewId(rng);
+  out.id = id == 0 ? NewId(rng) : id;
   out.name = name;
   out.address = address;
   SKIFF_ASSIGN_OR_RETURN(out.authority,

@@ -26,13 +26,16 @@ struct MemberIdentity {
   TlsIdentity identity;
   // Whom it knew when it joined, as raft::Config::notes. Empty: it began the cluster.
   std::map<raft::MemberId, std::string> known;
+  // Its first start is not over: it may have no store yet.
+  bool fresh = false;
 
   bool joined() const { return !known.empty(); }
 };
 
-// The first member of a new cluster.
+// The first member of a new cluster, with an id of its own or (not 0) the one it had before it had
+// a name.
 absl::StatusOr<MemberIdentity> NewCluster(const std::string& name, const std::string& address,
-                                          absl::Time now, Rng* rng);
+                                          absl::Time now, Rng* rng, raft::MemberId id = 0);
 // Another one, of the cluster that `host` belongs to.
 absl::StatusOr<MemberIdentity> NewMember(const MemberIdentity& host, const std::string& name,
                                          const std::string& address,
@@ -42,6 +45,8 @@ absl::StatusOr<MemberIdentity> NewMember(const MemberIdentity& host, const std::
 // kInvalidArgument: no label (RFC 1123), or not HOST:PORT, naming the option.
 absl::Status CheckMemberName(absl::string_view name);
 absl::Status CheckMemberAddress(absl::string_view option, absl::string_view address);
+// The same, and others can reach it: neither port 0 nor every address of a host.
+absl::Status CheckReachable(absl::string_view option, absl::string_view address);
 
 // The common name of a member's certificate.
 std::string MemberCommonName(raft::MemberId id);

@@ -1,8 +1,11 @@
 #include "cluster/members.h"
 
 #include <algorithm>
+#include <filesystem>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "base/status.h"
 #include "cluster/await.h"
 #include "raft/peer_transport.h"
@@ -11,33 +14,135 @@
 
 namespace skiff::cluster {
 
+std::string StoreOf(const std::string& dir) { return dir + "/store"; }
+
+bool HasStore(const std::string& dir) {
+  std::error_code error;
+  return std::filesystem::exists(StoreOf(dir) + "/CURRENT", error);
+}
+
+absl::Status CheckDirectory(const std::string& dir, bool member) {
+  std::error_code error;
+  if (std::filesystem::exists(store::RestoreInProgress(StoreOf(dir)), error)) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("data directory ", dir,
+                     " is of a `skiff snapshot restore` that did not end: do "
+                     "that again"));
+  }
+  if (member) return absl::OkStatus();
+  const auto identity = LoadIdentity(dir + "/member");
+  if (absl::IsNotFound(identity.status())) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat("data directory ", dir, " is of ",
+                   identity.ok() ? absl::StrCat("member \"", identity->name, "\"") : "a member",
+                   " of a control plane of several: start it with `skiff server`"));
+}
+
+namespace {
+
+std::string IdentityFile(const std::string& dir) { return dir + "/member/member.json"; }
+
+// Of a store without its identity: that of the only member of a cluster whose member had no name
+// (`skiff dev`, `skiff snapshot restore` without --name), which may get one. Its id.
+absl::StatusOr<raft::MemberId> NamelessMember(const std::string& dir) {
+  SKIFF_ASSIGN_OR_RETURN(const raft::Config config, store::ConfigOfStore(StoreOf(dir)));
+  if (config.voters.empty() && config.notes.empty()) return 0;  // Nothing is in it yet.
+  std::vector<std::string> names;
+  for (const auto& [id, note] : config.notes) {
+    if (!note.empty()) names.push_back(store::MemberName(note));
+  }
+  if (names.empty() && config.voters.size() == 1 && config.learners.empty() && !config.joint()) {
+    return *config.voters.begin();
+  }
+  return absl::FailedPreconditionError(absl::StrCat(
+      IdentityFile(dir), " is missing, but ", StoreOf(dir), " is that of a member of ",
+      absl::StrJoin(names, ", "),
+      ": put the file back; or remove the member, empty the data directory and add it again"));
+}
+
+absl::StatusOr<MemberIdentity> MakeIdentity(const MemberOptions& options, const std::string& dir,
+                                            const std::string& address, absl::Time now) {
+  raft::MemberId id = 0;
+  if (HasStore(dir)) {
+    SKIFF_ASSIGN_OR_RETURN(id, NamelessMember(dir));
+    if (id != 0 && !options.token.empty()) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("data directory ", dir,
+                       " holds a cluster of its own: to join another, start "
+                       "with an empty one"));
+    }
+  }
+  Rng rng = Rng::FromSystem();
+  SKIFF_ASSIGN_OR_RETURN(MemberIdentity made, options.token.empty()
+                                                  ? NewCluster(options.name, address, now, &rng, id)
+                                                  : DecodeToken(options.token));
+  if (made.name != options.name) {
+    return absl::InvalidArgumentError(absl::StrCat("the join token is for member \"", made.name,
+                                                   "\", not \"", options.name, "\""));
+  }
+  made.fresh = true;
+  return made;
+}
+
+// That what was asked for at an earlier start is asked for again.
+void WarnOfIgnored(const MemberOptions& options, const MemberIdentity& known,
+                   const std::string& address, const Logger& logger) {
+  if (!options.token.empty()) {
+    const auto token = DecodeToken(options.token);
+    if (!token.ok() || token->id != known.id || token->cluster_id != known.cluster_id) {
+      logger.Warning(
+          "the join token is ignored: the data directory is that of member \"%s\" of a cluster "
+          "already; to join with the token, start with an empty one",
+          known.name);
+    }
+  }
+  if (address != known.address) {
+    logger.Warning(
+        "the other members reach member \"%s\" at %s, as it was added, not at %s: to change that, "
+        "remove it and add it again",
+        known.name, known.address, address);
+  }
+}
+
+}  // namespace
+
 absl::StatusOr<MemberIdentity> IdentifyMember(const MemberOptions& options, const std::string& dir,
-                                              absl::Time now) {
+                                              absl::Time now, const Logger& logger) {
   const std::string address = options.advertise.empty() ? options.listen : options.advertise;
   SKIFF_RETURN_IF_ERROR(CheckMemberName(options.name));
   SKIFF_RETURN_IF_ERROR(CheckMemberAddress("the member's listen address", options.listen));
-  SKIFF_RETURN_IF_ERROR(CheckMemberAddress("the member's advertised address", address));
-  auto known = LoadIdentity(dir);
-  if (known.ok()) {
-    if (known->name != options.name) {
-      return absl::FailedPreconditionError(
-          absl::StrCat("data directory ", dir, " is of member \"", known->name, "\", not \"",
-                       options.name, "\": give that name, or another directory"));
-    }
-    return known;
+  SKIFF_RETURN_IF_ERROR(CheckReachable(options.advertise.empty()
+                                           ? "the member's listen address (no other is advertised)"
+                                           : "the member's advertised address",
+                                       address));
+  const std::string place = dir + "/member";
+  auto known = LoadIdentity(place);
+  if (absl::IsNotFound(known.status())) {
+    SKIFF_ASSIGN_OR_RETURN(MemberIdentity made, MakeIdentity(options, dir, address, now));
+    SKIFF_RETURN_IF_ERROR(SaveIdentity(made, place));
+    return made;
   }
-  if (!absl::IsNotFound(known.status())) return known;
-  Rng rng = Rng::FromSystem();
-  absl::StatusOr<MemberIdentity> made = options.token.empty()
-                                            ? NewCluster(options.name, address, now, &rng)
-                                            : DecodeToken(options.token);
-  SKIFF_RETURN_IF_ERROR(made.status());
-  if (made->name != options.name) {
-    return absl::InvalidArgumentError(absl::StrCat("the join token is for member \"", made->name,
-                                                   "\", not \"", options.name, "\""));
+  SKIFF_RETURN_IF_ERROR(known.status());
+  if (known->name != options.name) {
+    return absl::FailedPreconditionError(absl::StrCat("data directory ", dir, " is of member \"",
+                                                      known->name, "\", not \"", options.name,
+                                                      "\": give that name, or another directory"));
   }
-  SKIFF_RETURN_IF_ERROR(SaveIdentity(*made, dir));
-  return made;
+  if (!known->fresh && !HasStore(dir)) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        StoreOf(dir), " is gone, but ", IdentityFile(dir), " says that member \"", known->name,
+        "\" had one: is a disk not mounted? If it is lost, remove the member (skiff member remove ",
+        known->name,
+        ", by another), empty the data directory and add it again; alone, restore a "
+        "snapshot into a new data directory"));
+  }
+  WarnOfIgnored(options, *known, address, logger);
+  return known;
+}
+
+absl::Status BeginLife(MemberIdentity* identity, const std::string& dir) {
+  if (!std::exchange(identity->fresh, false)) return absl::OkStatus();
+  return SaveIdentity(*identity, dir + "/member");
 }
 
 absl::StatusOr<std::unique_ptr<store::Membership>> MeetMembers(const MemberIdentity& identity,
@@ -46,12 +151,9 @@ absl::StatusOr<std::unique_ptr<store::Membership>> MeetMembers(const MemberIdent
                                                                Logger logger, Metrics* metrics) {
   auto out = std::make_unique<store::Membership>();
   out->id = identity.id;
-  if (identity.joined()) {
-    out->initial.notes = identity.known;
-  } else {
-    out->initial.voters = {identity.id};
-    out->initial.notes[identity.id] = store::MemberNote(identity.name, identity.address);
-  }
+  out->initial.notes = identity.known;
+  out->initial.notes[identity.id] = store::MemberNote(identity.name, identity.address);
+  if (!identity.joined()) out->initial.voters = {identity.id};
   raft::PeerOptions options;
   options.id = identity.id;
   options.cluster_id = identity.cluster_id;
@@ -92,12 +194,15 @@ absl::StatusOr<store::StoreStatus> Members::Status() {
     return absl::FailedPreconditionError(
         "this cluster is of one member: open it as one of several (skiff server) for more");
   }
-  return Ask<store::StoreStatus>(
-      [](store::Store* store, client::Callback<store::StoreStatus> done) {
+  SKIFF_ASSIGN_OR_RETURN(
+      store::StoreStatus status,
+      Ask<store::StoreStatus>([](store::Store* store, client::Callback<store::StoreStatus> done) {
         store->Status([done = std::move(done)](store::StoreStatus status) mutable {
           std::move(done)(std::move(status));
         });
-      });
+      }));
+  SKIFF_RETURN_IF_ERROR(status.expelled);
+  return status;
 }
 
 absl::StatusOr<store::StoreStatus> Members::FreshStatus() {
@@ -147,7 +252,7 @@ absl::Status Members::Change(store::MemberChange change) {
 
 absl::StatusOr<std::string> Members::Add(const std::string& name, const std::string& address) {
   SKIFF_RETURN_IF_ERROR(CheckMemberName(name));
-  SKIFF_RETURN_IF_ERROR(CheckMemberAddress("the member's address", address));
+  SKIFF_RETURN_IF_ERROR(CheckReachable("the member's address", address));
   SKIFF_ASSIGN_OR_RETURN(const store::StoreStatus status, FreshStatus());
   std::map<raft::MemberId, std::string> notes;
   for (const store::MemberStatus& member : status.members) notes[member.id] = member.note;

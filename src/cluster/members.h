@@ -20,10 +20,19 @@
 
 namespace skiff::cluster {
 
+// Where in a data directory its objects are, and whether it has any.
+std::string StoreOf(const std::string& dir);
+bool HasStore(const std::string& dir);
+// kFailedPrecondition: it is half restored; or it is a member's, and not to be opened as one.
+absl::Status CheckDirectory(const std::string& dir, bool member);
+
 // Who this member is, by its data directory or, at its first start, by `options`.
-// kInvalidArgument: an option; kFailedPrecondition: the directory is another member's.
+// kInvalidArgument: an option; kFailedPrecondition: the directory is another member's, or has lost
+// its store or who it is of.
 absl::StatusOr<MemberIdentity> IdentifyMember(const MemberOptions& options, const std::string& dir,
-                                              absl::Time now);
+                                              absl::Time now, const Logger& logger);
+// It has its store: from now on that must be there.
+absl::Status BeginLife(MemberIdentity* identity, const std::string& dir);
 
 // What its store needs to meet the others. Listens.
 absl::StatusOr<std::unique_ptr<store::Membership>> MeetMembers(const MemberIdentity& identity,

@@ -191,9 +191,11 @@ absl::StatusOr<SnapshotSummary> RestoreSnapshot(const std::string& path, const s
     return absl::FailedPreconditionError(
         absl::StrCat(dir, " is not empty: restore into a new data directory"));
   }
-  std::filesystem::create_directories(dir, error);
-  if (error) return ErrnoStatus(error.value(), dir);
-  SKIFF_ASSIGN_OR_RETURN(const auto storage, raft::RocksdbStorage::Open(dir));
+  const std::string fresh = RestoreInProgress(dir);
+  std::filesystem::remove_all(fresh, error);
+  std::filesystem::create_directories(fresh, error);
+  if (error) return ErrnoStatus(error.value(), fresh);
+  SKIFF_ASSIGN_OR_RETURN(auto storage, raft::RocksdbStorage::Open(fresh));
   std::vector<raft::Row> rows;
   size_t bytes = 0;
   bool first = true;
@@ -219,6 +221,26 @@ absl::StatusOr<SnapshotSummary> RestoreSnapshot(const std::string& path, const s
   checkpoint.config.notes[member] = note;
   checkpoint.note = absl::StrCat(out.revision);
   SKIFF_RETURN_IF_ERROR(storage->Install(checkpoint, {1, 0}));
+  storage.reset();
+  std::filesystem::remove(dir, error);  // If it is there it is empty.
+  const std::string parent = std::filesystem::path(dir).parent_path().string();
+  const UniqueFd directory(open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (rename(fresh.c_str(), dir.c_str()) != 0 || !directory.valid() ||
+      fsync(directory.get()) != 0) {
+    return ErrnoStatus(errno, dir);
+  }
+  return out;
+}
+
+std::string RestoreInProgress(const std::string& dir) { return dir + ".restoring"; }
+
+absl::StatusOr<raft::Config> ConfigOfStore(const std::string& dir) {
+  SKIFF_ASSIGN_OR_RETURN(const auto storage, raft::RocksdbStorage::Open(dir));
+  SKIFF_ASSIGN_OR_RETURN(const raft::Persistent persistent, storage->Load());
+  raft::Config out = persistent.checkpoint.config;
+  for (const auto& held : persistent.log) {
+    if (held.config) out = *held.config;
+  }
   return out;
 }
 

@@ -40,8 +40,14 @@ absl::StatusOr<SnapshotSummary> SaveOffline(const std::string& dir, const std::s
 // kNotFound; kInvalidArgument: it is no snapshot; kFailedPrecondition: of another version.
 absl::StatusOr<SnapshotSummary> VerifySnapshot(const std::string& path);
 // Makes `dir` (which has no store yet: kFailedPrecondition) the store of a cluster whose only
-// member is `member`, with what the file has. What it has is verified first.
+// member is `member`, with what the file has. What it has is verified first. Until it is whole it
+// is beside `dir` (RestoreInProgress), where another attempt begins anew.
 absl::StatusOr<SnapshotSummary> RestoreSnapshot(const std::string& path, const std::string& dir,
                                                 raft::MemberId member, const std::string& note);
+
+std::string RestoreInProgress(const std::string& dir);
+
+// Who takes part in the store in `dir`, which nobody has open, as it knows last.
+absl::StatusOr<raft::Config> ConfigOfStore(const std::string& dir);
 
 }  // namespace skiff::store

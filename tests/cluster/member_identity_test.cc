@@ -120,6 +120,17 @@ TEST_CASE("AddressesAreAHostAndAPort") {
   }
 }
 
+TEST_CASE("AnAddressForOthersIsOneThatTheyCanReach") {
+  for (const char* address : {"10.0.0.1:2380", "host:1", "[::1]:65535"}) {
+    INFO(address);
+    CHECK(CheckReachable("listen", address).ok());
+  }
+  for (const char* address : {"10.0.0.1:0", "0.0.0.0:2380", "[::]:2380", ":::2380", "host"}) {
+    INFO(address);
+    CHECK(absl::IsInvalidArgument(CheckReachable("listen", address)));
+  }
+}
+
 TEST_CASE("AnIdentityIsKeptInAFileOfItsUsersOwn") {
   const TempDir dir;
   const std::string place = dir.path() + "/deep/member";

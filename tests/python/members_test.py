@@ -127,7 +127,7 @@ class Alone(Directory):
             skiff.Cluster(runtime="fake", nodes=0, member=skiff.Member("a", "127.0.0.1:0"))
         with self.assertRaisesRegex(skiff.InvalidError, "token"):
             skiff.Cluster(self.path("x"), runtime="fake", nodes=0,
-                          member=skiff.Member("a", "127.0.0.1:0", token="nonsense"))
+                          member=skiff.Member("a", "127.0.0.1:2380", token="nonsense"))
         with self.assertRaises(skiff.NotFoundError):
             skiff.save_offline(self.path("nowhere"), self.path("state"))
         with open(self.path("junk"), "w") as junk:
