@@ -1,8 +1,11 @@
 // `skiff member` and `skiff snapshot`: what the operator of one member of a control plane asks it,
 // through the socket in its data directory.
+#include <algorithm>
 #include <filesystem>
 #include <iomanip>
 #include <iostream>
+#include <string>
+#include <vector>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -45,20 +48,27 @@ uint64_t Number(const JsonValue& object, const char* name) {
 
 absl::Status MemberList(const std::string& data_dir) {
   SKIFF_ASSIGN_OR_RETURN(const JsonValue members, Ask(data_dir, "GET", "/members"));
-  std::cout << std::left << std::setw(20) << "NAME" << std::setw(10) << "ROLE" << std::setw(24)
-            << "ADDRESS" << std::setw(10) << "STATE"
-            << "BEHIND\n";
   bool leads = false;  // Only the leader knows how the others are.
   for (const JsonValue& member : members.items()) {
     leads = leads || (Is(member, "leader") && Is(member, "self"));
   }
+  std::vector<std::vector<std::string>> rows = {{"NAME", "ROLE", "ADDRESS", "STATE", "BEHIND"}};
   for (const JsonValue& member : members.items()) {
     const bool known = leads || Is(member, "self");
     const char* role = Is(member, "leader") ? "leader" : Is(member, "voter") ? "voter" : "learner";
     const char* state = !known ? "-" : Is(member, "active") ? "up" : "silent";
-    std::cout << std::setw(20) << Text(member, "name") << std::setw(10) << role << std::setw(24)
-              << Text(member, "address") << std::setw(10) << state
-              << (leads ? Text(member, "behind") : "-") << "\n";
+    rows.push_back({Text(member, "name"), role, Text(member, "address"), state,
+                    leads ? Text(member, "behind") : "-"});
+  }
+  std::vector<size_t> widths(rows.front().size());
+  for (const auto& row : rows) {
+    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  }
+  for (const auto& row : rows) {
+    for (size_t i = 0; i + 1 < row.size(); ++i) {
+      std::cout << std::left << std::setw(static_cast<int>(widths[i]) + 3) << row[i];
+    }
+    std::cout << row.back() << "\n";
   }
   return absl::OkStatus();
 }

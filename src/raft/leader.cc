@@ -156,7 +156,8 @@ std::map<MemberId, Follower> Core::followers() const {
   std::map<MemberId, Follower> out;
   for (const auto& [id, progress] : progress_) {
     out[id] = {progress.state(), progress.match(), progress.next(),
-               now_ - progress.heard() < static_cast<uint64_t>(options_.election_ticks)};
+               progress.ever_heard() &&
+                   now_ - progress.heard() < static_cast<uint64_t>(options_.election_ticks)};
   }
   return out;
 }

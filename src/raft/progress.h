@@ -49,8 +49,12 @@ class Progress {
   void SnapshotDone(Index index);
 
   // When it was last heard of, and the highest round of heartbeats it answered.
-  void Heard(uint64_t now) { heard_ = now; }
-  uint64_t heard() const { return heard_; }
+  void Heard(uint64_t now) {
+    heard_ = now;
+    ever_heard_ = true;
+  }
+  uint64_t heard() const { return heard_; }  // At first, when it began to be listened for.
+  bool ever_heard() const { return ever_heard_; }
   void Answered(uint64_t round) { round_ = std::max(round_, round); }
   uint64_t round() const { return round_; }
 
@@ -68,6 +72,7 @@ class Progress {
   bool question_ = false;        // kReplicate.
   std::deque<Index> in_flight_;  // kReplicate: the last entry of each kAppend not answered.
   uint64_t heard_;
+  bool ever_heard_ = false;
   uint64_t round_ = 0;
 };
 
