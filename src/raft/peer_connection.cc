@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 
@@ -20,6 +21,20 @@ constexpr int kUnsentBytes = 128 << 10;
 constexpr absl::Duration kLeaveTime = absl::Seconds(1);
 constexpr size_t kMaxUnreadBytes = 1 << 20;
 constexpr size_t kMaxDiscardedBytes = 1 << 20;
+
+// TLS tells what it saw, not what that means.
+absl::Status Explained(const absl::Status& why) {
+  if (!absl::StrContains(why.message(), "self-signed certificate") &&
+      !absl::StrContains(why.message(), "local issuer certificate") &&
+      !absl::StrContains(why.message(), "unknown ca")) {
+    return why;
+  }
+  return absl::Status(
+      why.code(), absl::StrCat("it is a member of another cluster, to which other certificates "
+                               "belong: see that the addresses are right, and that either has its "
+                               "own data directory or was given the token meant for it (",
+                               why.message(), ")"));
+}
 
 }  // namespace
 
@@ -175,7 +190,7 @@ void PeerConnection::OnRead(ssize_t n) {
     events_.established();
   }
   if (!plaintext.empty() && !quiet_) events_.received(plaintext);
-  if (!status.ok()) return End(status);
+  if (!status.ok()) return End(Explained(status));
   if (session_.peer_closed()) End(absl::UnavailableError("the other side closed the connection"));
 }
 

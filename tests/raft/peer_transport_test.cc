@@ -315,9 +315,9 @@ TEST_CASE("AMemberOfAnotherAuthorityIsRefused") {
   });
   a.Knows({&b});
   b.Knows({&a});
-  CHECK(a.Says("to member 2 at " + b.address() +
-               ": TLS handshake: the other side's certificate is refused"));
-  CHECK(b.Says("to member 1 at " + a.address() + ": TLS: the other side refuses our certificate"));
+  CHECK(a.Says("to member 2 at " + b.address() + ": it is a member of another cluster"));
+  CHECK(a.Says("(TLS handshake: the other side's certificate is refused"));
+  CHECK(b.Says("to member 1 at " + a.address() + ": it is a member of another cluster"));
   CHECK_FALSE(a.ConnectedTo(2));
   CHECK_FALSE(b.ConnectedTo(1));
 }
