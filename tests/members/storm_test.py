@@ -145,7 +145,9 @@ def storm(cluster, seed):
             for one in cluster.members:
                 one.kill()
             for one in cluster.members:
-                one.start()
+                one.launch()
+            for one in cluster.members:
+                one.await_ready()
         time.sleep(1)
 
 

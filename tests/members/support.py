@@ -87,6 +87,10 @@ class Member:
         run("ip", "netns", "del", self.space, check=False)
 
     def start(self, token=None):
+        self.launch(token)
+        self.await_ready()
+
+    def launch(self, token=None):
         command = ["ip", "netns", "exec", self.space, SKIFF, "server", "--name", self.name,
                    "--data-dir", f"{self.directory}/data", "--peer-listen", f"{self.ip}:2380",
                    "--listen", f"{self.ip}:6443", "--kubeconfig", f"{self.directory}/kubeconfig"]
@@ -94,6 +98,9 @@ class Member:
             command += ["--join", token]
         log = open(f"{self.cluster.directory}/{self.name}.log", "ab")
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log)
+
+    def await_ready(self):
+        """It serves, once a majority does."""
         line = self.process.stdout.readline().decode()
         assert line.startswith("ready"), f"{self.name} said {line!r}: {self.log()}"
 
