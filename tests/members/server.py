@@ -41,8 +41,8 @@ class Server:
         with open(f"{self.data}.log", "ab") as log:
             self.process = subprocess.Popen(
                 [SKIFF, "server", "--name", self.name, "--data-dir", self.data, "--listen",
-                 self.address, "--peer-listen", self.peer, "--kubeconfig", f"{self.data}.config",
-                 *arguments], stdout=subprocess.PIPE, stderr=log, text=True)
+                 f"http://{self.address}", "--peer-listen", self.peer, "--kubeconfig",
+                 f"{self.data}.config", *arguments], stdout=subprocess.PIPE, stderr=log, text=True)
 
     def log(self):
         with open(f"{self.data}.log", encoding="utf-8", errors="replace") as log:
