@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "base/varint.h"
+#include "raft/quorum.h"
 #include "store/member_note.h"
 #include "store/replica.h"
 #include "store/txn_codec.h"
