@@ -90,6 +90,12 @@ void Storm::After(absl::Duration delay, std::function<void()> event) {
   loop_->PostAfter(delay, std::move(event));
 }
 
+void Storm::Later(absl::Duration delay, std::function<void()> event) {
+  After(delay, [this, event = std::move(event)] {
+    if (!aimed_) event();
+  });
+}
+
 void Storm::Every(std::function<absl::Duration()> period, std::function<void()> event) {
   const absl::Duration delay = period();
   After(delay, [this, period = std::move(period), event = std::move(event)]() mutable {
@@ -164,10 +170,7 @@ void Storm::Start(Member* member) {
           absl::StrCat("member ", member->id, " does not start: ", opened.status().ToString()));
     }
     member->loop.reset();
-    After(Between(20, 200), [this, member] {
-      if (member->wanted) Start(member);
-    });
-    return;
+    return Restart(member, Between(20, 200));
   }
   member->store = *std::move(opened);
   ++member->life;
@@ -257,6 +260,19 @@ void Storm::Poll() {
 
 std::string Storm::RandomKey() { return KeyOf(absl::StrCat("k", rng_.Below(kKeys))); }
 
+// Half of the clients read one key at one member, the others write it elsewhere.
+void Storm::Crowd(int client, const std::function<void()>& next) {
+  const bool reads = client % 2 == 0;
+  std::vector<Member*> asked;
+  for (auto& [id, member] : members_) {
+    if (member.store != nullptr && (id == reads_at_) == reads) asked.push_back(&member);
+  }
+  if (asked.empty()) return;
+  Member* member = asked[rng_.Below(asked.size())];
+  if (reads) return Read(client, member, hot_, next);
+  Submit(client, member, {.keys = {hot_}}, next);
+}
+
 void Storm::ClientStep(int client) {
   if (!faults_) return;
   Member* member = Running();
@@ -264,44 +280,54 @@ void Storm::ClientStep(int client) {
   if (member == nullptr) return After(absl::Milliseconds(20), again);
   const auto once = std::make_shared<bool>(false);
   const std::function<void()> next = [this, once, again] {
-    if (!std::exchange(*once, true)) After(Between(2, 80), again);
+    if (!std::exchange(*once, true)) After(Between(1, reads_at_ != 0 ? 8 : 80), again);
   };
   // It goes on without an answer; that may come yet.
   After(Between(300, 3000), next);
+  if (reads_at_ != 0) return Crowd(client, next);
   const uint64_t roll = rng_.Below(100);
   if (roll < 60) return Write(client, member, next);
-  if (roll < 85) return Read(client, member, next);
+  if (roll < 85) return Read(client, member, RandomKey(), next);
   StaleRead(member);
   next();
 }
 
 void Storm::Write(int client, Member* member, const std::function<void()>& next) {
+  Wish wish;
+  const uint64_t roll = rng_.Below(100);
+  wish.removes = roll >= 80;
+  wish.conditional = roll >= 45 && roll < 90;
+  wish.keys = {RandomKey()};
+  if (!wish.conditional && Chance(20)) wish.keys.insert(RandomKey());
+  wish.ballast = Chance(5) ? 20'000 + rng_.Below(60'000) : rng_.Below(200);
+  Submit(client, member, wish, next);
+}
+
+void Storm::Submit(int client, Member* member, const Wish& wish,
+                   const std::function<void()>& next) {
   store::Txn txn;
   std::vector<size_t> records;
   std::vector<std::pair<std::string, std::string>> values;
-  const uint64_t roll = rng_.Below(100);
-  const bool removes = roll >= 80;
-  const bool conditional = roll >= 45 && roll < 90;
-  std::set<std::string> keys = {RandomKey()};
-  if (!conditional && Chance(20)) keys.insert(RandomKey());
   const std::string value = absl::StrCat("v", next_value_++);
-  const std::string ballast(Chance(5) ? 20'000 + rng_.Below(60'000) : rng_.Below(200), 'x');
-  for (const std::string& key : keys) {
+  for (const std::string& key : wish.keys) {
     Operation operation;
     operation.client = client;
     operation.key = key;
-    operation.kind = removes ? Operation::Kind::kDelete : Operation::Kind::kWrite;
-    if (!removes) operation.value = value;
-    if (conditional) {
+    operation.kind = wish.removes ? Operation::Kind::kDelete : Operation::Kind::kWrite;
+    if (!wish.removes) operation.value = value;
+    if (wish.conditional) {
       const uint64_t revision = Chance(15) ? 0 : glimpse_[key];
       operation.if_revision = revision;
       txn.preconditions.push_back(revision == 0 ? store::Precondition::Absent(key)
                                                 : store::Precondition::AtRevision(key, revision));
     }
-    txn.ops.push_back(removes ? store::Op::Delete(key)
-                              : store::Op::Put(key, MapOf(key, absl::StrCat(value, " ", ballast))));
+    txn.ops.push_back(
+        wish.removes
+            ? store::Op::Delete(key)
+            : store::Op::Put(key,
+                             MapOf(key, absl::StrCat(value, " ", std::string(wish.ballast, 'x')))));
     records.push_back(record_.Begin(std::move(operation)));
-    values.emplace_back(key, removes ? "(none)" : value);
+    values.emplace_back(key, wish.removes ? "(none)" : value);
   }
   ++open_;
   member->store->Commit(
@@ -344,12 +370,12 @@ void Storm::OnWritten(const std::vector<size_t>& records,
   }
 }
 
-void Storm::Read(int client, Member* member, const std::function<void()>& next) {
+void Storm::Read(int client, Member* member, const std::string& key,
+                 const std::function<void()>& next) {
   Operation operation;
   operation.client = client;
-  operation.key = RandomKey();
+  operation.key = key;
   operation.kind = Operation::Kind::kRead;
-  const std::string key = operation.key;
   const size_t record = record_.Begin(std::move(operation));
   ++open_;
   member->store->Barrier(
@@ -443,12 +469,12 @@ StormResult Storm::Run() {
           for (auto& watcher : watchers_) MoveWatcher(watcher.get());
         });
   Every([] { return absl::Milliseconds(30); }, [this] { Poll(); });
-  Every([this] { return Between(20, 500); }, [this] { Mischief(); });
+  Every([this] { return Between(20, 300); }, [this] { Mischief(); });
   Every([this] { return Between(200, 700); }, [this] { Administer(); });
   if (options_.upgrade) {
     Every([this] { return Between(200, 1200); }, [this] { ReplaceProgram(); });
   }
-  sim_.RunFor(options_.length);
+  Storms();
   Converge();
   for (auto& watcher : watchers_) {
     watcher->stream.complete_to = record_.revision();
@@ -568,7 +594,7 @@ void Storm::ReadEverything() {
       record_.Fault(absl::StrCat("member ", id, " takes no write after the storm"));
     }
     for (int i = 0; i < kKeys; ++i) {
-      for (int more = 0; more < 2; ++more) Read(client, &member, [] {});
+      for (int more = 0; more < 2; ++more) Read(client, &member, RandomKey(), [] {});
     }
     if (!Await([this] { return open_ == 0; }, absl::Seconds(15))) {
       record_.Fault(absl::StrCat("member ", id, " answers no read after the storm"));

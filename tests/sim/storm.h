@@ -1,4 +1,4 @@
-// The parts of a storm, for store_storm.cc and storm_faults.cc.
+// The parts of a storm, for store_storm.cc, storm_faults.cc and storm_aimed.cc.
 #pragma once
 
 #include <functional>
@@ -41,6 +41,13 @@ class Storm {
     int life = 0;
     uint32_t newest = raft::kNewestVersion;  // That it understands.
   };
+  // What a client wants written.
+  struct Wish {
+    std::set<std::string> keys;
+    bool removes = false;
+    bool conditional = false;
+    size_t ballast = 0;
+  };
   // Follows what is written from member to member.
   struct Watcher {
     int number = 0;
@@ -55,6 +62,8 @@ class Storm {
   bool Chance(int percent) { return rng_.Below(100) < static_cast<uint64_t>(percent); }
   absl::Duration Between(int least_ms, int most_ms);
   void After(absl::Duration delay, std::function<void()> event);
+  // What chance brings about: not while it is aimed.
+  void Later(absl::Duration delay, std::function<void()> event);
   // While there are faults.
   void Every(std::function<absl::Duration()> period, std::function<void()> event);
   void Say(const std::string& what);
@@ -68,8 +77,10 @@ class Storm {
   void Poll();
 
   void ClientStep(int client);
+  void Crowd(int client, const std::function<void()>& next);
   void Write(int client, Member* member, const std::function<void()>& next);
-  void Read(int client, Member* member, const std::function<void()>& next);
+  void Submit(int client, Member* member, const Wish& wish, const std::function<void()>& next);
+  void Read(int client, Member* member, const std::string& key, const std::function<void()>& next);
   void StaleRead(Member* member);
   void OnWritten(const std::vector<size_t>& records, const absl::StatusOr<store::TxnResult>& result,
                  const std::vector<std::pair<std::string, std::string>>& values);
@@ -92,6 +103,7 @@ class Storm {
   void DisturbClock(Member* member);
   void PauseMember(Member* member);
   void CrashMember(Member* member);
+  void Restart(Member* member, absl::Duration after);
   void ReplaceProgram();
   void HandOver();
   void Administer();
@@ -102,7 +114,17 @@ class Storm {
   void AwaitExpulsion(Member* member);
   void Replace(raft::MemberId gone);
   void Calm(Member* member);
+  void Still();
   void Clear();
+
+  // Storm_aimed.cc: what happens to them on purpose.
+  void Storms();
+  std::map<raft::MemberId, store::StoreStatus> Statuses();
+  void Focus(Member* member);
+  void DelayAnswers(raft::MemberId to, absl::Duration delay);
+  void Depose(Member* leader);
+  void HandOverUnheard(Member* leader);
+  void BuryEntries(Member* first);
 
   const StormOptions options_;
   StormResult result_;
@@ -119,6 +141,9 @@ class Storm {
   std::vector<WatchStream> streams_;  // That ended.
   std::set<raft::MemberId> current_;  // The members, as their leader said last.
   bool faults_ = true;
+  bool aimed_ = false;
+  raft::MemberId reads_at_ = 0;  // Where the crowd reads `hot_`; 0: there is none.
+  std::string hot_;
   bool changing_ = false;  // A change of the members was asked for.
   int asked_ = 0;          // How many of them are not answered.
   // In some storms disks are damaged: of one of three voters or more, and never while it is not

@@ -13,6 +13,7 @@ void Storm::Calm(Member* member) {
 }
 
 void Storm::Mischief() {
+  if (aimed_) return;
   Member* member = Running();
   const uint64_t roll = rng_.Below(100);
   if (roll < 10) {
@@ -47,19 +48,19 @@ void Storm::CutLinks() {
     const raft::MemberId to = any();
     Say(absl::StrCat("nothing goes from ", from, " to ", to));
     network_.Cut(from, to);
-    After(Between(50, 3000), [this, from, to] { network_.Restore(from, to); });
+    Later(Between(50, 3000), [this, from, to] { network_.Restore(from, to); });
   } else if (roll < 70) {
     const raft::MemberId one = leader != nullptr && Chance(60) ? leader->id : any();
     Say(absl::StrCat("member ", one, " is cut off"));
     network_.Isolate(one);
-    After(Between(50, 3000), [this, one] { network_.Rejoin(one); });
+    Later(Between(50, 3000), [this, one] { network_.Rejoin(one); });
   } else {
     std::set<raft::MemberId> a;
     std::set<raft::MemberId> b;
     for (const raft::MemberId id : all) (Chance(50) ? a : b).insert(id);
     Say(absl::StrCat(a.size(), " are cut off from ", b.size()));
     network_.Partition(a, b);
-    After(Between(50, 3000), [this] { network_.Heal(); });
+    Later(Between(50, 3000), [this] { network_.Heal(); });
   }
 }
 
@@ -85,7 +86,7 @@ void Storm::DisturbDisk(Member* member) {
 
 // Rates of any two differ by less than members are sure of (CoreOptions::max_drift).
 void Storm::DisturbClock(Member* member) {
-  member->clock->SetRate(0.91 + 0.18 * rng_.Unit());
+  member->clock->SetRate(0.9 + 0.2 * rng_.Unit());
   if (Chance(50)) {
     member->clock->Jump((Chance(50) ? -1 : 1) * Between(0, 1000) *
                         (Chance(50)   ? 1
@@ -113,23 +114,25 @@ void Storm::CrashMember(Member* member) {
     if (each.store == nullptr) continue;
     ++result_.crashes;
     Stop(&each, crash);
-    After(Between(1, Chance(70) ? 300 : 3000), [this, one = &each] {
-      if (one->wanted) Start(one);
-    });
+    Restart(&each, Between(1, Chance(70) ? 300 : 3000));
   }
+}
+
+void Storm::Restart(Member* member, absl::Duration after) {
+  After(after, [this, member] {
+    if (member->wanted) Start(member);
+  });
 }
 
 // Another program takes over the files of a member. One that is older than the log does not start,
 // or is refused by the others; then the newer one comes back.
 void Storm::ReplaceProgram() {
   Member* member = Running();
-  if (member == nullptr) return;
+  if (member == nullptr || aimed_) return;
   member->newest = Chance(75) ? raft::kNewestVersion : 1;
   Say(absl::StrCat("member ", member->id, " is to understand version ", member->newest));
   Stop(member, Chance(30));
-  After(Between(1, 300), [this, member] {
-    if (member->wanted) Start(member);
-  });
+  Restart(member, Between(1, 300));
 }
 
 void Storm::HandOver() {
@@ -143,7 +146,7 @@ void Storm::HandOver() {
 
 void Storm::Administer() {
   Member* leader = Leader();
-  if (leader == nullptr || changing_ || damaged_ != 0 || !Chance(60)) return;
+  if (leader == nullptr || changing_ || damaged_ != 0 || aimed_ || !Chance(60)) return;
   changing_ = true;
   if (doubtful_) return Ask(Running(), *doubtful_, [](bool) {});
   if (!damage_) After(absl::Seconds(2), [this] { changing_ = false; });
@@ -284,12 +287,17 @@ void Storm::Replace(raft::MemberId gone) {
   });
 }
 
-void Storm::Clear() {
+// No fault but those of members.
+void Storm::Still() {
   network_.Heal();
   network_.ClearLinkFaults();
   network_.SetFaults({});
+  for (auto& [id, member] : members_) Calm(&member);
+}
+
+void Storm::Clear() {
+  Still();
   for (auto& [id, member] : members_) {
-    Calm(&member);
     if (member.retired) continue;
     if (member.newest < raft::kNewestVersion && member.store != nullptr) Stop(&member, false);
     member.newest = raft::kNewestVersion;
