@@ -17,22 +17,21 @@
 #include "cluster/member_group.h"
 #include "cluster/virtual_time.h"
 #include "controllers/plan.h"
+#include "tests/sim/api_clients.h"
 #include "tests/sim/host_loops.h"
 #include "tests/sim/owner_checker.h"
+#include "tests/sim/storm_record.h"
 
 namespace skiff::sim {
 namespace {
 
 using cluster::ControlPlane;
 
-constexpr int kNotes = 4;
+constexpr int kClients = 8;
+// How often it is asked who leads.
+constexpr absl::Duration kGlance = absl::Milliseconds(200);
 constexpr absl::Duration kHealed = absl::Minutes(20);
 constexpr int kReplicas = 4;
-
-uint64_t Mix(uint64_t hash, absl::string_view text) {
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ull;
-  return hash;
-}
 
 template <typename T>
 T FromJson(absl::string_view json) {
@@ -45,7 +44,10 @@ T FromJson(absl::string_view json) {
 class Storm {
  public:
   explicit Storm(const ClusterStormOptions& options)
-      : options_(options), time_(options.seed, /*permute=*/true), rng_(options.seed * 7919) {
+      : options_(options),
+        time_(options.seed, /*permute=*/true),
+        rng_(options.seed * 7919),
+        record_([this](const std::string& what) { Print(what); }) {
     char dir[] = "/tmp/skiff-storm.XXXXXX";
     if (mkdtemp(dir) != nullptr) dir_ = dir;
     front_ = time_.New("front");
@@ -63,7 +65,8 @@ class Storm {
     }
     group_ = *std::move(opened);
     lives_.resize(options.members);
-    notes_.resize(kNotes);
+    clients_ = std::make_unique<ApiClients>(kClients, Rng(rng_.Next()), group_.get(), front_.get(),
+                                            &record_);
     for (int i = 0; i < options.members; ++i) Follow(i);
     cluster::LocalNodesOptions nodes;
     nodes.count = options.nodes;
@@ -86,6 +89,7 @@ class Storm {
       group_->Stop();
     }
     nodes_.reset();
+    clients_.reset();
     group_.reset();
     front_.reset();
     std::filesystem::remove_all(dir_);
@@ -95,15 +99,20 @@ class Storm {
     if (!result_.faults.empty()) return result_;
     Await("a leader and nodes", absl::Minutes(2), [&] { return NodesReady(); });
     Edit([](appsv1::Deployment*) {});
+    time_.Run([&] { clients_->Start(); });
     const absl::Time end = time_.clock().Now() + options_.length;
     while (time_.clock().Now() < end) {
       Pass(absl::Milliseconds(100 + static_cast<int64_t>(rng_.Below(1900))));
-      if (rng_.Below(2) == 0) {
+      const uint64_t what = rng_.Below(24);
+      if (what == 0) {
+        LeaveBehind();
+      } else if (what == 1) {
+        Depose();
+      } else if (what < 12) {
         Break();
       } else {
         Work();
       }
-      WriteNote();
     }
     Heal();
     Converge();
@@ -112,22 +121,16 @@ class Storm {
   }
 
  private:
-  struct Note {  // A ConfigMap that is written over and over.
-    int64_t tried = 0;
-    int64_t acknowledged = 0;
-    // Of these it is not known whether, or when, they are done: also after later ones.
-    std::set<int64_t> unknown;
-    bool exists = false;
-    bool under_way = false;
-  };
   // A member whose disk is lost, and what makes another one of the group in its place.
   struct Replacement {
     int member = 0;
     std::vector<store::MemberChange> left;  // The next one last.
     bool asked = false;
   };
+  // What a member tells of all that it applies.
   struct Life {
     std::unique_ptr<store::Watch> watch;
+    WatchStream stream;
     int number = 0;
   };
 
@@ -136,6 +139,9 @@ class Storm {
   }
   void Tell(const std::string& what) {
     result_.trace = Mix(result_.trace, what);
+    Print(what);
+  }
+  void Print(const std::string& what) {
     if (!options_.verbose) return;
     printf("%s %s\n",
            absl::FormatTime("%H:%M:%E3S", time_.clock().Now(), absl::UTCTimeZone()).c_str(),
@@ -143,7 +149,10 @@ class Storm {
   }
   void Pass(absl::Duration time) {
     time_.Run([&] {
-      time_.sim().RunFor(time);
+      for (; time > absl::ZeroDuration(); time -= kGlance) {
+        time_.sim().RunFor(std::min(time, kGlance));
+        AskWhoLeads();
+      }
       if (group_->leader() >= 0 && group_->leader() != led_) {
         led_ = group_->leader();
         ++result_.elections;
@@ -178,45 +187,61 @@ class Storm {
 
   // ---- what every member sees ----
 
+  void AskWhoLeads() {
+    for (int i = 0; i < options_.members; ++i) {
+      if (group_->plane(i) == nullptr) continue;
+      group_->plane(i)->store().Status([this](const store::StoreStatus& status) {
+        record_.OnLeader(status.term, status.leader);
+      });
+    }
+  }
+
   void Follow(int member) {
     time_.Run([&] {
-      ControlPlane* plane = group_->plane(member);
+      Unfollow(member);
       Life& life = lives_[member];
-      const int number = ++life.number;
-      const uint64_t after = std::min(plane->server().revision(), seen_);
+      store::Store& store = group_->plane(member)->store();
+      const int number = life.number;
+      const uint64_t revision = store.snapshot()->revision();
+      if (revision <= record_.revision()) record_.CheckState(IdOf(member), *store.snapshot());
       store::WatchSink sink;
-      sink.on_events = [this, member](const auto& events) { See(member, *events); };
+      sink.on_events = [this, member, number](const auto& events) {
+        if (lives_[member].number == number) See(member, *events);
+      };
       sink.on_end = [this, member, number](const absl::Status&) {
         if (static_cast<size_t>(member) >= lives_.size()) return;
-        Life& now = lives_[member];
-        if (now.number == number) ended_.push_back(std::move(now.watch));
+        if (lives_[member].number == number) Unfollow(member);
       };
-      auto watch = plane->store().StartWatch("", after, sink);
+      life.stream.after = std::min(revision, record_.revision());
+      auto watch = store.StartWatch("", life.stream.after, sink);
       if (!watch.ok()) {
-        watch = plane->store().StartWatch("", plane->server().revision(), std::move(sink));
+        life.stream.after = revision;
+        watch = store.StartWatch("", revision, std::move(sink));
       }
       if (watch.ok()) life.watch = *std::move(watch);
     });
+  }
+  void Unfollow(int member) {
+    Life& life = lives_[member];
+    ++life.number;
+    if (life.watch == nullptr) return;
+    streams_.push_back(std::exchange(life.stream, {}));
+    ended_.push_back(std::move(life.watch));  // It may be the one that says so.
   }
 
   void See(int member, const std::vector<store::Event>& events) {
     for (size_t i = 0; i < events.size();) {
       const uint64_t revision = events[i].revision;
-      std::string digest;
       std::vector<store::Event> one;
       for (; i < events.size() && events[i].revision == revision; ++i) {
         one.push_back(events[i]);
-        absl::StrAppend(&digest, events[i].type == store::Event::Type::kPut ? "+" : "-",
-                        events[i].key, " ", events[i].object->meta().uid(), ";");
+        record_.OnApplied(IdOf(member), events[i]);
+        lives_[member].stream.seen.push_back(ChangeOf(events[i]));
       }
-      const auto [it, first] = log_.try_emplace(revision, digest, std::move(one));
-      if (!first && it->second.first != digest) {
-        Fault(absl::StrCat("revision ", revision, " is \"", digest, "\" to member ", member,
-                           " and \"", it->second.first, "\" to another"));
-      }
+      log_.try_emplace(revision, std::move(one));
     }
-    while (log_.count(seen_ + 1) != 0) ++seen_;
   }
+  raft::MemberId IdOf(int member) const { return group_->id(member); }
 
   // ---- what users do ----
 
@@ -323,35 +348,6 @@ class Storm {
       web->mutable_spec()->set_replicas(static_cast<int>(rng_.Below(8)));
     });
   }
-  // One writer for each: what is there afterwards is what was acknowledged last, or what was never
-  // answered.
-  void WriteNote() {
-    const size_t which = rng_.Below(kNotes);
-    Note& note = notes_[which];
-    if (note.under_way) return;
-    note.under_way = true;
-    const int64_t value = ++note.tried;
-    auto map = std::make_unique<corev1::ConfigMap>();
-    map->mutable_metadata()->set_name(absl::StrCat("note-", which));
-    map->mutable_metadata()->set_namespace_("default");
-    (*map->mutable_data())["value"] = absl::StrCat(value);
-    const bool create = !note.exists;
-    time_.Run([&] {
-      Submit(create ? client::Write::Create(std::move(map)) : client::Write::Update(std::move(map)),
-             [this, which, value](const absl::Status& status) {
-               Note& now = notes_[which];
-               now.under_way = false;
-               // Or by an earlier try whose answer never came.
-               now.exists = now.exists || status.ok() || absl::IsAlreadyExists(status);
-               if (status.ok()) {
-                 now.acknowledged = value;
-               } else if (!absl::IsUnavailable(status)) {  // Else it was not done, and never is.
-                 now.unknown.insert(value);
-               }
-             });
-    });
-  }
-
   // ---- what goes wrong ----
 
   void Break() {
@@ -425,7 +421,7 @@ class Storm {
     if (replacement_ || rng_.Below(2) == 0) return;
     const raft::MemberId lost = group_->id(which);
     time_.Run([&] {
-      lives_[which].watch.reset();
+      Unfollow(which);
       const absl::Status replaced = group_->Replace(which);
       if (!replaced.ok()) Fault(absl::StrCat("another member ", lost, ": ", replaced.ToString()));
     });
@@ -489,10 +485,80 @@ class Storm {
     Tell(absl::StrCat("member ", which, " crashes"));
     ++result_.kills;
     time_.Run([&] {
-      lives_[which].watch.reset();
+      Unfollow(which);
       group_->Kill(which).IgnoreError();
     });
     if (rng_.Below(3) == 0) Restart(which);
+  }
+  // No fault of disks and links.
+  void Still() {
+    time_.Run([&] {
+      group_->SetNetwork({});
+      group_->network().Heal();
+      group_->network().ClearLinkFaults();
+      for (int i = 0; i < options_.members; ++i) {
+        HealDisk(i);
+        group_->Cut(i, false).IgnoreError();
+      }
+    });
+  }
+  // What others answer a leader takes longer and longer. Then they hear of it no more and choose
+  // another, while it still hears, of old, that they follow it.
+  void Depose() {
+    const int deposed = group_->leader();
+    if (deposed < 0) return;
+    Still();
+    Tell(absl::StrCat("member ", deposed, " is to be deposed"));
+    const raft::MemberId id = group_->id(deposed);
+    const absl::Duration longest =
+        absl::Milliseconds(1500 + static_cast<int64_t>(rng_.Below(4500)));
+    for (absl::Duration delay; delay < longest; delay += absl::Milliseconds(300)) {
+      raft::NetworkFaults slow;
+      slow.delay_min = slow.delay_max = delay;
+      time_.Run([&] {
+        for (int i = 0; i < options_.members; ++i) {
+          if (i != deposed) group_->network().SetLinkFaults(group_->id(i), id, slow);
+        }
+      });
+      Pass(absl::Milliseconds(400));
+    }
+    time_.Run([&] {
+      for (int i = 0; i < options_.members; ++i) {
+        if (i != deposed) group_->network().Cut(id, group_->id(i));
+      }
+    });
+    Pass(longest + absl::Seconds(2));
+    Still();
+  }
+  // New pods, and their leader is cut off while it binds them. Another leads, and its scheduler
+  // binds them as well; the first one's is answered when both are together again.
+  void LeaveBehind() {
+    const int left = group_->leader();
+    if (left < 0) return;
+    Still();
+    Edit([](appsv1::Deployment* web) {
+      const int replicas = web->spec().replicas();
+      web->mutable_spec()->set_replicas(replicas < 12 ? replicas + 5 : 2);
+    });
+    const auto unbound = [&] {
+      if (group_->leader() != left) return false;
+      const auto pods = All<corev1::Pod>();
+      return std::any_of(pods.begin(), pods.end(), [](const api::ObjectPtr& pod) {
+        return pod->As<corev1::Pod>().spec().node_name().empty();
+      });
+    };
+    bool there = false;
+    for (int i = 0; i < 300 && !there; ++i) {
+      Pass(absl::Milliseconds(1));
+      time_.Run([&] { there = unbound(); });
+    }
+    Tell(absl::StrCat("member ", left, there ? " binds pods" : " has no pods to bind",
+                      " and is left behind"));
+    const raft::MemberId id = group_->id(left);
+    time_.Run([&] { group_->network().Isolate(id); });
+    Pass(absl::Milliseconds(3500 + static_cast<int64_t>(rng_.Below(4500))));
+    time_.Run([&] { group_->network().Rejoin(id); });
+    Pass(absl::Seconds(3));
   }
   void Restart(int which) {
     Tell(absl::StrCat("member ", which, " starts again"));
@@ -508,14 +574,8 @@ class Storm {
 
   void Heal() {
     Tell("all heals");
-    time_.Run([&] {
-      group_->SetNetwork({});
-      group_->network().Heal();
-      for (int i = 0; i < options_.members; ++i) {
-        HealDisk(i);
-        group_->Cut(i, false).IgnoreError();
-      }
-    });
+    time_.Run([&] { clients_->Stop(); });
+    Still();
     for (int i = 0; i < options_.members; ++i) {
       if (group_->plane(i) == nullptr) Restart(i);
     }
@@ -620,34 +680,24 @@ class Storm {
         result_.revision = group_->plane(0)->server().revision();
       });
     }
-    time_.Run([&] { VerifyNotes(); });
-    OwnerChecker owners;
-    uint64_t last = 0;
-    for (const auto& [revision, what] : log_) {
-      if (last != 0 && revision != last + 1) {
-        Fault(absl::StrCat("nobody saw revision ", last + 1));
+    time_.Run([&] { clients_->ReadEverything(); });
+    Await("an answer to every client", absl::Minutes(1), [&] { return clients_->open() == 0; });
+    time_.Run([&] {
+      for (int i = 0; i < options_.members; ++i) {
+        lives_[i].stream.complete_to = record_.revision();
+        Unfollow(i);
+        record_.CheckState(IdOf(i), *group_->plane(i)->store().snapshot());
       }
-      last = revision;
-      owners.Observe(what.second);
-      result_.trace = Mix(result_.trace, what.first);
-    }
+    });
+    record_.Finish(streams_);
+    OwnerChecker owners;
+    for (const auto& [revision, events] : log_) owners.Observe(events);
     for (const std::string& fault : owners.faults()) Fault(fault);
-  }
-  void VerifyNotes() {
-    std::map<std::string, int64_t> values;
-    for (const api::ObjectPtr& map : All<corev1::ConfigMap>()) {
-      const auto& data = map->As<corev1::ConfigMap>().data();
-      const auto it = data.find("value");
-      if (it != data.end()) values[map->meta().name()] = atoll(it->second.c_str());
-    }
-    for (int i = 0; i < kNotes; ++i) {
-      const std::string name = absl::StrCat("note-", i);
-      const int64_t value = values.count(name) == 0 ? 0 : values[name];
-      const Note& note = notes_[i];
-      if (value == note.acknowledged || note.unknown.count(value) != 0) continue;
-      Fault(absl::StrCat(name, " is ", value, ", though ", note.acknowledged,
-                         " was acknowledged last"));
-    }
+    for (const std::string& fault : record_.faults()) Fault(fault);
+    result_.trace = Mix(result_.trace, absl::StrCat(record_.trace()));
+    result_.acknowledged += clients_->acknowledged();
+    result_.refused += clients_->unknown();
+    result_.reads = clients_->reads();
   }
 
   const ClusterStormOptions options_;
@@ -664,9 +714,10 @@ class Storm {
   std::optional<Replacement> replacement_;
   std::vector<Life> lives_;
   std::vector<std::unique_ptr<store::Watch>> ended_;
-  std::map<uint64_t, std::pair<std::string, std::vector<store::Event>>> log_;
-  uint64_t seen_ = 0;  // All up to here.
-  std::vector<Note> notes_;
+  std::vector<WatchStream> streams_;  // That ended.
+  StormRecord record_;
+  std::unique_ptr<ApiClients> clients_;
+  std::map<uint64_t, std::vector<store::Event>> log_;
   int jobs_ = 0;
   int led_ = -1;
 };

@@ -23,14 +23,15 @@ struct ClusterStormOptions {
 struct ClusterStormResult {
   // One sentence each:
   // - what the owner checker says: no pod bound twice, no address of two;
-  // - a revision that two members saw differently, or nobody saw;
-  // - a write that was acknowledged and is lost, or a value that nobody wrote;
+  // - what the record of the storm says (storm_record.h): of what members applied, who led, what
+  //   clients were answered, what each member's watch told;
   // - what is not as it was asked to be within 20 minutes after all has healed;
   // - members whose states differ at one revision; controllers that do not rest.
   std::vector<std::string> faults;
-  uint64_t trace = 0;  // The same for the same history.
-  int64_t acknowledged = 0;
-  int64_t refused = 0;  // Or unknown.
+  uint64_t trace = 0;        // The same for the same history.
+  int64_t acknowledged = 0;  // Writes.
+  int64_t refused = 0;       // Or unknown.
+  int64_t reads = 0;         // Linearizable ones.
   int64_t kills = 0;
   int64_t cuts = 0;
   int64_t replaced = 0;   // Members that lost their disk.

@@ -441,9 +441,7 @@ void Storm::MoveWatcher(Watcher* watcher) {
 
 void Storm::OnWatched(Watcher* watcher, const std::vector<store::Event>& events) {
   for (const store::Event& event : events) {
-    const bool put = event.type == store::Event::Type::kPut;
-    watcher->stream.seen.push_back(
-        {event.revision, event.key, put ? Change::Type::kPut : Change::Type::kDelete});
+    watcher->stream.seen.push_back(ChangeOf(event));
     if (event.revision <= watcher->last && event.revision != 0 &&
         (watcher->stream.seen.size() < 2 ||
          watcher->stream.seen[watcher->stream.seen.size() - 2].revision != event.revision)) {

@@ -6,10 +6,25 @@
 
 namespace skiff::sim {
 
+uint64_t Mix(uint64_t hash, absl::string_view text) {
+  for (const char c : text) hash = (hash ^ static_cast<uint8_t>(c)) * 1099511628211u;
+  return hash;
+}
+
+Change ChangeOf(const store::Event& event) {
+  const bool put = event.type == store::Event::Type::kPut;
+  return {event.revision, event.key, put ? Change::Type::kPut : Change::Type::kDelete};
+}
+
 std::string StormRecord::Value(const api::ObjectPtr& object) {
   if (object == nullptr) return "(none)";
-  const std::string& value = object->As<corev1::ConfigMap>().data().at("value");
-  return value.substr(0, value.find(' '));  // The rest is ballast.
+  if (&object->resource() == &api::ResourceOf<corev1::ConfigMap>()) {
+    const auto& data = object->As<corev1::ConfigMap>().data();
+    const auto it = data.find("value");
+    // The rest is ballast.
+    if (it != data.end()) return it->second.substr(0, it->second.find(' '));
+  }
+  return absl::StrCat("#", Mix(0, *object->Json()));
 }
 
 void StormRecord::Fault(const std::string& what) {
@@ -18,7 +33,7 @@ void StormRecord::Fault(const std::string& what) {
 }
 
 void StormRecord::Trace(const std::string& what) {
-  for (const char c : what) trace_ = (trace_ ^ static_cast<uint8_t>(c)) * 1099511628211u;
+  trace_ = Mix(trace_, what);
   say_(what);
 }
 

@@ -14,6 +14,10 @@
 
 namespace skiff::sim {
 
+// A hash that grows with `text` (FNV-1a).
+uint64_t Mix(uint64_t hash, absl::string_view text);
+Change ChangeOf(const store::Event& event);
+
 class StormRecord {
  public:
   explicit StormRecord(std::function<void(const std::string&)> say) : say_(std::move(say)) {}
@@ -47,6 +51,7 @@ class StormRecord {
   uint64_t revision() const { return changes_.empty() ? 1 : changes_.rbegin()->first; }
   size_t operations() const { return operations_.size(); }
 
+  // The first word of a ConfigMap's "value", which is written once; of other objects, a digest.
   static std::string Value(const api::ObjectPtr& object);
 
  private:

@@ -17,15 +17,16 @@ int main(int argc, char** argv) {
       skiff::sim::RunClusterStorm, [&all](const skiff::sim::ClusterStormResult& result) {
         all.acknowledged += result.acknowledged;
         all.refused += result.refused;
+        all.reads += result.reads;
         all.kills += result.kills;
         all.cuts += result.cuts;
         all.replaced += result.replaced;
         all.elections += result.elections;
       });
   absl::PrintF(
-      "%u storms, %d bad: %d writes acknowledged, %d refused or unknown, %d crashes and "
+      "%u storms, %d bad: %d writes acknowledged, %d refused or unknown, %d reads, %d crashes and "
       "%d cuts of members, %d members replaced, %d changes of leader\n",
-      seeds.seeds, bad, all.acknowledged, all.refused, all.kills, all.cuts, all.replaced,
+      seeds.seeds, bad, all.acknowledged, all.refused, all.reads, all.kills, all.cuts, all.replaced,
       all.elections);
   return bad == 0 ? 0 : 1;
 }
