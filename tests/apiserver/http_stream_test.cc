@@ -16,6 +16,13 @@ std::string ConfigMap(absl::string_view name, absl::string_view labels = "{}") {
                       R"(","labels":)", labels, "}}");
 }
 
+// The first resourceVersion in a text.
+std::string JsonRevision(const std::string& json) {
+  const std::string key = R"("resourceVersion":")";
+  const size_t at = json.find(key) + key.size();
+  return json.substr(at, json.find('"', at) - at);
+}
+
 // A client that reads one watch, event by event.
 class Watcher {
  public:
@@ -111,6 +118,26 @@ TEST_CASE("WatchListsEndWithABookmark") {
   const std::string bookmark = watcher.Line();
   CHECK(absl::StartsWith(bookmark, R"({"type":"BOOKMARK")"));
   CHECK(absl::StrContains(bookmark, R"("k8s.io/initial-events-end":"true")"));
+}
+
+TEST_CASE("AWatchThatEndsTellsHowFarItHasCome") {
+  ServedApi api;
+  RawClient client(api.port());
+  const std::string list = client.Ask("GET", kCm).body;
+  const std::string from = JsonRevision(list);
+  Watcher watcher(api.port(),
+                  absl::StrCat(kCm, "?watch=1&allowWatchBookmarks=true&timeoutSeconds=1",
+                               "&resourceVersion=", from));
+  // Of something else.
+  const std::string secret = client
+                                 .Ask("POST", "/api/v1/namespaces/default/secrets",
+                                      R"({"kind":"Secret","metadata":{"name":"s"}})")
+                                 .body;
+  const std::string bookmark = watcher.Line();
+  CHECK(absl::StartsWith(bookmark, R"({"type":"BOOKMARK","object":{"kind":"ConfigMap")"));
+  CHECK(JsonRevision(bookmark) == JsonRevision(secret));
+  CHECK_FALSE(absl::StrContains(bookmark, "initial-events-end"));
+  CHECK(watcher.Line().empty());
 }
 
 TEST_CASE("AWatchEndsWhenItsTimeIsOver") {

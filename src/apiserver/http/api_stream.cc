@@ -18,6 +18,9 @@ namespace skiff::apiserver::http {
 namespace {
 
 constexpr int64_t kDefaultWatchSeconds = 1800;
+// A client that asks for it learns so often how far it has come, even where nothing happens to what
+// it watches.
+constexpr absl::Duration kBookmarkPeriod = absl::Minutes(1);
 // A log comes as fast as the node reads it, which may be faster than the client does.
 constexpr size_t kQueuedLogBytes = 64 << 20;
 
@@ -96,10 +99,12 @@ class WatchStream : public std::enable_shared_from_this<WatchStream> {
   void Begin(Server* server) {
     auto self = shared_from_this();
     exchange_->OnClose([self] { self->End(); });
-    timer_ = loop_->PostAfter(absl::Seconds(query_.timeout_seconds), [self] {
+    timer_ = loop_->PostAfter(absl::Seconds(query_.timeout_seconds), [self, server] {
       self->timer_ = 0;
-      self->FinishNow();
+      if (!self->query_.bookmarks) return self->FinishNow();
+      self->BookmarkThen(server, [self] { self->FinishNow(); });
     });
+    if (query_.bookmarks) BookmarkLater(server);
     watch_ = server->StartWatch(
         resource_, query_.options, loop_,
         {[self](std::vector<client::WatchEvent> events) { self->OnEvents(events); },
@@ -124,8 +129,9 @@ class WatchStream : public std::enable_shared_from_this<WatchStream> {
       if (event.type != client::EventType::kBookmark) {
         Encode(event, &pieces);
       } else if (query_.initial_bookmark) {
-        pieces.push_back(Shared(Bookmark(event.revision)));
+        pieces.push_back(Shared(Bookmark(event.revision, /*initial=*/true)));
       }
+      known_ = std::max(known_, event.revision);
     }
     exchange->Write(std::move(pieces));
   }
@@ -172,11 +178,30 @@ class WatchStream : public std::enable_shared_from_this<WatchStream> {
     return out + bytes;
   }
 
-  std::string Bookmark(uint64_t revision) {
+  void BookmarkLater(Server* server) {
+    bookmark_timer_ = loop_->PostAfter(kBookmarkPeriod, [self = shared_from_this(), server] {
+      self->bookmark_timer_ = 0;
+      self->BookmarkThen(server, [self, server] {
+        if (self->exchange_ != nullptr) self->BookmarkLater(server);
+      });
+    });
+  }
+
+  void BookmarkThen(Server* server, std::function<void()> then) {
+    server->Delivered(loop_, [self = shared_from_this(), then = std::move(then)](uint64_t reached) {
+      if (self->exchange_ != nullptr && self->started_ && reached > self->known_) {
+        self->known_ = reached;
+        self->exchange_->Write({Shared(self->Bookmark(reached, /*initial=*/false))});
+      }
+      then();
+    });
+  }
+
+  std::string Bookmark(uint64_t revision, bool initial) {
     const api::MessagePtr object(resource_.prototype->New());
     metav1::ObjectMeta* meta = api::MutableMetaOf(object.get());
     meta->set_resource_version(absl::StrCat(revision));
-    (*meta->mutable_annotations())["k8s.io/initial-events-end"] = "true";
+    if (initial) (*meta->mutable_annotations())["k8s.io/initial-events-end"] = "true";
     if (query_.format.encoding == Encoding::kProtobuf) {
       return Frame("BOOKMARK",
                    api::EncodeProtobuf(*object, resource_.api_version(), resource_.kind));
@@ -223,8 +248,10 @@ class WatchStream : public std::enable_shared_from_this<WatchStream> {
   void End() {
     exchange_ = nullptr;
     watch_.reset();
-    if (timer_ != 0) loop_->Cancel(timer_);
-    timer_ = 0;
+    for (Executor::TimerId* timer : {&timer_, &bookmark_timer_}) {
+      if (*timer != 0) loop_->Cancel(*timer);
+      *timer = 0;
+    }
   }
 
  public:
@@ -242,6 +269,8 @@ class WatchStream : public std::enable_shared_from_this<WatchStream> {
   Executor* const loop_;
   std::unique_ptr<client::Watch> watch_;
   Executor::TimerId timer_ = 0;
+  Executor::TimerId bookmark_timer_ = 0;
+  uint64_t known_ = 0;  // What the client knows it has seen.
   bool started_ = false;
   bool columns_sent_ = false;
 };

@@ -24,6 +24,10 @@ constexpr absl::Duration kResetsPer = absl::Seconds(30);
 // No more is handed to the socket than it can be expected to take soon: what waits in streams can
 // still be given up.
 constexpr size_t kSocketBytes = 256 << 10;
+// A client that waits for answers and says nothing for so long is asked whether it is there, and
+// given up when it has not said so by then.
+constexpr absl::Duration kAskAfter = absl::Seconds(30);
+constexpr absl::Duration kGoneAfter = absl::Seconds(60);
 
 nghttp2_nv Field(absl::string_view name, absl::string_view value) {
   const auto bytes = [](absl::string_view text) {
@@ -156,7 +160,7 @@ std::shared_ptr<Http2Connection> Http2Connection::Begin(std::shared_ptr<Socket> 
   const std::shared_ptr<Http2Connection> out(new Http2Connection(
       std::move(socket), executor, limits, std::move(handler), std::move(closed)));
   out->socket_->Use(out);
-  out->quiet_since_ = executor->clock().Monotonic();
+  out->quiet_since_ = out->heard_ = executor->clock().Monotonic();
   out->WatchTime();
   out->Flush();
   out->socket_->ReadOn();
@@ -377,7 +381,7 @@ void Http2Connection::Reset(int32_t id, uint32_t error) {
 
 void Http2Connection::OnBytes(absl::string_view bytes) {
   if (closing_) return;
-  quiet_since_ = executor_->clock().Monotonic();
+  quiet_since_ = heard_ = executor_->clock().Monotonic();
   receiving_ = true;
   const ssize_t taken = nghttp2_session_mem_recv(
       session_.get(), reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
@@ -428,6 +432,12 @@ void Http2Connection::WatchTime() {
     const absl::Duration patience = begun ? self->limits_.body_time : self->limits_.idle_time;
     if (!waits) self->quiet_since_ = now;
     if (now - self->quiet_since_ >= patience) return self->Close();
+    if (now - self->heard_ >= kGoneAfter) return self->Close();
+    if (now - self->heard_ >= kAskAfter) {
+      nghttp2_submit_ping(self->session_.get(), NGHTTP2_FLAG_NONE, nullptr);
+      self->Flush();
+      if (self->closing_) return;
+    }
     self->WatchTime();
   });
 }

@@ -82,6 +82,7 @@ class Http2Connection final : public SocketUser,
   bool closing_ = false;
   // Since when nothing has happened that the client had to do.
   absl::Duration quiet_since_;
+  absl::Duration heard_;  // When anything last came.
   size_t unwritten_then_ = 0;
   Executor::TimerId timer_ = 0;
 };

@@ -163,6 +163,13 @@ void Server::List(const api::ResourceInfo& resource, client::ListOptions options
   });
 }
 
+// What is published before the barrier is asked for has been delivered when it is answered.
+void Server::Delivered(Executor* reply_on, std::function<void(uint64_t revision)> then) {
+  store_->Barrier([reply_on, then = std::move(then), reached = revision()](absl::Status applied) {
+    reply_on->Post([then, reached = applied.ok() ? reached : 0] { then(reached); });
+  });
+}
+
 namespace {
 
 // Between the store's loop and the watcher's: filters there, calls back here.

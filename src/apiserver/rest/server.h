@@ -122,6 +122,10 @@ class Server final : public client::Client {
   // this by itself. kUnavailable: no majority of the members answers.
   void Fresh(Executor* reply_on, absl::AnyInvocable<void(absl::Status) &&> then);
 
+  // A revision such that a watch of this member has been handed all up to it, when `then` is called
+  // on `reply_on`; 0 if no majority answers.
+  void Delivered(Executor* reply_on, std::function<void(uint64_t revision)> then);
+
   // The store was put back to an earlier state: what was remembered beside it is forgotten, and
   // names and uids come from `rng`.
   void StartOver(Rng rng);
