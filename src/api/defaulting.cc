@@ -100,6 +100,18 @@ void SetDefaults(google::protobuf::Message* object) {
       MakeDefaults<corev1::Namespace, NamespaceDefaults>(),
       MakeDefaults<corev1::Node, NodeDefaults>(),
       MakeDefaults<nodev1::RuntimeClass, RuntimeClassDefaults>(),
+      MakeDefaults<rbacv1::RoleBinding, RoleBindingDefaults>(),
+      MakeDefaults<rbacv1::ClusterRoleBinding, ClusterRoleBindingDefaults>(),
+      MakeDefaults<networkingv1::IngressClass, IngressClassDefaults>(),
+      MakeDefaults<networkingv1::NetworkPolicy, NetworkPolicyDefaults>(),
+      MakeDefaults<discoveryv1::EndpointSlice, EndpointSliceDefaults>(),
+      MakeDefaults<corev1::PersistentVolume, PersistentVolumeDefaults>(),
+      MakeDefaults<corev1::PersistentVolumeClaim, VolumeClaimDefaults>(),
+      MakeDefaults<storagev1::StorageClass, StorageClassDefaults>(),
+      MakeDefaults<storagev1::CSIDriver, CsiDriverDefaults>(),
+      MakeDefaults<storagev1::VolumeAttachment, VolumeAttachmentDefaults>(),
+      MakeDefaults<resourcev1::ResourceClaim, ResourceClaimDefaults>(),
+      MakeDefaults<resourcev1::ResourceClaimTemplate, ResourceClaimTemplateDefaults>(),
   };
   const auto* kind = object->GetDescriptor();
   for (const Defaults& defaults : kDefaults) {

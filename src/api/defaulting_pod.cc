@@ -96,33 +96,10 @@ void ProjectedDefaults(corev1::ProjectedVolumeSource* projected) {
   }
 }
 
-// Sources of storage systems outside the cluster.
-void RemoteVolumeDefaults(corev1::VolumeSource* source) {
-  if (source->has_iscsi() && source->iscsi().iscsi_interface().empty()) {
-    source->mutable_iscsi()->set_iscsi_interface("default");
-  }
-  if (source->has_rbd()) {
-    corev1::RBDVolumeSource* rbd = source->mutable_rbd();
-    if (rbd->pool().empty()) rbd->set_pool("rbd");
-    if (rbd->user().empty()) rbd->set_user("admin");
-    if (rbd->keyring().empty()) rbd->set_keyring("/etc/ceph/keyring");
-  }
-  if (source->has_scale_io()) {
-    corev1::ScaleIOVolumeSource* scale_io = source->mutable_scale_io();
-    if (scale_io->storage_mode().empty()) scale_io->set_storage_mode("ThinProvisioned");
-    if (scale_io->fs_type().empty()) scale_io->set_fs_type("xfs");
-  }
-  if (source->has_azure_disk()) {
-    corev1::AzureDiskVolumeSource* disk = source->mutable_azure_disk();
-    if (!disk->has_caching_mode()) disk->set_caching_mode("ReadWrite");
-    if (!disk->has_fs_type()) disk->set_fs_type("ext4");
-    if (!disk->has_read_only()) disk->set_read_only(false);
-    if (!disk->has_kind()) disk->set_kind("Shared");
-  }
+void EphemeralDefaults(corev1::VolumeSource* source) {
   if (source->has_ephemeral() && source->ephemeral().has_volume_claim_template()) {
-    corev1::PersistentVolumeClaimSpec* claim =
-        source->mutable_ephemeral()->mutable_volume_claim_template()->mutable_spec();
-    if (!claim->has_volume_mode()) claim->set_volume_mode("Filesystem");
+    VolumeClaimSpecDefaults(
+        source->mutable_ephemeral()->mutable_volume_claim_template()->mutable_spec());
   }
 }
 
@@ -136,14 +113,12 @@ void VolumeDefaults(corev1::Volume* volume) {
     DownwardFilesDefaults(source->mutable_downward_api()->mutable_items());
   }
   if (source->has_projected()) ProjectedDefaults(source->mutable_projected());
-  if (source->has_host_path() && !source->host_path().has_type()) {
-    source->mutable_host_path()->set_type("");
-  }
   if (source->has_image() && source->image().pull_policy().empty()) {
     source->mutable_image()->set_pull_policy(
         std::string(DefaultPullPolicy(source->image().reference())));
   }
-  RemoteVolumeDefaults(source);
+  VolumeSourceDefaults(source);
+  EphemeralDefaults(source);
 }
 
 void RequestsFromLimits(corev1::Container* container) {

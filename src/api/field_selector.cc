@@ -82,6 +82,10 @@ const Selectable<appsv1::ReplicaSet> kReplicaSetFields[] = {
     {"status.replicas",
      [](const appsv1::ReplicaSet& set) { return absl::StrCat(set.status().replicas()); }},
 };
+const Selectable<resourcev1::ResourceSlice> kResourceSliceFields[] = {
+    {"spec.nodeName", [](const resourcev1::ResourceSlice& s) { return s.spec().node_name(); }},
+    {"spec.driver", [](const resourcev1::ResourceSlice& s) { return s.spec().driver(); }},
+};
 const Selectable<corev1::Service> kServiceFields[] = {
     {"spec.clusterIP", [](const corev1::Service& service) { return service.spec().cluster_ip(); }},
     {"spec.type", [](const corev1::Service& service) { return service.spec().type(); }},
@@ -113,6 +117,8 @@ void VisitKind(const Descriptor* kind, Visit visit) {
     visit(std::span(kReplicaSetFields));
   else if (kind == corev1::Service::descriptor())
     visit(std::span(kServiceFields));
+  else if (kind == resourcev1::ResourceSlice::descriptor())
+    visit(std::span(kResourceSliceFields));
 }
 
 template <typename T, size_t N>

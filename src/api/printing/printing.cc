@@ -13,10 +13,12 @@ namespace skiff::api {
 namespace printing {
 namespace {
 
-constexpr Column kDefault[] = {kName, kAge};
+constexpr Column kDefault[] = {kName,
+                               {"Created At", "date", "", "When the object was created.", 0}};
 
 const Table* FindTable(const google::protobuf::Descriptor* kind) {
-  for (const auto tables : {PodTables, WorkloadTables, ClusterTables}) {
+  for (const auto tables : {PodTables, WorkloadTables, ClusterTables, RbacTables, NetworkTables,
+                            StorageTables, DeviceTables}) {
     for (const Table& table : tables()) {
       if (table.kind == kind) return &table;
     }
@@ -78,7 +80,7 @@ std::span<const Column> Columns(const ResourceInfo& resource) {
 std::vector<Cell> Row(const Object& object, absl::Time now) {
   const printing::Table* table = printing::FindTable(object.message().GetDescriptor());
   if (table != nullptr) return table->row(object, now);
-  return {object.meta().name(), printing::Age(object.meta(), now)};
+  return {object.meta().name(), api::FormatTime(ToAbsl(object.meta().creation_timestamp()))};
 }
 
 }  // namespace skiff::api

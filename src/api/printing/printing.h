@@ -22,7 +22,7 @@ namespace skiff::api {
 // One metav1.TableColumnDefinition. `priority` 0 is always shown, 1 with -o wide.
 struct Column {
   absl::string_view name;
-  absl::string_view type;    // "string", "integer"
+  absl::string_view type;    // "string", "integer", "boolean", "date"
   absl::string_view format;  // "name" for the first column, else "".
   absl::string_view description;
   int priority = 0;
@@ -34,7 +34,7 @@ std::string CellJson(const Cell& cell);
 // The cell as a terminal shows it.
 std::string CellText(const Cell& cell);
 
-// The columns of a resource; name and age where it has none of its own.
+// The columns of a resource; name and time of creation where it has none of its own.
 std::span<const Column> Columns(const ResourceInfo& resource);
 
 // One cell for each of the object's columns, as of `now`.

@@ -28,6 +28,10 @@ Table MakeTable(std::span<const Column> columns) {
 std::span<const Table> PodTables();
 std::span<const Table> WorkloadTables();
 std::span<const Table> ClusterTables();
+std::span<const Table> RbacTables();
+std::span<const Table> NetworkTables();
+std::span<const Table> StorageTables();
+std::span<const Table> DeviceTables();
 
 // Columns that several kinds have.
 inline constexpr absl::string_view kNameText = "Name of the object, unique within its namespace.";

@@ -22,13 +22,37 @@ std::string JsonOf(const google::protobuf::Map<std::string, std::string>& map) {
   return object.ToString();
 }
 
+std::string JsonOf(const google::protobuf::RepeatedPtrField<std::string>& list) {
+  if (list.empty()) return "null";
+  return absl::StrCat("[",
+                      absl::StrJoin(list, ",",
+                                    [](std::string* out, const std::string& text) {
+                                      absl::StrAppend(out, JsonString(text));
+                                    }),
+                      "]");
+}
+
+std::string JsonOf(const google::protobuf::Map<std::string, QuantityProto>& list) {
+  if (list.empty()) return "null";
+  JsonValue object = JsonValue::Object();
+  for (const auto& [name, amount] :
+       std::map<std::string, QuantityProto>(list.begin(), list.end())) {
+    object.Member(name) = JsonValue::String(amount.string());
+  }
+  return object.ToString();
+}
+
+std::string ErrorList::SupportedValues(std::initializer_list<absl::string_view> supported) {
+  return absl::StrCat("supported values: ",
+                      absl::StrJoin(supported, ", ", [](std::string* out, absl::string_view text) {
+                        absl::StrAppend(out, "\"", text, "\"");
+                      }));
+}
+
 void ErrorList::OneOf(const Path& path, const std::string& value,
                       std::initializer_list<absl::string_view> supported) {
   if (std::find(supported.begin(), supported.end(), value) != supported.end()) return;
-  const std::string list = absl::StrJoin(
-      supported, ", ",
-      [](std::string* out, absl::string_view s) { absl::StrAppend(out, "\"", s, "\""); });
-  Add(Kind::kNotSupported, path, JsonOf(value), absl::StrCat("supported values: ", list));
+  NotSupported(path, value, supported);
 }
 
 void ErrorList::OneOfRequired(const Path& path, const std::string& value,

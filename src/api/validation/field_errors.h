@@ -6,6 +6,7 @@
 // Threads: an ErrorList belongs to one call.
 #pragma once
 
+#include <cstddef>
 #include <initializer_list>
 #include <string>
 #include <utility>
@@ -15,6 +16,7 @@
 #include "absl/strings/string_view.h"
 #include "api/errors.h"
 #include "api/json_value.h"
+#include "api/quantity.h"
 #include "google/protobuf/map.h"
 #include "google/protobuf/message.h"
 
@@ -43,8 +45,19 @@ inline std::string JsonOf(const char* text) { return JsonString(text); }
 inline std::string JsonOf(int64_t number) { return absl::StrCat(number); }
 inline std::string JsonOf(int32_t number) { return absl::StrCat(number); }
 inline std::string JsonOf(bool value) { return value ? "true" : "false"; }
+inline std::string JsonOf(std::nullptr_t) { return "null"; }
+// Nothing is null, as an empty list or map is to Go.
+std::string JsonOf(const google::protobuf::RepeatedPtrField<std::string>& list);
+std::string JsonOf(const google::protobuf::Map<std::string, QuantityProto>& list);
 std::string JsonOf(const google::protobuf::Message& message);
 std::string JsonOf(const google::protobuf::Map<std::string, std::string>& map);
+template <typename T>
+std::string JsonOf(const google::protobuf::RepeatedPtrField<T>& list) {
+  if (list.empty()) return "null";
+  std::string json;
+  for (const T& message : list) absl::StrAppend(&json, json.empty() ? "[" : ",", JsonOf(message));
+  return absl::StrCat(json, "]");
+}
 
 class ErrorList {
  public:
@@ -77,6 +90,21 @@ class ErrorList {
     Add(Kind::kTooLong, path, "", absl::StrCat("may not be more than ", max_bytes, " bytes"));
   }
 
+  void TooMany(const Path& path, int64_t count, int64_t most) {
+    Add(Kind::kTooMany, path, JsonOf(count), absl::StrCat("must have at most ", most, " items"));
+  }
+  // `value` is none of `supported`.
+  template <typename T>
+  void NotSupported(const Path& path, const T& value,
+                    std::initializer_list<absl::string_view> supported) {
+    Add(Kind::kNotSupported, path, JsonOf(value), SupportedValues(supported));
+  }
+  // A field that stays as it was made: null where it was taken away.
+  template <typename T>
+  void Immutable(const Path& path, const T& value, bool same) {
+    if (!same) Invalid(path, value, "field is immutable");
+  }
+
   // The text must be one of `supported`; `required` if it may not be empty either.
   void OneOf(const Path& path, const std::string& value,
              std::initializer_list<absl::string_view> supported);
@@ -88,6 +116,7 @@ class ErrorList {
   bool empty() const { return errors_.empty(); }
 
  private:
+  static std::string SupportedValues(std::initializer_list<absl::string_view> supported);
   void Add(Kind kind, const Path& path, std::string value, absl::string_view detail) {
     errors_.push_back({kind, path.text(), std::move(value), std::string(detail)});
   }

@@ -25,6 +25,11 @@ void CheckLabels(const Labels& labels, const Path& path, ErrorList* errors);
 void CheckAnnotations(const Labels& annotations, const Path& path, ErrorList* errors);
 void CheckLabelSelector(const metav1::LabelSelector& selector, const Path& path, ErrorList* errors);
 
+// Of what is made from a template: labels and annotations, nothing else.
+void CheckTemplateMeta(const metav1::ObjectMeta& meta, const Path& path, ErrorList* errors);
+void CheckConditions(const google::protobuf::RepeatedPtrField<metav1::Condition>& conditions,
+                     const Path& path, ErrorList* errors);
+
 // ---- Parts of pods ----
 void CheckPodSpec(const corev1::PodSpec& spec, const Path& path, ErrorList* errors);
 void CheckPodTemplate(const corev1::PodTemplateSpec& pod_template, const Path& path,
@@ -44,16 +49,34 @@ void CheckVolumeMounts(const corev1::Container& container, const corev1::PodSpec
 void CheckResources(const corev1::ResourceRequirements& resources, const Path& path,
                     ErrorList* errors);
 void CheckResourceList(const ResourceList& list, const Path& path, ErrorList* errors);
+// One amount: not below zero; above it.
+void CheckBasicAmount(const QuantityProto& amount, const Path& path, ErrorList* errors);
+void CheckPositiveAmount(const QuantityProto& amount, const Path& path, ErrorList* errors);
 void CheckPodSecurity(const corev1::PodSpec& spec, const Path& path, ErrorList* errors);
 void CheckContainerSecurity(const corev1::SecurityContext& security, const Path& path,
                             ErrorList* errors);
 void CheckAffinity(const corev1::Affinity& affinity, const Path& path, ErrorList* errors);
+void CheckNodeSelector(const corev1::NodeSelector& selector, const Path& path, ErrorList* errors);
 void CheckTolerations(const google::protobuf::RepeatedPtrField<corev1::Toleration>& tolerations,
                       const Path& path, ErrorList* errors);
 void CheckTopologySpread(const corev1::PodSpec& spec, const Path& path, ErrorList* errors);
 void CheckPort(const IntOrString& port, const Path& path, ErrorList* errors);
 // A relative path without "..".
 void CheckLocalPath(const std::string& text, const Path& path, ErrorList* errors);
+// A path without "..".
+void CheckNoParentSteps(const std::string& text, const Path& path, ErrorList* errors);
+void CheckHostPath(const corev1::HostPathVolumeSource& source, const Path& path, ErrorList* errors);
+
+// ---- Parts of volumes and devices ----
+// The name of a driver of storage or devices.
+void CheckDriverName(const std::string& name, const Path& path, ErrorList* errors);
+void CheckAccessModes(const google::protobuf::RepeatedPtrField<std::string>& modes,
+                      const Path& path, ErrorList* errors);
+// `is_inline`: the volume is part of another object, not one itself.
+void CheckPersistentVolumeSpec(const corev1::PersistentVolumeSpec& spec, bool is_inline,
+                               const Path& path, ErrorList* errors);
+void CheckPersistentVolumeSource(const corev1::PersistentVolumeSource& source, const Path& path,
+                                 ErrorList* errors);
 
 // ---- Kinds ----
 void CheckPod(const corev1::Pod& pod, ErrorList* errors);
@@ -81,5 +104,73 @@ void CheckLease(const coordinationv1::Lease& lease, ErrorList* errors);
 void CheckRuntimeClass(const nodev1::RuntimeClass& runtime, ErrorList* errors);
 void CheckRuntimeClassUpdate(const nodev1::RuntimeClass& now, const nodev1::RuntimeClass& old,
                              ErrorList* errors);
+void CheckRole(const rbacv1::Role& object, ErrorList* errors);
+void CheckClusterRole(const rbacv1::ClusterRole& object, ErrorList* errors);
+void CheckRoleBinding(const rbacv1::RoleBinding& object, ErrorList* errors);
+void CheckRoleBindingUpdate(const rbacv1::RoleBinding& now, const rbacv1::RoleBinding& old,
+                            ErrorList* errors);
+void CheckClusterRoleBinding(const rbacv1::ClusterRoleBinding& object, ErrorList* errors);
+void CheckClusterRoleBindingUpdate(const rbacv1::ClusterRoleBinding& now,
+                                   const rbacv1::ClusterRoleBinding& old, ErrorList* errors);
+void CheckIngress(const networkingv1::Ingress& object, ErrorList* errors);
+void CheckIngressUpdate(const networkingv1::Ingress& now, const networkingv1::Ingress& old,
+                        ErrorList* errors);
+void CheckIngressStatus(const networkingv1::Ingress& now, const networkingv1::Ingress& old,
+                        ErrorList* errors);
+void CheckIngressClass(const networkingv1::IngressClass& object, ErrorList* errors);
+void CheckIngressClassUpdate(const networkingv1::IngressClass& now,
+                             const networkingv1::IngressClass& old, ErrorList* errors);
+void CheckNetworkPolicy(const networkingv1::NetworkPolicy& object, ErrorList* errors);
+void CheckIpAddress(const networkingv1::IPAddress& object, ErrorList* errors);
+void CheckIpAddressUpdate(const networkingv1::IPAddress& now, const networkingv1::IPAddress& old,
+                          ErrorList* errors);
+void CheckServiceCidr(const networkingv1::ServiceCIDR& object, ErrorList* errors);
+void CheckServiceCidrUpdate(const networkingv1::ServiceCIDR& now,
+                            const networkingv1::ServiceCIDR& old, ErrorList* errors);
+void CheckEndpointSlice(const discoveryv1::EndpointSlice& object, ErrorList* errors);
+void CheckEndpointSliceUpdate(const discoveryv1::EndpointSlice& now,
+                              const discoveryv1::EndpointSlice& old, ErrorList* errors);
+void CheckPersistentVolume(const corev1::PersistentVolume& object, ErrorList* errors);
+void CheckPersistentVolumeUpdate(const corev1::PersistentVolume& now,
+                                 const corev1::PersistentVolume& old, ErrorList* errors);
+void CheckVolumeClaim(const corev1::PersistentVolumeClaim& object, ErrorList* errors);
+void CheckVolumeClaimUpdate(const corev1::PersistentVolumeClaim& now,
+                            const corev1::PersistentVolumeClaim& old, ErrorList* errors);
+void CheckVolumeClaimStatus(const corev1::PersistentVolumeClaim& now,
+                            const corev1::PersistentVolumeClaim& old, ErrorList* errors);
+void CheckStorageClass(const storagev1::StorageClass& object, ErrorList* errors);
+void CheckStorageClassUpdate(const storagev1::StorageClass& now, const storagev1::StorageClass& old,
+                             ErrorList* errors);
+void CheckCsiDriver(const storagev1::CSIDriver& object, ErrorList* errors);
+void CheckCsiDriverUpdate(const storagev1::CSIDriver& now, const storagev1::CSIDriver& old,
+                          ErrorList* errors);
+void CheckCsiNode(const storagev1::CSINode& object, ErrorList* errors);
+void CheckCsiNodeUpdate(const storagev1::CSINode& now, const storagev1::CSINode& old,
+                        ErrorList* errors);
+void CheckCsiStorageCapacity(const storagev1::CSIStorageCapacity& object, ErrorList* errors);
+void CheckCsiStorageCapacityUpdate(const storagev1::CSIStorageCapacity& now,
+                                   const storagev1::CSIStorageCapacity& old, ErrorList* errors);
+void CheckVolumeAttachment(const storagev1::VolumeAttachment& object, ErrorList* errors);
+void CheckVolumeAttachmentUpdate(const storagev1::VolumeAttachment& now,
+                                 const storagev1::VolumeAttachment& old, ErrorList* errors);
+void CheckVolumeAttachmentStatus(const storagev1::VolumeAttachment& now,
+                                 const storagev1::VolumeAttachment& old, ErrorList* errors);
+void CheckVolumeAttributesClass(const storagev1::VolumeAttributesClass& object, ErrorList* errors);
+void CheckVolumeAttributesClassUpdate(const storagev1::VolumeAttributesClass& now,
+                                      const storagev1::VolumeAttributesClass& old,
+                                      ErrorList* errors);
+void CheckDeviceClass(const resourcev1::DeviceClass& object, ErrorList* errors);
+void CheckResourceClaim(const resourcev1::ResourceClaim& object, ErrorList* errors);
+void CheckResourceClaimUpdate(const resourcev1::ResourceClaim& now,
+                              const resourcev1::ResourceClaim& old, ErrorList* errors);
+void CheckResourceClaimStatus(const resourcev1::ResourceClaim& now,
+                              const resourcev1::ResourceClaim& old, ErrorList* errors);
+void CheckResourceClaimTemplate(const resourcev1::ResourceClaimTemplate& object, ErrorList* errors);
+void CheckResourceClaimTemplateUpdate(const resourcev1::ResourceClaimTemplate& now,
+                                      const resourcev1::ResourceClaimTemplate& old,
+                                      ErrorList* errors);
+void CheckResourceSlice(const resourcev1::ResourceSlice& object, ErrorList* errors);
+void CheckResourceSliceUpdate(const resourcev1::ResourceSlice& now,
+                              const resourcev1::ResourceSlice& old, ErrorList* errors);
 
 }  // namespace skiff::api

@@ -150,6 +150,18 @@ void CheckMeta(const metav1::ObjectMeta& meta, bool namespaced, NameCheck name, 
   }
 }
 
+void CheckTemplateMeta(const metav1::ObjectMeta& meta, const Path& path, ErrorList* errors) {
+  CheckAnnotations(meta.annotations(), path / "annotations", errors);
+  CheckLabels(meta.labels(), path / "labels", errors);
+  std::vector<const google::protobuf::FieldDescriptor*> given;
+  meta.GetReflection()->ListFields(meta, &given);
+  for (const google::protobuf::FieldDescriptor* field : given) {
+    const std::string& name = field->json_name();
+    if (name == "annotations" || name == "labels") continue;
+    errors->Forbidden(path / (name == "uid" ? "uID" : name), "cannot be set");
+  }
+}
+
 void CheckMetaUpdate(const metav1::ObjectMeta& now, const metav1::ObjectMeta& old,
                      ErrorList* errors) {
   const Path path("metadata");

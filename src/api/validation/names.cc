@@ -1,7 +1,5 @@
 #include "api/validation/names.h"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
 #include <initializer_list>
 
@@ -9,6 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 
 namespace skiff::api {
 namespace {
@@ -101,6 +100,20 @@ Sentences CheckDns1123Subdomain(absl::string_view value) {
         "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or "
         "'.', and must start and end with an alphanumeric character",
         SKIFF_LABEL_PATTERN "(\\." SKIFF_LABEL_PATTERN ")*", {"example.com"}));
+  }
+  return errors;
+}
+
+Sentences CheckWildcardDns1123Subdomain(absl::string_view value) {
+  Sentences errors;
+  if (value.size() > 253) errors.push_back(MaxCharacters(253));
+  absl::string_view rest = value;
+  if (!absl::ConsumePrefix(&rest, "*.") || !IsSubdomain(rest)) {
+    errors.push_back(PatternSentence(
+        "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, "
+        "which must consist of lower case alphanumeric characters, '-' or '.' and end with an "
+        "alphanumeric character",
+        "\\*\\." SKIFF_LABEL_PATTERN "(\\." SKIFF_LABEL_PATTERN ")*", {"*.example.com"}));
   }
   return errors;
 }
@@ -223,6 +236,17 @@ Sentences CheckPercent(absl::string_view value) {
                       "[0-9]+%", {"1%", "93%"})};
 }
 
+Sentences CheckCIdentifier(absl::string_view value) {
+  if (!value.empty() && !absl::ascii_isdigit(value.front()) &&
+      All(value, [](char c) { return absl::ascii_isalnum(c) || c == '_'; })) {
+    return {};
+  }
+  return {PatternSentence(
+      "a valid C identifier must start with alphabetic character or '_', followed by a string of "
+      "alphanumeric characters or '_'",
+      "[A-Za-z_][A-Za-z0-9_]*", {"my_name", "MY_NAME", "MyName"})};
+}
+
 Sentences CheckPathSegment(absl::string_view value) {
   if (value == "." || value == "..") return {absl::StrCat("may not be '", value, "'")};
   Sentences errors;
@@ -232,16 +256,6 @@ Sentences CheckPathSegment(absl::string_view value) {
     }
   }
   return errors;
-}
-
-Sentences CheckIp(absl::string_view value) {
-  const std::string text(value);
-  unsigned char address[16];
-  if (inet_pton(AF_INET, text.c_str(), address) == 1 ||
-      inet_pton(AF_INET6, text.c_str(), address) == 1) {
-    return {};
-  }
-  return {"must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"};
 }
 
 }  // namespace skiff::api

@@ -14,6 +14,7 @@ namespace skiff::api {
 std::vector<std::string> CheckDns1123Label(absl::string_view value);  // a-z 0-9 -, at most 63
 std::vector<std::string> CheckDns1123Subdomain(
     absl::string_view value);  // labels and dots, at most 253
+std::vector<std::string> CheckWildcardDns1123Subdomain(absl::string_view value);  // *.example.com
 std::vector<std::string> CheckDns1035Label(absl::string_view value);  // starts with a letter
 // A label or annotation key, a finalizer, a resource name: [prefix/]name.
 std::vector<std::string> CheckQualifiedName(absl::string_view value);
@@ -24,9 +25,8 @@ std::vector<std::string> CheckEnvVarName(absl::string_view value);  // printable
 std::vector<std::string> CheckConfigMapKey(absl::string_view value);
 std::vector<std::string> CheckHttpHeaderName(absl::string_view value);
 std::vector<std::string> CheckPercent(absl::string_view value);
+std::vector<std::string> CheckCIdentifier(absl::string_view value);  // A-Z a-z 0-9 _
 // A name that is one segment of a URL path: not "." or "..", without '/' and '%'.
 std::vector<std::string> CheckPathSegment(absl::string_view value);
-// An IPv4 or IPv6 address.
-std::vector<std::string> CheckIp(absl::string_view value);
 
 }  // namespace skiff::api

@@ -88,15 +88,8 @@ void CheckPodTerms(const T& affinity, const Path& path, ErrorList* errors) {
 
 void CheckNodeAffinity(const corev1::NodeAffinity& affinity, const Path& path, ErrorList* errors) {
   if (affinity.has_required_during_scheduling_ignored_during_execution()) {
-    const auto& selector = affinity.required_during_scheduling_ignored_during_execution();
-    const Path terms =
-        path / "requiredDuringSchedulingIgnoredDuringExecution" / "nodeSelectorTerms";
-    if (selector.node_selector_terms().empty()) {
-      errors->Required(terms, "must have at least one node selector term");
-    }
-    for (int i = 0; i < selector.node_selector_terms_size(); ++i) {
-      CheckTerm(selector.node_selector_terms(i), terms[i], errors);
-    }
+    CheckNodeSelector(affinity.required_during_scheduling_ignored_during_execution(),
+                      path / "requiredDuringSchedulingIgnoredDuringExecution", errors);
   }
   const Path preferred = path / "preferredDuringSchedulingIgnoredDuringExecution";
   for (int i = 0; i < affinity.preferred_during_scheduling_ignored_during_execution_size(); ++i) {
@@ -136,6 +129,16 @@ void CheckToleration(const corev1::Toleration& toleration, const Path& path, Err
 }
 
 }  // namespace
+
+void CheckNodeSelector(const corev1::NodeSelector& selector, const Path& path, ErrorList* errors) {
+  const Path terms = path / "nodeSelectorTerms";
+  if (selector.node_selector_terms().empty()) {
+    errors->Required(terms, "must have at least one node selector term");
+  }
+  for (int i = 0; i < selector.node_selector_terms_size(); ++i) {
+    CheckTerm(selector.node_selector_terms(i), terms[i], errors);
+  }
+}
 
 void CheckAffinity(const corev1::Affinity& affinity, const Path& path, ErrorList* errors) {
   CheckNodeAffinity(affinity.node_affinity(), path / "nodeAffinity", errors);

@@ -2,6 +2,7 @@
 #include <set>
 
 #include "absl/strings/str_cat.h"
+#include "api/validation/addresses.h"
 #include "api/validation/kinds.h"
 #include "api/validation/names.h"
 
@@ -22,7 +23,7 @@ void CheckDns(const corev1::PodSpec& spec, const Path& path, ErrorList* errors) 
   }
   for (int i = 0; i < spec.dns_config().nameservers_size(); ++i) {
     const std::string& server = spec.dns_config().nameservers(i);
-    errors->InvalidEach((config / "nameservers")[i], server, CheckIp(server));
+    errors->InvalidEach((config / "nameservers")[i], server, CheckIpLoosely(server));
   }
   for (int i = 0; i < spec.dns_config().options_size(); ++i) {
     if (spec.dns_config().options(i).name().empty()) {
@@ -51,7 +52,7 @@ void CheckReferences(const corev1::PodSpec& spec, const Path& path, ErrorList* e
   for (int i = 0; i < spec.host_aliases_size(); ++i) {
     const corev1::HostAlias& alias = spec.host_aliases(i);
     const Path at = (path / "hostAliases")[i];
-    errors->InvalidEach(at / "ip", alias.ip(), CheckIp(alias.ip()));
+    errors->InvalidEach(at / "ip", alias.ip(), CheckIpLoosely(alias.ip()));
     for (const std::string& name : alias.hostnames()) {
       errors->InvalidEach(at / "hostnames", name, CheckDns1123Subdomain(name));
     }

@@ -44,6 +44,22 @@ void CheckAmount(const std::string& name, const QuantityProto& amount, const Pat
 
 }  // namespace
 
+void CheckBasicAmount(const QuantityProto& amount, const Path& path, ErrorList* errors) {
+  const absl::StatusOr<Quantity> quantity = Quantity::FromProto(amount);
+  if (!quantity.ok() || quantity->Sign() < 0) {
+    errors->Invalid(path, quantity.ok() ? quantity->Value() : 0,
+                    "must be a valid resource quantity");
+  }
+}
+
+void CheckPositiveAmount(const QuantityProto& amount, const Path& path, ErrorList* errors) {
+  const absl::StatusOr<Quantity> quantity = Quantity::FromProto(amount);
+  if (!quantity.ok() || quantity->Sign() <= 0) {
+    errors->Invalid(path, quantity.ok() ? quantity->ToString() : amount.string(),
+                    "must be greater than zero");
+  }
+}
+
 void CheckResourceList(const ResourceList& list, const Path& path, ErrorList* errors) {
   for (const auto& [name, amount] : list) CheckAmount(name, amount, path.Key(name), errors);
 }

@@ -1,6 +1,7 @@
 #include <set>
 
 #include "absl/strings/str_cat.h"
+#include "api/validation/addresses.h"
 #include "api/validation/kinds.h"
 #include "api/validation/names.h"
 
@@ -49,14 +50,14 @@ void CheckPorts(const corev1::ServiceSpec& spec, ErrorList* errors) {
 void CheckAddresses(const corev1::ServiceSpec& spec, ErrorList* errors) {
   const std::string ip = ClusterIp(spec);
   const Path ips = Path("spec.clusterIPs")[0];
-  if (!ip.empty() && ip != "None") errors->InvalidEach(ips, ip, CheckIp(ip));
+  if (!ip.empty() && ip != "None") errors->InvalidEach(ips, ip, CheckIpLoosely(ip));
   if (spec.cluster_ips_size() > 0 && spec.cluster_ip() != spec.cluster_ips(0)) {
     errors->Invalid(Path("spec.clusterIPs"), spec.cluster_ips(0),
                     "first value must match `clusterIP`");
   }
   for (int i = 0; i < spec.external_ips_size(); ++i) {
     errors->InvalidEach(Path("spec.externalIPs")[i], spec.external_ips(i),
-                        CheckIp(spec.external_ips(i)));
+                        CheckIpLoosely(spec.external_ips(i)));
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include "api/object.h"
 #include "api/resource.h"
+#include "api/validation/addresses.h"
 #include "api/validation/kinds.h"
 #include "api/validation/names.h"
 
@@ -67,6 +68,42 @@ const Rules* FindRules(const Descriptor* kind) {
       MakeRules<corev1::Event, CheckEvent>(CheckDns1123Subdomain),
       MakeRules<coordinationv1::Lease, CheckLease>(CheckDns1123Subdomain),
       MakeRules<nodev1::RuntimeClass, CheckRuntimeClass, CheckRuntimeClassUpdate>(
+          CheckDns1123Subdomain),
+      MakeRules<rbacv1::Role, CheckRole>(CheckPathSegment),
+      MakeRules<rbacv1::ClusterRole, CheckClusterRole>(CheckPathSegment),
+      MakeRules<rbacv1::RoleBinding, CheckRoleBinding, CheckRoleBindingUpdate>(CheckPathSegment),
+      MakeRules<rbacv1::ClusterRoleBinding, CheckClusterRoleBinding, CheckClusterRoleBindingUpdate>(
+          CheckPathSegment),
+      MakeRules<networkingv1::Ingress, CheckIngress, CheckIngressUpdate, CheckIngressStatus>(
+          CheckDns1123Subdomain),
+      MakeRules<networkingv1::IngressClass, CheckIngressClass, CheckIngressClassUpdate>(
+          CheckDns1123Subdomain),
+      MakeRules<networkingv1::NetworkPolicy, CheckNetworkPolicy>(CheckDns1123Subdomain),
+      MakeRules<networkingv1::IPAddress, CheckIpAddress, CheckIpAddressUpdate>(CheckIpStrictly),
+      MakeRules<networkingv1::ServiceCIDR, CheckServiceCidr, CheckServiceCidrUpdate>(
+          CheckDns1123Subdomain),
+      MakeRules<discoveryv1::EndpointSlice, CheckEndpointSlice, CheckEndpointSliceUpdate>(
+          CheckDns1123Subdomain),
+      MakeRules<corev1::PersistentVolume, CheckPersistentVolume, CheckPersistentVolumeUpdate>(
+          CheckDns1123Subdomain),
+      MakeRules<corev1::PersistentVolumeClaim, CheckVolumeClaim, CheckVolumeClaimUpdate,
+                CheckVolumeClaimStatus>(CheckDns1123Subdomain),
+      MakeRules<storagev1::StorageClass, CheckStorageClass, CheckStorageClassUpdate>(
+          CheckDns1123Subdomain),
+      MakeRules<storagev1::CSIDriver, CheckCsiDriver, CheckCsiDriverUpdate>(CheckDns1123Subdomain),
+      MakeRules<storagev1::CSINode, CheckCsiNode, CheckCsiNodeUpdate>(CheckDns1123Subdomain),
+      MakeRules<storagev1::CSIStorageCapacity, CheckCsiStorageCapacity,
+                CheckCsiStorageCapacityUpdate>(CheckDns1123Subdomain),
+      MakeRules<storagev1::VolumeAttachment, CheckVolumeAttachment, CheckVolumeAttachmentUpdate,
+                CheckVolumeAttachmentStatus>(CheckDns1123Subdomain),
+      MakeRules<storagev1::VolumeAttributesClass, CheckVolumeAttributesClass,
+                CheckVolumeAttributesClassUpdate>(CheckDns1123Subdomain),
+      MakeRules<resourcev1::DeviceClass, CheckDeviceClass>(CheckDns1123Subdomain),
+      MakeRules<resourcev1::ResourceClaim, CheckResourceClaim, CheckResourceClaimUpdate,
+                CheckResourceClaimStatus>(CheckDns1123Subdomain),
+      MakeRules<resourcev1::ResourceClaimTemplate, CheckResourceClaimTemplate,
+                CheckResourceClaimTemplateUpdate>(CheckDns1123Subdomain),
+      MakeRules<resourcev1::ResourceSlice, CheckResourceSlice, CheckResourceSliceUpdate>(
           CheckDns1123Subdomain),
   };
   for (const Rules& rules : kRules) {

@@ -86,23 +86,6 @@ void CheckProjection(const corev1::VolumeProjection& source, const Path& path, E
   }
 }
 
-void CheckHostPath(const corev1::HostPathVolumeSource& source, const Path& path,
-                   ErrorList* errors) {
-  if (source.path().empty()) {
-    errors->Required(path / "path");
-    return;
-  }
-  for (absl::string_view part : absl::StrSplit(source.path(), '/')) {
-    if (part == "..") {
-      errors->Invalid(path / "path", source.path(), "must not contain '..'");
-      break;
-    }
-  }
-  errors->OneOf(path / "type", source.type(),
-                {"", "BlockDevice", "CharDevice", "Directory", "DirectoryOrCreate", "File",
-                 "FileOrCreate", "Socket"});
-}
-
 void CheckSource(const corev1::VolumeSource& source, const Path& path, ErrorList* errors) {
   if (source.has_empty_dir() && source.empty_dir().has_size_limit()) {
     const auto limit = Quantity::FromProto(source.empty_dir().size_limit());
@@ -166,12 +149,28 @@ void CheckLocalPath(const std::string& text, const Path& path, ErrorList* errors
     errors->Invalid(path, text, "must be a relative path");
     return;
   }
+  CheckNoParentSteps(text, path, errors);
+}
+
+void CheckNoParentSteps(const std::string& text, const Path& path, ErrorList* errors) {
   for (absl::string_view part : absl::StrSplit(text, '/')) {
     if (part == "..") {
       errors->Invalid(path, text, "must not contain '..'");
       return;
     }
   }
+}
+
+void CheckHostPath(const corev1::HostPathVolumeSource& source, const Path& path,
+                   ErrorList* errors) {
+  if (source.path().empty()) {
+    errors->Required(path / "path");
+    return;
+  }
+  CheckNoParentSteps(source.path(), path / "path", errors);
+  errors->OneOf(path / "type", source.type(),
+                {"", "BlockDevice", "CharDevice", "Directory", "DirectoryOrCreate", "File",
+                 "FileOrCreate", "Socket"});
 }
 
 void CheckVolumes(const corev1::PodSpec& spec, const Path& path, ErrorList* errors) {

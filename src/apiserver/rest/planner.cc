@@ -353,7 +353,7 @@ absl::Status Planner::UpdateMain(const api::ObjectPtr& old, const std::string& k
 
 absl::Status Planner::UpdateStatus(const api::ObjectPtr& old, const std::string& key,
                                    api::MessagePtr object) {
-  PrepareStatusUpdate(old->message(), object.get());
+  PrepareStatusUpdate(env_, old->message(), object.get());
   api::SetDefaults(object.get());
   SKIFF_RETURN_IF_ERROR(Verdict(old->resource(), old->meta().name(),
                                 api::ValidateStatusUpdate(*object, old->message())));

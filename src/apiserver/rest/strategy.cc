@@ -81,6 +81,49 @@ const Counted* FindCounted(const Message& message) {
   return nullptr;
 }
 
+// What a kind does with its own fields before defaults are set on a create (`old` is null), or
+// after them on an update; and on a write of the status.
+struct Preparation {
+  const google::protobuf::Descriptor* kind;
+  void (*write)(const Env& env, const Message* old, Message* now);
+  void (*status)(const Env& env, const Message& old, Message* now) = nullptr;
+};
+
+template <typename T, void (*kWrite)(const Env&, const T*, T*)>
+Preparation MakePreparation() {
+  return {T::descriptor(), [](const Env& env, const Message* old, Message* now) {
+            kWrite(env, static_cast<const T*>(old), static_cast<T*>(now));
+          }};
+}
+
+template <typename T, void (*kWrite)(const Env&, const T*, T*),
+          void (*kStatus)(const Env&, const T&, T*)>
+Preparation MakePreparation() {
+  Preparation preparation = MakePreparation<T, kWrite>();
+  preparation.status = [](const Env& env, const Message& old, Message* now) {
+    kStatus(env, static_cast<const T&>(old), static_cast<T*>(now));
+  };
+  return preparation;
+}
+
+const Preparation* FindPreparation(const Message& message) {
+  static const Preparation kPreparations[] = {
+      MakePreparation<corev1::PersistentVolume, PreparePersistentVolume,
+                      PreparePersistentVolumeStatus>(),
+      MakePreparation<corev1::PersistentVolumeClaim, PrepareVolumeClaim>(),
+      MakePreparation<discoveryv1::EndpointSlice, PrepareEndpointSlice>(),
+      MakePreparation<resourcev1::DeviceClass, PrepareDeviceClass>(),
+      MakePreparation<resourcev1::ResourceClaim, PrepareResourceClaim,
+                      PrepareResourceClaimStatus>(),
+      MakePreparation<resourcev1::ResourceClaimTemplate, PrepareResourceClaimTemplate>(),
+      MakePreparation<resourcev1::ResourceSlice, PrepareResourceSlice>(),
+  };
+  for (const Preparation& preparation : kPreparations) {
+    if (preparation.kind == message.GetDescriptor()) return &preparation;
+  }
+  return nullptr;
+}
+
 bool SameMap(const google::protobuf::Map<std::string, std::string>& a,
              const google::protobuf::Map<std::string, std::string>& b) {
   return a.size() == b.size() && std::all_of(a.begin(), a.end(), [&b](const auto& entry) {
@@ -124,6 +167,7 @@ absl::Status PrepareCreate(const Env& env, Message* object) {
     object->GetReflection()->ClearField(object, Part(*object, "status"));
   }
   if (FindCounted(*object) != nullptr) meta->set_generation(1);
+  if (const Preparation* own = FindPreparation(*object)) own->write(env, nullptr, object);
   if (type == corev1::Pod::descriptor()) {
     PreparePodCreate(env, static_cast<corev1::Pod*>(object));
   } else if (type == batchv1::Job::descriptor()) {
@@ -143,6 +187,7 @@ absl::Status FinishCreate(const Env& env, Message* object) {
   if (object->GetDescriptor() == corev1::Service::descriptor()) {
     return FinishServiceCreate(env, static_cast<corev1::Service*>(object));
   }
+  SKIFF_RETURN_IF_ERROR(CheckAdminAccess(env, *object));
   if (object->GetDescriptor() == corev1::Pod::descriptor()) {
     auto* pod = static_cast<corev1::Pod*>(object);
     pod->mutable_status()->set_qos_class(QosClassOf(pod->spec()));
@@ -169,6 +214,7 @@ absl::Status PrepareUpdate(const Env& env, const Message& old, Message* now) {
   meta->clear_self_link();
   meta->clear_managed_fields();
   if (HasStatusPath(*now)) CopyPart(old, Part(*now, "status"), now);
+  if (const Preparation* own = FindPreparation(*now)) own->write(env, &old, now);
   const auto* type = now->GetDescriptor();
   if (type == corev1::Pod::descriptor()) {
     PreparePodUpdate(static_cast<const corev1::Pod&>(old), static_cast<corev1::Pod*>(now));
@@ -185,11 +231,13 @@ absl::Status PrepareUpdate(const Env& env, const Message& old, Message* now) {
   return absl::OkStatus();
 }
 
-void PrepareStatusUpdate(const Message& old, Message* now) {
+void PrepareStatusUpdate(const Env& env, const Message& old, Message* now) {
   const api::MessagePtr whole(old.New());
   whole->CopyFrom(old);
   CopyPart(*now, Part(*now, "status"), whole.get());
   now->GetReflection()->Swap(now, whole.get());
+  const Preparation* own = FindPreparation(*now);
+  if (own != nullptr && own->status != nullptr) own->status(env, old, now);
 }
 
 }  // namespace skiff::apiserver

@@ -42,7 +42,8 @@ absl::Status PrepareUpdate(const Env& env, const google::protobuf::Message& old,
                            google::protobuf::Message* now);
 
 // `now` replaces `old` on the status path: everything but status stays.
-void PrepareStatusUpdate(const google::protobuf::Message& old, google::protobuf::Message* now);
+void PrepareStatusUpdate(const Env& env, const google::protobuf::Message& old,
+                         google::protobuf::Message* now);
 
 // Whether a client sees no difference between them but resourceVersion.
 bool SameContent(const google::protobuf::Message& a, const google::protobuf::Message& b);
@@ -60,5 +61,27 @@ absl::Status PrepareServiceUpdate(const Env& env, const corev1::Service& old,
 absl::Status CheckServiceClaims(const Env& env, const corev1::Service& service);
 // Those, as text.
 std::set<std::string> ClaimsOf(const corev1::Service& service);
+// volume.cc, endpoint_slice.cc, device.cc. `old` is null on a create.
+void PreparePersistentVolume(const Env& env, const corev1::PersistentVolume* old,
+                             corev1::PersistentVolume* now);
+void PreparePersistentVolumeStatus(const Env& env, const corev1::PersistentVolume& old,
+                                   corev1::PersistentVolume* now);
+void PrepareVolumeClaim(const Env& env, const corev1::PersistentVolumeClaim* old,
+                        corev1::PersistentVolumeClaim* now);
+void PrepareEndpointSlice(const Env& env, const discoveryv1::EndpointSlice* old,
+                          discoveryv1::EndpointSlice* now);
+void PrepareDeviceClass(const Env& env, const resourcev1::DeviceClass* old,
+                        resourcev1::DeviceClass* now);
+void PrepareResourceClaim(const Env& env, const resourcev1::ResourceClaim* old,
+                          resourcev1::ResourceClaim* now);
+void PrepareResourceClaimStatus(const Env& env, const resourcev1::ResourceClaim& old,
+                                resourcev1::ResourceClaim* now);
+void PrepareResourceClaimTemplate(const Env& env, const resourcev1::ResourceClaimTemplate* old,
+                                  resourcev1::ResourceClaimTemplate* now);
+void PrepareResourceSlice(const Env& env, const resourcev1::ResourceSlice* old,
+                          resourcev1::ResourceSlice* now);
+// A claim, or a template of one, asks to administer devices only where its namespace lets it.
+// kInvalidArgument names the request.
+absl::Status CheckAdminAccess(const Env& env, const google::protobuf::Message& object);
 
 }  // namespace skiff::apiserver
