@@ -2,6 +2,11 @@
 
 #include "api/defaulting_internal.h"
 #include "api/int_or_string.h"
+#include "k8s.io/api/discovery/v1/generated.pb.h"
+#include "k8s.io/api/networking/v1/generated.pb.h"
+#include "k8s.io/api/rbac/v1/generated.pb.h"
+#include "k8s.io/api/resource/v1/generated.pb.h"
+#include "k8s.io/api/storage/v1/generated.pb.h"
 
 namespace skiff::api {
 namespace {

@@ -1,4 +1,5 @@
 #include "api/defaulting_internal.h"
+#include "k8s.io/api/resource/v1/generated.pb.h"
 
 namespace skiff::api {
 namespace {

@@ -4,6 +4,28 @@
 #include "api/quantity.h"
 #include "api/types.h"
 
+// Types of groups whose generated headers are included where they are used.
+namespace k8s::io::api::discovery::v1 {
+class EndpointSlice;
+}  // namespace k8s::io::api::discovery::v1
+namespace k8s::io::api::networking::v1 {
+class IngressClass;
+class NetworkPolicy;
+}  // namespace k8s::io::api::networking::v1
+namespace k8s::io::api::rbac::v1 {
+class ClusterRoleBinding;
+class RoleBinding;
+}  // namespace k8s::io::api::rbac::v1
+namespace k8s::io::api::resource::v1 {
+class ResourceClaim;
+class ResourceClaimTemplate;
+}  // namespace k8s::io::api::resource::v1
+namespace k8s::io::api::storage::v1 {
+class CSIDriver;
+class StorageClass;
+class VolumeAttachment;
+}  // namespace k8s::io::api::storage::v1
+
 namespace skiff::api {
 
 void PodDefaults(corev1::Pod* pod);

@@ -1,4 +1,6 @@
 #include "api/defaulting_internal.h"
+#include "k8s.io/api/discovery/v1/generated.pb.h"
+#include "k8s.io/api/networking/v1/generated.pb.h"
 
 namespace skiff::api {
 namespace {

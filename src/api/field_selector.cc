@@ -5,6 +5,7 @@
 #include "absl/strings/str_join.h"
 #include "api/selector.h"
 #include "base/status.h"
+#include "k8s.io/api/resource/v1/generated.pb.h"
 
 namespace skiff::api {
 namespace {

@@ -1,5 +1,10 @@
 #include "absl/strings/str_join.h"
 #include "api/printing/printing.h"
+#include "k8s.io/api/discovery/v1/generated.pb.h"
+#include "k8s.io/api/networking/v1/generated.pb.h"
+#include "k8s.io/api/rbac/v1/generated.pb.h"
+#include "k8s.io/api/resource/v1/generated.pb.h"
+#include "k8s.io/api/storage/v1/generated.pb.h"
 #include "tests/api/from_json.h"
 
 namespace skiff::api {

@@ -1,3 +1,5 @@
+#include "k8s.io/api/discovery/v1/generated.pb.h"
+#include "k8s.io/api/networking/v1/generated.pb.h"
 #include "tests/api/rules.h"
 
 namespace skiff::api {

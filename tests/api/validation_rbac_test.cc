@@ -1,3 +1,4 @@
+#include "k8s.io/api/rbac/v1/generated.pb.h"
 #include "tests/api/rules.h"
 
 namespace skiff::api {

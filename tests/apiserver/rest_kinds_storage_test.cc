@@ -1,5 +1,7 @@
 // What volumes, endpoint slices and claims of devices do besides being stored.
 #include "api/time.h"
+#include "k8s.io/api/discovery/v1/generated.pb.h"
+#include "k8s.io/api/resource/v1/generated.pb.h"
 #include "tests/apiserver/rest_fixture.h"
 
 namespace skiff::apiserver {

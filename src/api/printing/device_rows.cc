@@ -1,5 +1,6 @@
 #include "absl/strings/str_join.h"
 #include "api/printing/rows.h"
+#include "k8s.io/api/resource/v1/generated.pb.h"
 
 namespace skiff::api::printing {
 namespace {

@@ -4,6 +4,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "api/printing/rows.h"
+#include "k8s.io/api/discovery/v1/generated.pb.h"
+#include "k8s.io/api/networking/v1/generated.pb.h"
 
 namespace skiff::api::printing {
 namespace {

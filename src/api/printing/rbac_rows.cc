@@ -1,6 +1,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "api/printing/rows.h"
+#include "k8s.io/api/rbac/v1/generated.pb.h"
 
 namespace skiff::api::printing {
 namespace {

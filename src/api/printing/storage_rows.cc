@@ -4,6 +4,7 @@
 #include "absl/strings/str_join.h"
 #include "api/printing/rows.h"
 #include "api/quantity.h"
+#include "k8s.io/api/storage/v1/generated.pb.h"
 
 namespace skiff::api::printing {
 namespace {

@@ -3,6 +3,7 @@
 #include "api/same.h"
 #include "api/validation/device_parts.h"
 #include "api/validation/names.h"
+#include "k8s.io/api/resource/v1/generated.pb.h"
 
 namespace skiff::api {
 namespace {

@@ -7,6 +7,7 @@
 #include "absl/strings/string_view.h"
 #include "api/types.h"
 #include "api/validation/kinds.h"
+#include "k8s.io/api/resource/v1/generated.pb.h"
 
 namespace skiff::api {
 

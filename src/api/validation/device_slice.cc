@@ -7,6 +7,7 @@
 #include "absl/strings/str_split.h"
 #include "api/validation/device_parts.h"
 #include "api/validation/names.h"
+#include "k8s.io/api/resource/v1/generated.pb.h"
 
 namespace skiff::api {
 namespace {

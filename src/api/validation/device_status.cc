@@ -4,6 +4,7 @@
 #include "api/validation/addresses.h"
 #include "api/validation/device_parts.h"
 #include "api/validation/names.h"
+#include "k8s.io/api/resource/v1/generated.pb.h"
 
 namespace skiff::api {
 namespace {

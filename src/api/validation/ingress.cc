@@ -7,6 +7,7 @@
 #include "api/validation/addresses.h"
 #include "api/validation/kinds.h"
 #include "api/validation/names.h"
+#include "k8s.io/api/networking/v1/generated.pb.h"
 
 namespace skiff::api {
 namespace {

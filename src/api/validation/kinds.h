@@ -10,6 +10,38 @@
 #include "api/types.h"
 #include "api/validation/field_errors.h"
 
+// Types of groups whose generated headers are included where they are used.
+namespace k8s::io::api::discovery::v1 {
+class EndpointSlice;
+}  // namespace k8s::io::api::discovery::v1
+namespace k8s::io::api::networking::v1 {
+class IPAddress;
+class Ingress;
+class IngressClass;
+class NetworkPolicy;
+class ServiceCIDR;
+}  // namespace k8s::io::api::networking::v1
+namespace k8s::io::api::rbac::v1 {
+class ClusterRole;
+class ClusterRoleBinding;
+class Role;
+class RoleBinding;
+}  // namespace k8s::io::api::rbac::v1
+namespace k8s::io::api::resource::v1 {
+class DeviceClass;
+class ResourceClaim;
+class ResourceClaimTemplate;
+class ResourceSlice;
+}  // namespace k8s::io::api::resource::v1
+namespace k8s::io::api::storage::v1 {
+class CSIDriver;
+class CSINode;
+class CSIStorageCapacity;
+class StorageClass;
+class VolumeAttachment;
+class VolumeAttributesClass;
+}  // namespace k8s::io::api::storage::v1
+
 namespace skiff::api {
 
 using Sentences = std::vector<std::string>;

@@ -3,6 +3,7 @@
 #include "api/selector.h"
 #include "api/validation/kinds.h"
 #include "api/validation/names.h"
+#include "k8s.io/api/rbac/v1/generated.pb.h"
 
 namespace skiff::api {
 namespace {

@@ -8,6 +8,7 @@
 #include "api/same.h"
 #include "api/validation/kinds.h"
 #include "api/validation/names.h"
+#include "k8s.io/api/storage/v1/generated.pb.h"
 
 namespace skiff::api {
 namespace {

@@ -5,6 +5,11 @@
 #include "api/validation/addresses.h"
 #include "api/validation/kinds.h"
 #include "api/validation/names.h"
+#include "k8s.io/api/discovery/v1/generated.pb.h"
+#include "k8s.io/api/networking/v1/generated.pb.h"
+#include "k8s.io/api/rbac/v1/generated.pb.h"
+#include "k8s.io/api/resource/v1/generated.pb.h"
+#include "k8s.io/api/storage/v1/generated.pb.h"
 
 namespace skiff::api {
 namespace {

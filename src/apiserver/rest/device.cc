@@ -5,6 +5,7 @@
 #include "api/errors.h"
 #include "api/field_lookup.h"
 #include "apiserver/rest/strategy.h"
+#include "k8s.io/api/resource/v1/generated.pb.h"
 
 namespace skiff::apiserver {
 namespace {

@@ -3,6 +3,7 @@
 
 #include "api/same.h"
 #include "apiserver/rest/strategy.h"
+#include "k8s.io/api/discovery/v1/generated.pb.h"
 
 namespace skiff::apiserver {
 namespace {

@@ -15,6 +15,17 @@
 #include "apiserver/admission/admission.h"
 #include "store/store.h"
 
+// Types of groups whose generated headers are included where they are used.
+namespace k8s::io::api::discovery::v1 {
+class EndpointSlice;
+}  // namespace k8s::io::api::discovery::v1
+namespace k8s::io::api::resource::v1 {
+class DeviceClass;
+class ResourceClaim;
+class ResourceClaimTemplate;
+class ResourceSlice;
+}  // namespace k8s::io::api::resource::v1
+
 namespace skiff::apiserver {
 
 // What preparing an object may ask for.
