@@ -2,6 +2,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "api/validation/addresses.h"
+
 namespace skiff::api {
 namespace {
 
@@ -31,7 +33,9 @@ TEST_CASE("NamesHaveTheShapesOfKubernetes") {
   Table(CheckEnvVarName, {"A", "a.b-c", "1A", "a b"}, {"", "A=B", "\xc3\xa9"});
   Table(CheckConfigMapKey, {"a.b", "A_b-c", ".x"}, {"", ".", "..", "..a", "a/b", "a b"});
   Table(CheckPercent, {"1%", "100%"}, {"", "%", "1", "a%", "1.5%"});
-  Table(CheckIp, {"10.0.0.1", "::1"}, {"", "10.0.0", "a", "10.0.0.256"});
+  Table(CheckWildcardDns1123Subdomain, {"*.a", "*.a.b"}, {"", "*", "*.", "a.b", "*a.b", "a.*.b"});
+  Table(CheckCIdentifier, {"a", "_a1", "A_b"}, {"", "1a", "a-b", "a.b"});
+  Table(CheckIpLoosely, {"10.0.0.1", "::1"}, {"", "10.0.0", "a", "10.0.0.256"});
 }
 
 TEST_CASE("TheSentencesAreThoseOfKubernetes") {

@@ -1,5 +1,4 @@
 #include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
 #include "api/same.h"
 #include "api/validation/device_parts.h"
 #include "api/validation/names.h"
@@ -92,12 +91,6 @@ void CheckClaimSpec(const resourcev1::ResourceClaimSpec& spec, const Path& path,
             });
 }
 
-bool IsExtendedResource(absl::string_view name) {
-  return absl::StrContains(name, '/') && !absl::StrContains(name, "kubernetes.io/") &&
-         !absl::StartsWith(name, "requests.") &&
-         CheckQualifiedName(absl::StrCat("requests.", name)).empty();
-}
-
 }  // namespace
 
 void CheckDeviceClass(const resourcev1::DeviceClass& device_class, ErrorList* errors) {
@@ -108,10 +101,6 @@ void CheckDeviceClass(const resourcev1::DeviceClass& device_class, ErrorList* er
             [&](const auto& config, const Path& one) {
               CheckDeviceConfiguration(config.device_configuration(), one, errors);
             });
-  if (spec.has_extended_resource_name() && !IsExtendedResource(spec.extended_resource_name())) {
-    errors->Invalid(path / "extendedResourceName", spec.extended_resource_name(),
-                    "must be a valid extended resource name");
-  }
 }
 
 void CheckResourceClaim(const resourcev1::ResourceClaim& claim, ErrorList* errors) {

@@ -4,7 +4,6 @@
 #include <vector>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/str_cat.h"
 #include "api/same.h"
 #include "api/validation/kinds.h"
 #include "api/validation/names.h"

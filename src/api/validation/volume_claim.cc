@@ -1,7 +1,6 @@
 #include <algorithm>
 
 #include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
 #include "api/same.h"
 #include "api/validation/kinds.h"
 #include "api/validation/names.h"
