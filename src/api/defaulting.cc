@@ -2,10 +2,13 @@
 
 #include "api/defaulting_internal.h"
 #include "api/int_or_string.h"
+#include "k8s.io/api/autoscaling/v2/generated.pb.h"
 #include "k8s.io/api/discovery/v1/generated.pb.h"
+#include "k8s.io/api/flowcontrol/v1/generated.pb.h"
 #include "k8s.io/api/networking/v1/generated.pb.h"
 #include "k8s.io/api/rbac/v1/generated.pb.h"
 #include "k8s.io/api/resource/v1/generated.pb.h"
+#include "k8s.io/api/scheduling/v1/generated.pb.h"
 #include "k8s.io/api/storage/v1/generated.pb.h"
 
 namespace skiff::api {
@@ -99,7 +102,19 @@ void SetDefaults(google::protobuf::Message* object) {
       MakeDefaults<corev1::Pod, PodDefaults>(),
       MakeDefaults<appsv1::Deployment, DeploymentDefaults>(),
       MakeDefaults<appsv1::ReplicaSet, ReplicaSetDefaults>(),
+      MakeDefaults<appsv1::StatefulSet, StatefulSetDefaults>(),
+      MakeDefaults<appsv1::DaemonSet, DaemonSetDefaults>(),
+      MakeDefaults<corev1::ReplicationController, ReplicationControllerDefaults>(),
+      MakeDefaults<corev1::PodTemplate, PodTemplateDefaults>(),
+      MakeDefaults<batchv1::CronJob, CronJobDefaults>(),
       MakeDefaults<batchv1::Job, JobDefaults>(),
+      MakeDefaults<corev1::LimitRange, LimitRangeDefaults>(),
+      MakeDefaults<corev1::ResourceQuota, ResourceQuotaDefaults>(),
+      MakeDefaults<corev1::Endpoints, EndpointsDefaults>(),
+      MakeDefaults<schedulingv1::PriorityClass, PriorityClassDefaults>(),
+      MakeDefaults<autoscalingv2::HorizontalPodAutoscaler, AutoscalerDefaults>(),
+      MakeDefaults<flowcontrolv1::FlowSchema, FlowSchemaDefaults>(),
+      MakeDefaults<flowcontrolv1::PriorityLevelConfiguration, PriorityLevelDefaults>(),
       MakeDefaults<corev1::Service, ServiceDefaults>(),
       MakeDefaults<corev1::Secret, SecretDefaults>(),
       MakeDefaults<corev1::Namespace, NamespaceDefaults>(),

@@ -5,6 +5,16 @@
 #include "api/types.h"
 
 // Types of groups whose generated headers are included where they are used.
+namespace k8s::io::api::autoscaling::v2 {
+class HorizontalPodAutoscaler;
+}  // namespace k8s::io::api::autoscaling::v2
+namespace k8s::io::api::flowcontrol::v1 {
+class FlowSchema;
+class PriorityLevelConfiguration;
+}  // namespace k8s::io::api::flowcontrol::v1
+namespace k8s::io::api::scheduling::v1 {
+class PriorityClass;
+}  // namespace k8s::io::api::scheduling::v1
 namespace k8s::io::api::discovery::v1 {
 class EndpointSlice;
 }  // namespace k8s::io::api::discovery::v1
@@ -32,6 +42,11 @@ void PodDefaults(corev1::Pod* pod);
 void ServiceDefaults(corev1::Service* service);
 void DeploymentDefaults(appsv1::Deployment* deployment);
 void ReplicaSetDefaults(appsv1::ReplicaSet* set);
+void StatefulSetDefaults(appsv1::StatefulSet* set);
+void DaemonSetDefaults(appsv1::DaemonSet* set);
+void ReplicationControllerDefaults(corev1::ReplicationController* controller);
+void PodTemplateDefaults(corev1::PodTemplate* pod_template);
+void CronJobDefaults(batchv1::CronJob* job);
 void JobDefaults(batchv1::Job* job);
 void RoleBindingDefaults(rbacv1::RoleBinding* binding);
 void ClusterRoleBindingDefaults(rbacv1::ClusterRoleBinding* binding);
@@ -45,6 +60,13 @@ void CsiDriverDefaults(storagev1::CSIDriver* driver);
 void VolumeAttachmentDefaults(storagev1::VolumeAttachment* attachment);
 void ResourceClaimDefaults(resourcev1::ResourceClaim* claim);
 void ResourceClaimTemplateDefaults(resourcev1::ResourceClaimTemplate* claim_template);
+void LimitRangeDefaults(corev1::LimitRange* range);
+void ResourceQuotaDefaults(corev1::ResourceQuota* quota);
+void EndpointsDefaults(corev1::Endpoints* endpoints);
+void PriorityClassDefaults(schedulingv1::PriorityClass* priority);
+void AutoscalerDefaults(autoscalingv2::HorizontalPodAutoscaler* autoscaler);
+void FlowSchemaDefaults(flowcontrolv1::FlowSchema* schema);
+void PriorityLevelDefaults(flowcontrolv1::PriorityLevelConfiguration* level);
 
 // Amounts in canonical form, no finer than thousandths.
 void ResourceListDefaults(google::protobuf::Map<std::string, QuantityProto>* list);

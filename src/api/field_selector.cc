@@ -5,6 +5,7 @@
 #include "absl/strings/str_join.h"
 #include "api/selector.h"
 #include "base/status.h"
+#include "k8s.io/api/certificates/v1/generated.pb.h"
 #include "k8s.io/api/resource/v1/generated.pb.h"
 
 namespace skiff::api {
@@ -87,6 +88,18 @@ const Selectable<resourcev1::ResourceSlice> kResourceSliceFields[] = {
     {"spec.nodeName", [](const resourcev1::ResourceSlice& s) { return s.spec().node_name(); }},
     {"spec.driver", [](const resourcev1::ResourceSlice& s) { return s.spec().driver(); }},
 };
+const Selectable<corev1::ReplicationController> kReplicationControllerFields[] = {
+    {"status.replicas",
+     [](const corev1::ReplicationController& controller) {
+       return absl::StrCat(controller.status().replicas());
+     }},
+};
+const Selectable<certificatesv1::CertificateSigningRequest> kCertificateRequestFields[] = {
+    {"spec.signerName",
+     [](const certificatesv1::CertificateSigningRequest& request) {
+       return request.spec().signer_name();
+     }},
+};
 const Selectable<corev1::Service> kServiceFields[] = {
     {"spec.clusterIP", [](const corev1::Service& service) { return service.spec().cluster_ip(); }},
     {"spec.type", [](const corev1::Service& service) { return service.spec().type(); }},
@@ -116,6 +129,10 @@ void VisitKind(const Descriptor* kind, Visit visit) {
     visit(std::span(kNamespaceFields));
   else if (kind == appsv1::ReplicaSet::descriptor())
     visit(std::span(kReplicaSetFields));
+  else if (kind == corev1::ReplicationController::descriptor())
+    visit(std::span(kReplicationControllerFields));
+  else if (kind == certificatesv1::CertificateSigningRequest::descriptor())
+    visit(std::span(kCertificateRequestFields));
   else if (kind == corev1::Service::descriptor())
     visit(std::span(kServiceFields));
   else if (kind == resourcev1::ResourceSlice::descriptor())

@@ -139,8 +139,8 @@ TEST_CASE("WhatIsAllocatedToAClaimFitsItsRequests") {
         "status.devices[0]: Invalid value: \"d.example.com/p/y\": must be an allocated device in "
         "the claim; status.devices[0].conditions[0].status: Unsupported value: \"Yes\": supported "
         "values: \"False\", \"True\", \"Unknown\"; "
-        "status.devices[0].conditions[0].lastTransitionTime: Required value: must be set; "
-        "status.devices[0].conditions[0].reason: Required value: must be set"}});
+        "status.devices[0].conditions[0].lastTransitionTime: Required value; "
+        "status.devices[0].conditions[0].reason: Required value"}});
   const auto allocated = MergePatch(kClaim, Allocated());
   CheckStatusUpdates<resourcev1::ResourceClaim>(
       *allocated, {{WithStatus(R"("allocation": null)"), ""},

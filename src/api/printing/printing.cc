@@ -18,7 +18,7 @@ constexpr Column kDefault[] = {kName,
 
 const Table* FindTable(const google::protobuf::Descriptor* kind) {
   for (const auto tables : {PodTables, WorkloadTables, ClusterTables, RbacTables, NetworkTables,
-                            StorageTables, DeviceTables}) {
+                            StorageTables, DeviceTables, PolicyTables}) {
     for (const Table& table : tables()) {
       if (table.kind == kind) return &table;
     }

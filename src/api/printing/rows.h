@@ -32,6 +32,7 @@ std::span<const Table> RbacTables();
 std::span<const Table> NetworkTables();
 std::span<const Table> StorageTables();
 std::span<const Table> DeviceTables();
+std::span<const Table> PolicyTables();
 
 // Columns that several kinds have.
 inline constexpr absl::string_view kNameText = "Name of the object, unique within its namespace.";

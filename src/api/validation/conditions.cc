@@ -22,7 +22,7 @@ bool IsReason(absl::string_view text) {
 
 void CheckReason(const std::string& reason, const Path& path, ErrorList* errors) {
   if (reason.empty()) {
-    errors->Required(path, "must be set");
+    errors->Required(path);
     return;
   }
   if (!IsReason(reason)) {
@@ -52,7 +52,7 @@ void CheckConditions(const google::protobuf::RepeatedPtrField<metav1::Condition>
                       "must be greater than or equal to zero");
     }
     if (!IsSet(condition.last_transition_time())) {
-      errors->Required(at / "lastTransitionTime", "must be set");
+      errors->Required(at / "lastTransitionTime");
     }
     CheckReason(condition.reason(), at / "reason", errors);
     if (condition.message().size() > kMaxMessage) errors->TooLong(at / "message", kMaxMessage);

@@ -51,6 +51,11 @@ std::string JsonOf(const google::protobuf::RepeatedPtrField<std::string>& list);
 std::string JsonOf(const google::protobuf::Map<std::string, QuantityProto>& list);
 std::string JsonOf(const google::protobuf::Message& message);
 std::string JsonOf(const google::protobuf::Map<std::string, std::string>& map);
+// JSON as it stands, for values that errors quote in another form than the message's.
+struct RawJson {
+  std::string text;
+};
+inline std::string JsonOf(const RawJson& raw) { return raw.text; }
 template <typename T>
 std::string JsonOf(const google::protobuf::RepeatedPtrField<T>& list) {
   if (list.empty()) return "null";

@@ -110,33 +110,37 @@ bool SameTemplate(const batchv1::Job& now, const batchv1::Job& old) {
 
 }  // namespace
 
-void CheckJob(const batchv1::Job& job, ErrorList* errors) {
-  const batchv1::JobSpec& spec = job.spec();
-  const Path path("spec");
+void CheckJobSpec(const batchv1::JobSpec& spec, const Path& path, ErrorList* errors) {
   CheckCounts(spec, path, errors);
-  if (!spec.has_selector()) {
-    errors->Required(path / "selector");
-  } else {
-    CheckLabelSelector(spec.selector(), path / "selector", errors);
-    const absl::StatusOr<LabelSelector> selector = LabelSelector::FromProto(spec.selector());
-    const Labels& labels = spec.template_().metadata().labels();
-    if (selector.ok() && !selector->Matches(labels)) {
-      errors->Invalid(path / "template" / "metadata" / "labels", labels,
-                      "`selector` does not match template `labels`");
-    }
-  }
   CheckPodTemplate(spec.template_(), path / "template", errors);
+  const Path restart_path = path / "template" / "spec" / "restartPolicy";
   const std::string& restart = spec.template_().spec().restart_policy();
   if (restart.empty() || restart == "Always") {
-    errors->Required(path / "template" / "spec" / "restartPolicy",
-                     "valid values: \"OnFailure\", \"Never\"");
+    errors->Required(restart_path, "valid values: \"OnFailure\", \"Never\"");
   } else {
-    errors->OneOf(path / "template" / "spec" / "restartPolicy", restart, {"OnFailure", "Never"});
+    errors->OneOf(restart_path, restart, {"OnFailure", "Never"});
   }
   if (spec.has_pod_failure_policy()) CheckFailurePolicy(spec, path, errors);
   if (spec.has_pod_replacement_policy()) {
     errors->OneOf(path / "podReplacementPolicy", spec.pod_replacement_policy(),
                   {"Failed", "TerminatingOrFailed"});
+  }
+}
+
+void CheckJob(const batchv1::Job& job, ErrorList* errors) {
+  const batchv1::JobSpec& spec = job.spec();
+  const Path path("spec");
+  CheckJobSpec(spec, path, errors);
+  if (!spec.has_selector()) {
+    errors->Required(path / "selector");
+    return;
+  }
+  CheckLabelSelector(spec.selector(), path / "selector", errors);
+  const absl::StatusOr<LabelSelector> selector = LabelSelector::FromProto(spec.selector());
+  const Labels& labels = spec.template_().metadata().labels();
+  if (selector.ok() && !selector->Matches(labels)) {
+    errors->Invalid(path / "template" / "metadata" / "labels", labels,
+                    "`selector` does not match template `labels`");
   }
 }
 

@@ -11,6 +11,22 @@
 #include "api/validation/field_errors.h"
 
 // Types of groups whose generated headers are included where they are used.
+namespace k8s::io::api::autoscaling::v2 {
+class HorizontalPodAutoscaler;
+}  // namespace k8s::io::api::autoscaling::v2
+namespace k8s::io::api::certificates::v1 {
+class CertificateSigningRequest;
+}  // namespace k8s::io::api::certificates::v1
+namespace k8s::io::api::flowcontrol::v1 {
+class FlowSchema;
+class PriorityLevelConfiguration;
+}  // namespace k8s::io::api::flowcontrol::v1
+namespace k8s::io::api::policy::v1 {
+class PodDisruptionBudget;
+}  // namespace k8s::io::api::policy::v1
+namespace k8s::io::api::scheduling::v1 {
+class PriorityClass;
+}  // namespace k8s::io::api::scheduling::v1
 namespace k8s::io::api::discovery::v1 {
 class EndpointSlice;
 }  // namespace k8s::io::api::discovery::v1
@@ -84,6 +100,8 @@ void CheckResourceList(const ResourceList& list, const Path& path, ErrorList* er
 // One amount: not below zero; above it.
 void CheckBasicAmount(const QuantityProto& amount, const Path& path, ErrorList* errors);
 void CheckPositiveAmount(const QuantityProto& amount, const Path& path, ErrorList* errors);
+// The name of a resource that containers ask for.
+void CheckContainerResourceName(const std::string& name, const Path& path, ErrorList* errors);
 void CheckPodSecurity(const corev1::PodSpec& spec, const Path& path, ErrorList* errors);
 void CheckContainerSecurity(const corev1::SecurityContext& security, const Path& path,
                             ErrorList* errors);
@@ -93,6 +111,12 @@ void CheckTolerations(const google::protobuf::RepeatedPtrField<corev1::Toleratio
                       const Path& path, ErrorList* errors);
 void CheckTopologySpread(const corev1::PodSpec& spec, const Path& path, ErrorList* errors);
 void CheckPort(const IntOrString& port, const Path& path, ErrorList* errors);
+// A count or a percentage, and neither below zero.
+void CheckIntOrPercent(const IntOrString& value, const Path& path, ErrorList* errors);
+// If it is a percentage, then of no more than all.
+void CheckAtMostAll(const IntOrString& value, const Path& path, ErrorList* errors);
+// 0 or 0%.
+bool IsNothing(const IntOrString& value);
 // A relative path without "..".
 void CheckLocalPath(const std::string& text, const Path& path, ErrorList* errors);
 // A path without "..".
@@ -104,6 +128,9 @@ void CheckHostPath(const corev1::HostPathVolumeSource& source, const Path& path,
 void CheckDriverName(const std::string& name, const Path& path, ErrorList* errors);
 void CheckAccessModes(const google::protobuf::RepeatedPtrField<std::string>& modes,
                       const Path& path, ErrorList* errors);
+// Of a new claim, or of one that is to be made.
+void CheckVolumeClaimSpec(const corev1::PersistentVolumeClaimSpec& spec, const Path& path,
+                          ErrorList* errors);
 // `is_inline`: the volume is part of another object, not one itself.
 void CheckPersistentVolumeSpec(const corev1::PersistentVolumeSpec& spec, bool is_inline,
                                const Path& path, ErrorList* errors);
@@ -121,8 +148,75 @@ void CheckDeploymentUpdate(const appsv1::Deployment& now, const appsv1::Deployme
 void CheckReplicaSet(const appsv1::ReplicaSet& set, ErrorList* errors);
 void CheckReplicaSetUpdate(const appsv1::ReplicaSet& now, const appsv1::ReplicaSet& old,
                            ErrorList* errors);
+void CheckStatefulSet(const appsv1::StatefulSet& set, ErrorList* errors);
+void CheckStatefulSetUpdate(const appsv1::StatefulSet& now, const appsv1::StatefulSet& old,
+                            ErrorList* errors);
+void CheckStatefulSetStatus(const appsv1::StatefulSet& now, const appsv1::StatefulSet& old,
+                            ErrorList* errors);
+void CheckDaemonSet(const appsv1::DaemonSet& set, ErrorList* errors);
+void CheckDaemonSetUpdate(const appsv1::DaemonSet& now, const appsv1::DaemonSet& old,
+                          ErrorList* errors);
+void CheckDaemonSetStatus(const appsv1::DaemonSet& now, const appsv1::DaemonSet& old,
+                          ErrorList* errors);
+void CheckControllerRevision(const appsv1::ControllerRevision& revision, ErrorList* errors);
+void CheckControllerRevisionUpdate(const appsv1::ControllerRevision& now,
+                                   const appsv1::ControllerRevision& old, ErrorList* errors);
+void CheckReplicationController(const corev1::ReplicationController& controller, ErrorList* errors);
+void CheckReplicationControllerUpdate(const corev1::ReplicationController& now,
+                                      const corev1::ReplicationController& old, ErrorList* errors);
+void CheckReplicationControllerStatus(const corev1::ReplicationController& now,
+                                      const corev1::ReplicationController& old, ErrorList* errors);
+void CheckPodTemplateObject(const corev1::PodTemplate& pod_template, ErrorList* errors);
+// All of a job's specification but its selector.
+void CheckJobSpec(const batchv1::JobSpec& spec, const Path& path, ErrorList* errors);
+void CheckCronJob(const batchv1::CronJob& job, ErrorList* errors);
+void CheckCronJobUpdate(const batchv1::CronJob& now, const batchv1::CronJob& old,
+                        ErrorList* errors);
 void CheckJob(const batchv1::Job& job, ErrorList* errors);
 void CheckJobUpdate(const batchv1::Job& now, const batchv1::Job& old, ErrorList* errors);
+void CheckEndpoints(const corev1::Endpoints& endpoints, ErrorList* errors);
+void CheckLimitRange(const corev1::LimitRange& range, ErrorList* errors);
+void CheckResourceQuota(const corev1::ResourceQuota& quota, ErrorList* errors);
+void CheckResourceQuotaUpdate(const corev1::ResourceQuota& now, const corev1::ResourceQuota& old,
+                              ErrorList* errors);
+void CheckResourceQuotaStatus(const corev1::ResourceQuota& now, const corev1::ResourceQuota& old,
+                              ErrorList* errors);
+void CheckPodDisruptionBudget(const policyv1::PodDisruptionBudget& budget, ErrorList* errors);
+void CheckPodDisruptionBudgetUpdate(const policyv1::PodDisruptionBudget& now,
+                                    const policyv1::PodDisruptionBudget& old, ErrorList* errors);
+void CheckPodDisruptionBudgetStatus(const policyv1::PodDisruptionBudget& now,
+                                    const policyv1::PodDisruptionBudget& old, ErrorList* errors);
+void CheckPriorityClass(const schedulingv1::PriorityClass& priority, ErrorList* errors);
+void CheckPriorityClassUpdate(const schedulingv1::PriorityClass& now,
+                              const schedulingv1::PriorityClass& old, ErrorList* errors);
+void CheckAutoscaler(const autoscalingv2::HorizontalPodAutoscaler& autoscaler, ErrorList* errors);
+void CheckAutoscalerUpdate(const autoscalingv2::HorizontalPodAutoscaler& now,
+                           const autoscalingv2::HorizontalPodAutoscaler& old, ErrorList* errors);
+void CheckAutoscalerStatus(const autoscalingv2::HorizontalPodAutoscaler& now,
+                           const autoscalingv2::HorizontalPodAutoscaler& old, ErrorList* errors);
+void CheckCertificateRequest(const certificatesv1::CertificateSigningRequest& request,
+                             ErrorList* errors);
+void CheckCertificateRequestUpdate(const certificatesv1::CertificateSigningRequest& now,
+                                   const certificatesv1::CertificateSigningRequest& old,
+                                   ErrorList* errors);
+void CheckCertificateRequestStatus(const certificatesv1::CertificateSigningRequest& now,
+                                   const certificatesv1::CertificateSigningRequest& old,
+                                   ErrorList* errors);
+void CheckCertificateRequestApproval(const certificatesv1::CertificateSigningRequest& now,
+                                     const certificatesv1::CertificateSigningRequest& old,
+                                     ErrorList* errors);
+void CheckFlowSchema(const flowcontrolv1::FlowSchema& schema, ErrorList* errors);
+void CheckFlowSchemaUpdate(const flowcontrolv1::FlowSchema& now,
+                           const flowcontrolv1::FlowSchema& old, ErrorList* errors);
+void CheckFlowSchemaStatus(const flowcontrolv1::FlowSchema& now,
+                           const flowcontrolv1::FlowSchema& old, ErrorList* errors);
+void CheckPriorityLevel(const flowcontrolv1::PriorityLevelConfiguration& level, ErrorList* errors);
+void CheckPriorityLevelUpdate(const flowcontrolv1::PriorityLevelConfiguration& now,
+                              const flowcontrolv1::PriorityLevelConfiguration& old,
+                              ErrorList* errors);
+void CheckPriorityLevelStatus(const flowcontrolv1::PriorityLevelConfiguration& now,
+                              const flowcontrolv1::PriorityLevelConfiguration& old,
+                              ErrorList* errors);
 void CheckConfigMap(const corev1::ConfigMap& map, ErrorList* errors);
 void CheckConfigMapUpdate(const corev1::ConfigMap& now, const corev1::ConfigMap& old,
                           ErrorList* errors);

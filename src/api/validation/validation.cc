@@ -5,10 +5,15 @@
 #include "api/validation/addresses.h"
 #include "api/validation/kinds.h"
 #include "api/validation/names.h"
+#include "k8s.io/api/autoscaling/v2/generated.pb.h"
+#include "k8s.io/api/certificates/v1/generated.pb.h"
 #include "k8s.io/api/discovery/v1/generated.pb.h"
+#include "k8s.io/api/flowcontrol/v1/generated.pb.h"
 #include "k8s.io/api/networking/v1/generated.pb.h"
+#include "k8s.io/api/policy/v1/generated.pb.h"
 #include "k8s.io/api/rbac/v1/generated.pb.h"
 #include "k8s.io/api/resource/v1/generated.pb.h"
+#include "k8s.io/api/scheduling/v1/generated.pb.h"
 #include "k8s.io/api/storage/v1/generated.pb.h"
 
 namespace skiff::api {
@@ -65,12 +70,39 @@ const Rules* FindRules(const Descriptor* kind) {
       MakeRules<corev1::Service, CheckService, CheckServiceUpdate>(CheckDns1035Label),
       MakeRules<appsv1::Deployment, CheckDeployment, CheckDeploymentUpdate>(CheckDns1123Subdomain),
       MakeRules<appsv1::ReplicaSet, CheckReplicaSet, CheckReplicaSetUpdate>(CheckDns1123Subdomain),
+      MakeRules<appsv1::StatefulSet, CheckStatefulSet, CheckStatefulSetUpdate,
+                CheckStatefulSetStatus>(CheckDns1123Label),
+      MakeRules<appsv1::DaemonSet, CheckDaemonSet, CheckDaemonSetUpdate, CheckDaemonSetStatus>(
+          CheckDns1123Subdomain),
+      MakeRules<appsv1::ControllerRevision, CheckControllerRevision, CheckControllerRevisionUpdate>(
+          CheckDns1123Subdomain),
+      MakeRules<corev1::ReplicationController, CheckReplicationController,
+                CheckReplicationControllerUpdate, CheckReplicationControllerStatus>(
+          CheckDns1123Subdomain),
+      MakeRules<corev1::PodTemplate, CheckPodTemplateObject>(CheckDns1123Subdomain),
+      MakeRules<batchv1::CronJob, CheckCronJob, CheckCronJobUpdate>(CheckDns1123Subdomain),
       MakeRules<batchv1::Job, CheckJob, CheckJobUpdate>(CheckDns1123Subdomain),
       MakeRules<corev1::ConfigMap, CheckConfigMap, CheckConfigMapUpdate>(CheckDns1123Subdomain),
       MakeRules<corev1::Secret, CheckSecret, CheckSecretUpdate>(CheckDns1123Subdomain),
       MakeRules<corev1::Namespace, CheckNamespace>(CheckDns1123Label),
       MakeRules<corev1::Node, CheckNode, CheckNodeUpdate>(CheckDns1123Subdomain),
       MakeRules<corev1::Event, CheckEvent>(CheckDns1123Subdomain),
+      MakeRules<corev1::Endpoints, CheckEndpoints>(CheckDns1123Subdomain),
+      MakeRules<corev1::LimitRange, CheckLimitRange>(CheckDns1123Subdomain),
+      MakeRules<corev1::ResourceQuota, CheckResourceQuota, CheckResourceQuotaUpdate,
+                CheckResourceQuotaStatus>(CheckDns1123Subdomain),
+      MakeRules<policyv1::PodDisruptionBudget, CheckPodDisruptionBudget,
+                CheckPodDisruptionBudgetUpdate, CheckPodDisruptionBudgetStatus>(CheckPathSegment),
+      MakeRules<schedulingv1::PriorityClass, CheckPriorityClass, CheckPriorityClassUpdate>(
+          CheckDns1123Subdomain),
+      MakeRules<autoscalingv2::HorizontalPodAutoscaler, CheckAutoscaler, CheckAutoscalerUpdate,
+                CheckAutoscalerStatus>(CheckDns1123Subdomain),
+      MakeRules<certificatesv1::CertificateSigningRequest, CheckCertificateRequest,
+                CheckCertificateRequestUpdate, CheckCertificateRequestStatus>(CheckPathSegment),
+      MakeRules<flowcontrolv1::FlowSchema, CheckFlowSchema, CheckFlowSchemaUpdate,
+                CheckFlowSchemaStatus>(CheckDns1123Subdomain),
+      MakeRules<flowcontrolv1::PriorityLevelConfiguration, CheckPriorityLevel,
+                CheckPriorityLevelUpdate, CheckPriorityLevelStatus>(CheckDns1123Subdomain),
       MakeRules<coordinationv1::Lease, CheckLease>(CheckDns1123Subdomain),
       MakeRules<nodev1::RuntimeClass, CheckRuntimeClass, CheckRuntimeClassUpdate>(
           CheckDns1123Subdomain),
@@ -142,6 +174,13 @@ std::vector<FieldError> ValidateStatusUpdate(const Message& now, const Message& 
   ErrorList errors;
   const Rules* rules = FindRules(now.GetDescriptor());
   if (rules != nullptr && rules->status != nullptr) rules->status(now, old, &errors);
+  return std::move(errors).Take();
+}
+
+std::vector<FieldError> ValidateApproval(const certificatesv1::CertificateSigningRequest& now,
+                                         const certificatesv1::CertificateSigningRequest& old) {
+  ErrorList errors;
+  CheckCertificateRequestApproval(now, old, &errors);
   return std::move(errors).Take();
 }
 

@@ -11,7 +11,13 @@
 #include <vector>
 
 #include "api/errors.h"
+#include "api/types.h"
 #include "google/protobuf/message.h"
+
+// Types of groups whose generated headers are included where they are used.
+namespace k8s::io::api::certificates::v1 {
+class CertificateSigningRequest;
+}  // namespace k8s::io::api::certificates::v1
 
 namespace skiff::api {
 
@@ -26,5 +32,9 @@ std::vector<FieldError> ValidateUpdate(const google::protobuf::Message& now,
 // The same for a write on the status path, which changes nothing but the status.
 std::vector<FieldError> ValidateStatusUpdate(const google::protobuf::Message& now,
                                              const google::protobuf::Message& old);
+
+// The same for a certificate request's approval path, the only one that may approve or deny it.
+std::vector<FieldError> ValidateApproval(const certificatesv1::CertificateSigningRequest& now,
+                                         const certificatesv1::CertificateSigningRequest& old);
 
 }  // namespace skiff::api

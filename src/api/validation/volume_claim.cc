@@ -160,8 +160,13 @@ bool CheckResizeKey(const std::string& name, const Path& path, ErrorList* errors
 
 }  // namespace
 
+void CheckVolumeClaimSpec(const corev1::PersistentVolumeClaimSpec& spec, const Path& path,
+                          ErrorList* errors) {
+  CheckClaimSpec(spec, false, path, errors);
+}
+
 void CheckVolumeClaim(const corev1::PersistentVolumeClaim& claim, ErrorList* errors) {
-  CheckClaimSpec(claim.spec(), false, Path("spec"), errors);
+  CheckVolumeClaimSpec(claim.spec(), Path("spec"), errors);
 }
 
 void CheckVolumeClaimUpdate(const corev1::PersistentVolumeClaim& now,

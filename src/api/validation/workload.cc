@@ -38,21 +38,6 @@ void CheckSelectorAndTemplate(const metav1::LabelSelector& selector, bool has_se
   }
 }
 
-// A count or a percentage, and neither below zero.
-void CheckIntOrPercent(const IntOrString& value, const Path& path, ErrorList* errors) {
-  if (IsString(value)) {
-    errors->InvalidEach(path, value.str_val(), CheckPercent(value.str_val()));
-  } else {
-    errors->NotNegative(path, value.int_val());
-  }
-}
-
-bool IsNothing(const IntOrString& value) {
-  if (!IsString(value)) return value.int_val() == 0;
-  const absl::StatusOr<int32_t> percent = Percent(value);
-  return percent.ok() && *percent == 0;
-}
-
 void CheckStrategy(const appsv1::DeploymentStrategy& strategy, const Path& path,
                    ErrorList* errors) {
   if (strategy.type() == "Recreate") {
@@ -78,13 +63,31 @@ void CheckStrategy(const appsv1::DeploymentStrategy& strategy, const Path& path,
   if (IsNothing(unavailable) && IsNothing(surge)) {
     errors->Invalid(rolling / "maxUnavailable", unavailable, "may not be 0 when `maxSurge` is 0");
   }
-  const absl::StatusOr<int32_t> percent = Percent(unavailable);
-  if (percent.ok() && *percent > 100) {
-    errors->Invalid(rolling / "maxUnavailable", unavailable, "must not be greater than 100%");
-  }
+  CheckAtMostAll(unavailable, rolling / "maxUnavailable", errors);
 }
 
 }  // namespace
+
+void CheckIntOrPercent(const IntOrString& value, const Path& path, ErrorList* errors) {
+  if (IsString(value)) {
+    errors->InvalidEach(path, value.str_val(), CheckPercent(value.str_val()));
+  } else {
+    errors->NotNegative(path, value.int_val());
+  }
+}
+
+void CheckAtMostAll(const IntOrString& value, const Path& path, ErrorList* errors) {
+  const absl::StatusOr<int32_t> percent = Percent(value);
+  if (percent.ok() && *percent > 100) {
+    errors->Invalid(path, value, "must not be greater than 100%");
+  }
+}
+
+bool IsNothing(const IntOrString& value) {
+  if (!IsString(value)) return value.int_val() == 0;
+  const absl::StatusOr<int32_t> percent = Percent(value);
+  return percent.ok() && *percent == 0;
+}
 
 void CheckDeployment(const appsv1::Deployment& deployment, ErrorList* errors) {
   const appsv1::DeploymentSpec& spec = deployment.spec();

@@ -1,4 +1,5 @@
 // What every cluster has from its first moment.
+#include "api/system_objects.h"
 #include "apiserver/rest/server.h"
 
 namespace skiff::apiserver {
@@ -35,6 +36,11 @@ api::MessagePtr KubernetesService() {
   return out;
 }
 
+template <typename T>
+void Append(const std::vector<T>& objects, std::vector<api::MessagePtr>* to) {
+  for (const T& object : objects) to->push_back(std::make_unique<T>(object));
+}
+
 }  // namespace
 
 void Server::Bootstrap(Executor* reply_on, client::Callback<uint64_t> done) {
@@ -44,6 +50,9 @@ void Server::Bootstrap(Executor* reply_on, client::Callback<uint64_t> done) {
   }
   for (const char* name : {"linux", "process", "fake"}) wanted.push_back(RuntimeClass(name));
   wanted.push_back(KubernetesService());
+  Append(api::SystemPriorityClasses(), &wanted);
+  Append(api::MandatoryPriorityLevels(), &wanted);
+  Append(api::MandatoryFlowSchemas(), &wanted);
   const auto snapshot = store_->snapshot();
   std::vector<client::Write> writes;
   for (api::MessagePtr& object : wanted) {

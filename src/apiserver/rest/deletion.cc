@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "api/errors.h"
+#include "api/system_objects.h"
 #include "api/time.h"
 #include "apiserver/rest/planner.h"
 #include "base/status.h"
@@ -35,8 +36,9 @@ absl::Status ApplyPolicy(const std::string& policy, metav1::ObjectMeta* meta) {
   return absl::OkStatus();
 }
 
-// What a deletion that names no policy means: what an earlier one asked for; else, for jobs, that
-// their pods are kept, as batch/v1 did before there was a collector; background for all others.
+// What a deletion that names no policy means: what an earlier one asked for; else, for jobs and
+// replication controllers, that their pods are kept, as batch/v1 and v1 did before there was a
+// collector; background for all others.
 std::string PolicyOf(const client::Write& write, const api::Object& object) {
   if (!write.propagation_policy.empty() || object.meta().has_deletion_timestamp()) {
     return write.propagation_policy;
@@ -44,7 +46,9 @@ std::string PolicyOf(const client::Write& write, const api::Object& object) {
   for (const std::string& finalizer : object.meta().finalizers()) {
     if (finalizer == "orphan" || finalizer == "foregroundDeletion") return "";
   }
-  return &object.resource() == &api::ResourceOf<batchv1::Job>() ? "Orphan" : "";
+  const bool keeps = &object.resource() == &api::ResourceOf<batchv1::Job>() ||
+                     &object.resource() == &api::ResourceOf<corev1::ReplicationController>();
+  return keeps ? "Orphan" : "";
 }
 
 // Pods that no node runs and finished ones have nothing left to do in a grace period.
@@ -58,6 +62,14 @@ int64_t GraceFor(const corev1::Pod& pod, const client::Write& write) {
     grace = 0;
   }
   return grace < 0 ? 1 : grace;
+}
+
+bool IsSystemPriorityClass(const api::Object& object) {
+  if (&object.resource() != &api::ResourceOf<schedulingv1::PriorityClass>()) return false;
+  for (const schedulingv1::PriorityClass& one : api::SystemPriorityClasses()) {
+    if (one.metadata().name() == object.meta().name()) return true;
+  }
+  return false;
 }
 
 bool SameFinalizers(const metav1::ObjectMeta& a, const metav1::ObjectMeta& b) {
@@ -126,6 +138,10 @@ absl::Status Planner::DeleteOther(const api::ObjectPtr& old, const std::string& 
 absl::Status Planner::Delete(client::Write write) {
   const std::string key = store::Key(*write.resource, write.name_space, write.name);
   SKIFF_ASSIGN_OR_RETURN(const api::ObjectPtr old, Current(write, key));
+  if (IsSystemPriorityClass(*old)) {
+    return api::Forbidden(*write.resource, write.name,
+                          "this is a system priority class and cannot be deleted");
+  }
   SKIFF_RETURN_IF_ERROR(Check(*env_.plugins,
                               RequestOf(AdmissionRequest::Operation::kDelete, *write.resource,
                                         old->meta(), &old->message()),

@@ -9,6 +9,7 @@
 #include "apiserver/admission/admission.h"
 #include "apiserver/rest/scale.h"
 #include "base/status.h"
+#include "k8s.io/api/certificates/v1/generated.pb.h"
 
 namespace skiff::apiserver {
 namespace {
@@ -312,6 +313,7 @@ absl::Status Planner::Update(client::Write write) {
     return UpdateScale(old, key, static_cast<const autoscalingv1::Scale&>(*write.object));
   }
   if (write.subresource == "status") return UpdateStatus(old, key, std::move(write.object));
+  if (write.subresource == "approval") return Approve(old, key, std::move(write.object));
   if (write.subresource == "finalize") return Finalize(old, key, std::move(write.object));
   return UpdateMain(old, key, std::move(write.object));
 }
@@ -357,6 +359,21 @@ absl::Status Planner::UpdateStatus(const api::ObjectPtr& old, const std::string&
   api::SetDefaults(object.get());
   SKIFF_RETURN_IF_ERROR(Verdict(old->resource(), old->meta().name(),
                                 api::ValidateStatusUpdate(*object, old->message())));
+  if (SameContent(*object, old->message())) {
+    KeepAsIs(old);
+    return absl::OkStatus();
+  }
+  Put(key, old, std::move(object));
+  return absl::OkStatus();
+}
+
+absl::Status Planner::Approve(const api::ObjectPtr& old, const std::string& key,
+                              api::MessagePtr object) {
+  using Request = certificatesv1::CertificateSigningRequest;
+  PrepareApproval(env_, old->As<Request>(), static_cast<Request*>(object.get()));
+  SKIFF_RETURN_IF_ERROR(
+      Verdict(old->resource(), old->meta().name(),
+              api::ValidateApproval(static_cast<const Request&>(*object), old->As<Request>())));
   if (SameContent(*object, old->message())) {
     KeepAsIs(old);
     return absl::OkStatus();

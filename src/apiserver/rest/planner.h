@@ -52,6 +52,8 @@ class Planner {
                           api::MessagePtr object);
   absl::Status UpdateStatus(const api::ObjectPtr& old, const std::string& key,
                             api::MessagePtr object);
+  // The approval path of a certificate request.
+  absl::Status Approve(const api::ObjectPtr& old, const std::string& key, api::MessagePtr object);
   absl::Status UpdateScale(const api::ObjectPtr& old, const std::string& key,
                            const autoscalingv1::Scale& scale);
   absl::Status Finalize(const api::ObjectPtr& old, const std::string& key, api::MessagePtr object);

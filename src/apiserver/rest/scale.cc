@@ -1,5 +1,7 @@
 #include "apiserver/rest/scale.h"
 
+#include <type_traits>
+
 #include "api/selector.h"
 #include "api/time.h"
 #include "base/status.h"
@@ -7,14 +9,34 @@
 namespace skiff::apiserver {
 namespace {
 
-template <typename T>
-void FillScale(const T& object, autoscalingv1::Scale* scale) {
-  scale->mutable_spec()->set_replicas(object.spec().replicas());
-  scale->mutable_status()->set_replicas(object.status().replicas());
-  const auto selector = api::LabelSelector::FromProto(object.spec().selector());
-  if (object.spec().has_selector() && selector.ok()) {
-    scale->mutable_status()->set_selector(selector->ToString());
+template <typename T, typename Message>
+auto& As(Message& object) {
+  return static_cast<std::conditional_t<std::is_const_v<Message>, const T, T>&>(object);
+}
+
+// Calls `visit` with the object as what it is: one of the kinds with a scale path.
+template <typename Message, typename Visit>
+void VisitScalable(Message& object, Visit visit) {
+  const auto* type = object.GetDescriptor();
+  if (type == appsv1::Deployment::descriptor()) {
+    visit(As<appsv1::Deployment>(object));
+  } else if (type == appsv1::ReplicaSet::descriptor()) {
+    visit(As<appsv1::ReplicaSet>(object));
+  } else if (type == appsv1::StatefulSet::descriptor()) {
+    visit(As<appsv1::StatefulSet>(object));
+  } else {
+    SKIFF_CHECK(type == corev1::ReplicationController::descriptor());
+    visit(As<corev1::ReplicationController>(object));
   }
+}
+
+std::string SelectorOf(const metav1::LabelSelector& selector) {
+  const auto parsed = api::LabelSelector::FromProto(selector);
+  return parsed.ok() ? parsed->ToString() : "";
+}
+
+std::string SelectorOf(const google::protobuf::Map<std::string, std::string>& labels) {
+  return api::LabelSelector::FromMap(labels).ToString();
 }
 
 }  // namespace
@@ -34,21 +56,18 @@ autoscalingv1::Scale ScaleOf(const api::Object& object) {
   meta->set_uid(object.meta().uid());
   meta->set_resource_version(object.meta().resource_version());
   *meta->mutable_creation_timestamp() = object.meta().creation_timestamp();
-  if (object.message().GetDescriptor() == appsv1::Deployment::descriptor()) {
-    FillScale(object.As<appsv1::Deployment>(), &scale);
-  } else {
-    FillScale(object.As<appsv1::ReplicaSet>(), &scale);
-  }
+  VisitScalable(object.message(), [&scale](const auto& scaled) {
+    scale.mutable_spec()->set_replicas(scaled.spec().replicas());
+    scale.mutable_status()->set_replicas(scaled.status().replicas());
+    const std::string selector = SelectorOf(scaled.spec().selector());
+    if (!selector.empty()) scale.mutable_status()->set_selector(selector);
+  });
   return scale;
 }
 
 void SetReplicas(google::protobuf::Message* object, int32_t replicas) {
-  if (object->GetDescriptor() == appsv1::Deployment::descriptor()) {
-    static_cast<appsv1::Deployment*>(object)->mutable_spec()->set_replicas(replicas);
-  } else {
-    SKIFF_CHECK(object->GetDescriptor() == appsv1::ReplicaSet::descriptor());
-    static_cast<appsv1::ReplicaSet*>(object)->mutable_spec()->set_replicas(replicas);
-  }
+  VisitScalable(*object,
+                [replicas](auto& scaled) { scaled.mutable_spec()->set_replicas(replicas); });
 }
 
 void SetPodScheduled(absl::Time now, corev1::Pod* pod) {

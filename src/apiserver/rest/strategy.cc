@@ -6,6 +6,7 @@
 #include "api/same.h"
 #include "api/time.h"
 #include "base/status.h"
+#include "k8s.io/api/certificates/v1/generated.pb.h"
 #include "k8s.io/api/discovery/v1/generated.pb.h"
 #include "k8s.io/api/flowcontrol/v1/generated.pb.h"
 #include "k8s.io/api/networking/v1/generated.pb.h"
@@ -108,6 +109,9 @@ Preparation MakePreparation() {
 
 const Preparation* FindPreparation(const Message& message) {
   static const Preparation kPreparations[] = {
+      MakePreparation<appsv1::DaemonSet, PrepareDaemonSet>(),
+      MakePreparation<certificatesv1::CertificateSigningRequest, PrepareCertificateRequest,
+                      PrepareCertificateRequestStatus>(),
       MakePreparation<corev1::PersistentVolume, PreparePersistentVolume,
                       PreparePersistentVolumeStatus>(),
       MakePreparation<corev1::PersistentVolumeClaim, PrepareVolumeClaim>(),

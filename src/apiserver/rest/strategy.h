@@ -16,6 +16,9 @@
 #include "store/store.h"
 
 // Types of groups whose generated headers are included where they are used.
+namespace k8s::io::api::certificates::v1 {
+class CertificateSigningRequest;
+}  // namespace k8s::io::api::certificates::v1
 namespace k8s::io::api::discovery::v1 {
 class EndpointSlice;
 }  // namespace k8s::io::api::discovery::v1
@@ -55,6 +58,10 @@ absl::Status PrepareUpdate(const Env& env, const google::protobuf::Message& old,
 // `now` replaces `old` on the status path: everything but status stays.
 void PrepareStatusUpdate(const Env& env, const google::protobuf::Message& old,
                          google::protobuf::Message* now);
+// `now` replaces `old` on a certificate request's approval path: everything but the status'
+// conditions stays.
+void PrepareApproval(const Env& env, const certificatesv1::CertificateSigningRequest& old,
+                     certificatesv1::CertificateSigningRequest* now);
 
 // Whether a client sees no difference between them but resourceVersion.
 bool SameContent(const google::protobuf::Message& a, const google::protobuf::Message& b);
@@ -72,7 +79,14 @@ absl::Status PrepareServiceUpdate(const Env& env, const corev1::Service& old,
 absl::Status CheckServiceClaims(const Env& env, const corev1::Service& service);
 // Those, as text.
 std::set<std::string> ClaimsOf(const corev1::Service& service);
-// volume.cc, endpoint_slice.cc, device.cc. `old` is null on a create.
+// daemon_set.cc, certificate_request.cc, volume.cc, endpoint_slice.cc, device.cc. `old` is null on
+// a create.
+void PrepareDaemonSet(const Env& env, const appsv1::DaemonSet* old, appsv1::DaemonSet* now);
+void PrepareCertificateRequest(const Env& env, const certificatesv1::CertificateSigningRequest* old,
+                               certificatesv1::CertificateSigningRequest* now);
+void PrepareCertificateRequestStatus(const Env& env,
+                                     const certificatesv1::CertificateSigningRequest& old,
+                                     certificatesv1::CertificateSigningRequest* now);
 void PreparePersistentVolume(const Env& env, const corev1::PersistentVolume* old,
                              corev1::PersistentVolume* now);
 void PreparePersistentVolumeStatus(const Env& env, const corev1::PersistentVolume& old,
