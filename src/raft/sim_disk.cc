@@ -99,14 +99,18 @@ std::unique_ptr<SimStorage> SimDisk::Open() {
 }
 
 void SimDisk::Crash() {
-  if (doubtful_ != nullptr && rng_.Below(2) == 0) image_->Apply(*doubtful_);
-  doubtful_.reset();
+  if (doubtful_ != nullptr) Tear(*std::exchange(doubtful_, nullptr));
   if (doubtful_checkpoint_ != nullptr && rng_.Below(2) == 0) image_->Apply(*doubtful_checkpoint_);
   doubtful_checkpoint_.reset();
-  if (storage_ != nullptr) {
-    if (storage_->under_way_ != nullptr && rng_.Below(2) == 0) image_->Apply(*storage_->under_way_);
-    std::exchange(storage_, nullptr)->disk_ = nullptr;
-  }
+  if (storage_ != nullptr) storage_->dead_ = true;
+}
+
+// As much of it is durable as chance has it.
+void SimDisk::Tear(DiskWrite write) {
+  const uint64_t landed = rng_.Below(write.append.size() + 2);
+  if (landed == 0) return;
+  write.append.resize(landed - 1);
+  image_->Apply(write);
 }
 
 SimDisk::Saved SimDisk::Save() const { return std::make_shared<const Image>(*image_); }
@@ -180,7 +184,7 @@ SimStorage::~SimStorage() {
 }
 
 absl::Status SimStorage::InUse() const {
-  if (disk_ != nullptr) return absl::OkStatus();
+  if (disk_ != nullptr && !dead_) return absl::OkStatus();
   return absl::FailedPreconditionError("simulated disk: it was taken away from this member");
 }
 
@@ -240,9 +244,12 @@ absl::Status SimStorage::Read(Index from, Index to,
 }
 
 absl::Status SimStorage::Write(const DiskWrite& write) {
-  SKIFF_RETURN_IF_ERROR(InUse());
   int64_t bytes = 0;
   for (const Entry& entry : write.append) bytes += BytesOf(entry);
+  if (disk_ != nullptr && dead_ && !std::exchange(torn_, true) && disk_->WriteFault(bytes).ok()) {
+    disk_->Tear(write);
+  }
+  SKIFF_RETURN_IF_ERROR(InUse());
   if (absl::Status fault = disk_->WriteFault(bytes); !fault.ok()) {
     // A full disk takes nothing; of another failure nobody knows how far it got.
     if (!absl::IsResourceExhausted(fault)) disk_->doubtful_ = std::make_unique<DiskWrite>(write);
@@ -274,17 +281,6 @@ absl::Duration SimStorage::WriteDelay() {
   if (disk_ == nullptr) return absl::ZeroDuration();
   if (disk_->most_ <= disk_->least_) return disk_->least_;
   return disk_->least_ + (disk_->most_ - disk_->least_) * disk_->rng_.Unit();
-}
-
-void SimStorage::BeginWrite(DiskWrite write) {
-  SKIFF_CHECK(under_way_ == nullptr);
-  under_way_ = std::make_unique<DiskWrite>(std::move(write));
-}
-
-absl::Status SimStorage::FinishWrite() {
-  SKIFF_CHECK(under_way_ != nullptr);
-  const std::unique_ptr<DiskWrite> write = std::move(under_way_);
-  return Write(*write);
 }
 
 absl::Status SimStorage::Stage(const std::vector<Row>& rows, bool first) {

@@ -8,8 +8,8 @@
 //   storage = disk.Open();               // what was acknowledged is there
 //
 // Calls of Storage block and simulations cannot: a write is to be taken as done WriteDelay() after
-// it was begun. BeginWrite and FinishWrite are for that: what is between them when power fails is
-// wholly there afterwards or not at all, as chance has it. Write is both.
+// it was begun. What was under way when power failed is what the handle is told to write next:
+// chance has it how much of that is there afterwards, of its entries none, the first few or all.
 //
 // Threads: one at a time, Storage handles included.
 #pragma once
@@ -44,8 +44,8 @@ class SimDisk {
   // A handle for one life of a member. It must not outlive the disk; the handle before it is of no
   // use any more (kFailedPrecondition), as after Crash.
   std::unique_ptr<SimStorage> Open();
-  // Power fails: the handle is cut off, and a write under way has happened or not. What was staged
-  // is gone.
+  // Power fails: the handle is cut off, and the write under way has happened, in part, or not. What
+  // was staged is gone.
   void Crash();
 
   // What is durable now, without a write under way.
@@ -85,6 +85,7 @@ class SimDisk {
 
   absl::Status WriteFault(int64_t bytes);
   absl::Status ReadFault();
+  void Tear(DiskWrite write);
   absl::Status EntryFault(Index index) const;
 
   Rng rng_;
@@ -123,10 +124,6 @@ class SimStorage final : public Storage {
 
   // How long the next write takes, of simulated time; drawn anew at each call.
   absl::Duration WriteDelay() override;
-  // A write that takes a while: it is to be seen, and durable for certain, only once it is
-  // finished. One at a time. Finishing answers as Write would.
-  void BeginWrite(DiskWrite write);
-  absl::Status FinishWrite();
 
  private:
   friend class SimDisk;
@@ -134,8 +131,9 @@ class SimStorage final : public Storage {
   explicit SimStorage(SimDisk* disk) : disk_(disk) {}
   absl::Status InUse() const;
 
-  SimDisk* disk_;  // Null: cut off.
-  std::unique_ptr<DiskWrite> under_way_;
+  SimDisk* disk_;      // Null: another handle is in use, or it is gone.
+  bool dead_ = false;  // Power failed,
+  bool torn_ = false;  // and what was under way is known.
   std::shared_ptr<std::map<std::string, std::shared_ptr<const std::string>>> staged_;
   bool staging_ = false;
   int64_t staged_bytes_ = 0;

@@ -1,6 +1,7 @@
 #include "raft/sim_disk.h"
 
 #include <catch2/catch.hpp>
+#include <map>
 #include <set>
 
 #include "absl/strings/str_cat.h"
@@ -82,41 +83,46 @@ TEST_CASE("ACrashMayRevealACheckpointThatFailed") {
   CHECK(seen == std::set<std::string>{"1 1: x=1 y=2 b c", "1 2: y=2 c"});
 }
 
-TEST_CASE("AWriteUnderWayAtACrashHappensOrNot") {
-  int there = 0;
-  for (uint64_t seed = 0; seed < 100; ++seed) {
+TEST_CASE("ACrashTearsTheWriteUnderWay") {
+  std::map<std::string, int> seen;
+  for (uint64_t seed = 0; seed < 400; ++seed) {
     SimDisk disk{Rng(seed)};
     auto storage = disk.Open();
     REQUIRE(storage->Write(Append(1, 1, "a")).ok());
-    storage->BeginWrite(Append(1, 2, "b"));
-    CHECK(ContentOf(storage.get()) == "1 0: a");
     disk.Crash();
+    DiskWrite under_way = Append(2, 2, "b");
+    under_way.append.push_back({2, 3, EntryType::kData, "c"});
+    CHECK(absl::IsFailedPrecondition(storage->Write(under_way)));
+    CHECK(absl::IsFailedPrecondition(storage->Write(Append(2, 2, "after it"))));
     storage = disk.Open();
-    const std::string content = ContentOf(storage.get());
-    if (content == "1 0: a b") {
-      ++there;
-    } else {
-      CHECK(content == "1 0: a");
-    }
+    ++seen[ContentOf(storage.get())];
   }
-  CHECK(there > 30);
-  CHECK(there < 70);
+  CHECK(seen.size() == 4);
+  for (const char* content : {"1 0: a", "2 0: a", "2 0: a b", "2 0: a b c"}) {
+    INFO(content);
+    CHECK(seen[content] > 50);
+  }
 }
 
-TEST_CASE("AFinishedWriteIsThere") {
+TEST_CASE("WhatAHandleWritesThatAnotherHasReplacedIsNowhere") {
+  SimDisk disk(Rng(1));
+  auto before = disk.Open();
+  auto storage = disk.Open();
+  disk.Crash();
+  CHECK(absl::IsFailedPrecondition(before->Write(Append(1, 1, "a"))));
+  storage = disk.Open();
+  CHECK(ContentOf(storage.get()) == "0 0:");
+}
+
+TEST_CASE("WritesOfASlowDiskTakeAsLongAsItWasTold") {
   SimDisk disk(Rng(1));
   disk.SlowWrites(absl::Milliseconds(5), absl::Milliseconds(9));
-  auto storage = disk.Open();
+  const auto storage = disk.Open();
   for (int i = 0; i < 20; ++i) {
     const absl::Duration delay = storage->WriteDelay();
     CHECK(delay >= absl::Milliseconds(5));
     CHECK(delay <= absl::Milliseconds(9));
   }
-  storage->BeginWrite(Append(1, 1, "a"));
-  CHECK(storage->FinishWrite().ok());
-  disk.Crash();
-  storage = disk.Open();
-  CHECK(ContentOf(storage.get()) == "1 0: a");
 }
 
 TEST_CASE("FailingWritesChangeNothingAndThenTheDiskRecovers") {

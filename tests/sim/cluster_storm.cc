@@ -67,7 +67,10 @@ class Storm {
     lives_.resize(options.members);
     clients_ = std::make_unique<ApiClients>(kClients, Rng(rng_.Next()), group_.get(), front_.get(),
                                             &record_);
-    for (int i = 0; i < options.members; ++i) Follow(i);
+    for (int i = 0; i < options.members; ++i) {
+      Follow(i);
+      HealDisk(i);
+    }
     cluster::LocalNodesOptions nodes;
     nodes.count = options.nodes;
     nodes.runtime = RuntimeKind::kFake;
@@ -411,9 +414,11 @@ class Storm {
       if (how == 3) HealDisk(which);
     });
   }
+  // A disk in good order takes its time, too: a crash may come within any write.
   void HealDisk(int which) {
+    const auto delay = absl::Milliseconds(1 + static_cast<int64_t>(rng_.Below(30)));
     group_->disk(which).FailReads(0);
-    group_->SlowDisk(which, absl::ZeroDuration()).IgnoreError();
+    group_->SlowDisk(which, delay).IgnoreError();
     group_->FailDisk(which, false).IgnoreError();
   }
   // One at a time: a majority has to stay whole.
@@ -424,6 +429,7 @@ class Storm {
       Unfollow(which);
       const absl::Status replaced = group_->Replace(which);
       if (!replaced.ok()) Fault(absl::StrCat("another member ", lost, ": ", replaced.ToString()));
+      HealDisk(which);
     });
     const raft::MemberId joins = group_->id(which);
     Tell(absl::StrCat("member ", lost, " is lost with its disk, and ", joins, " joins"));
