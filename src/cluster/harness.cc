@@ -173,7 +173,7 @@ void Harness::LookAtLoops(ControlPlane* plane, Busy* found) {
     if (busy.who.size() == before) busy.who.emplace_back("the controllers' views or wake-ups");
   });
   RunOn(plane->scheduler_loop(), [&] {
-    if (plane->scheduler().Settled(absl::ZeroDuration())) return;
+    if (plane->scheduler().Settled()) return;
     busy.who.push_back(absl::StrCat("scheduler on ", Some(plane->scheduler().Inspect().queued)));
   });
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "api/time.h"
 #include "base/status.h"
 #include "scheduler/topology.h"
@@ -14,6 +15,10 @@ namespace {
 // commit nor pays an fsync for each.
 constexpr size_t kBatch = 256;
 constexpr absl::string_view kSchedulerName = "default-scheduler";
+// Between attempts to bind one pod: doubled each time.
+constexpr absl::Duration kFirstRetry = absl::Seconds(1);
+constexpr absl::Duration kLongestRetry = absl::Seconds(10);
+constexpr int kDoublings = 4;  // From the first to the longest.
 
 bool IsFinished(const corev1::Pod& pod) {
   return pod.status().phase() == "Succeeded" || pod.status().phase() == "Failed";
@@ -23,6 +28,19 @@ bool IsOurs(const corev1::Pod& pod) {
   const std::string& name = pod.spec().scheduler_name();
   return (name.empty() || name == kSchedulerName) && pod.spec().scheduling_gates().empty() &&
          !pod.metadata().has_deletion_timestamp();
+}
+
+// Why nobody here looks for a node for it; empty: somebody does, or it is on its way out.
+std::string WhyNotOurs(const corev1::Pod& pod) {
+  if (IsOurs(pod) || pod.metadata().has_deletion_timestamp()) return "";
+  std::vector<std::string> gates;
+  for (const auto& gate : pod.spec().scheduling_gates()) gates.push_back(gate.name());
+  if (gates.empty()) {
+    return absl::StrCat("it waits for the scheduler \"", pod.spec().scheduler_name(),
+                        "\", its schedulerName");
+  }
+  return absl::StrCat("it waits until its scheduling gates are removed: ",
+                      absl::StrJoin(gates, ", "));
 }
 
 std::string KeyOf(const api::Object& pod) {
@@ -115,19 +133,24 @@ void Scheduler::Stop() {
   restart_ = 0;
 }
 
-bool Scheduler::Settled(absl::Duration within) const {
-  const absl::Time until = loop_->clock().Now() + within;
+bool Scheduler::Settled() const {
   return running_ && restart_ == 0 && nodes_seen_ && pods_seen_ && queue_.empty() &&
-         in_flight_ == 0 && !pass_posted_ &&
-         std::all_of(retries_.begin(), retries_.end(),
-                     [&](const auto& retry) { return retry.second > until; });
+         in_flight_ == 0 && !pass_posted_ && retries_.empty();
 }
 
 Scheduler::View Scheduler::Inspect() const {
   View out;
   for (const QueueKey& entry : queue_) out.queued.push_back(std::get<2>(entry));
+  out.queued.insert(out.queued.end(), retries_.begin(), retries_.end());
   out.in_flight = in_flight_;
-  for (const std::string& key : unschedulable_) out.pending[key] = pods_.at(key).why_not;
+  for (const auto& [key, pod] : pods_) {
+    if (!pod.object->As<corev1::Pod>().spec().node_name().empty()) continue;
+    const std::string why = unschedulable_.contains(key) ? pod.why_not
+                            : pod.failed_bindings > 0
+                                ? absl::StrCat("binding it failed: ", pod.failed_because)
+                                : WhyNotOurs(pod.object->As<corev1::Pod>());
+    if (!why.empty()) out.pending[key] = why;
+  }
   out.nodes = table_.size();
   return out;
 }
@@ -210,6 +233,7 @@ void Scheduler::OnPod(const client::WatchEvent& event) {
                             it->second.object->meta().uid() != now.metadata().uid())) {
     Pod& pod = it->second;
     queue_.erase({-pod.info.priority, pod.order, key});
+    retries_.erase(key);
     unschedulable_.erase(key);
     concerned_.erase(key);
     repellers_.erase(key);
@@ -235,6 +259,7 @@ void Scheduler::OnPod(const client::WatchEvent& event) {
   // Who waits for neighbours may have got one, or lost one that was in the way.
   if (moved || relabelled || now.metadata().has_deletion_timestamp()) RetryConcerned();
   if (!now.spec().node_name().empty()) {
+    retries_.erase(key);
     queue_.erase({-pod.info.priority, pod.order, key});
     unschedulable_.erase(key);
     concerned_.erase(key);
@@ -372,6 +397,7 @@ void Scheduler::OnBound(const std::vector<std::string>& keys, absl::Status statu
     if (it == pods_.end()) continue;
     Pod& pod = it->second;
     if (status.ok()) {
+      pod.failed_bindings = 0;
       bound_.Increment();
       const std::string node =
           pod.node.empty() ? pod.object->As<corev1::Pod>().spec().node_name() : pod.node;
@@ -383,20 +409,23 @@ void Scheduler::OnBound(const std::vector<std::string>& keys, absl::Status statu
     logger_.Warning("binding %s failed: %s", key, status.ToString());
     pod.assumed = false;
     Release(pod);
-    // Gone or bound elsewhere: the watch will say so. Anything else is tried again.
-    if (!absl::IsNotFound(status) && !absl::IsAborted(status)) {
-      Retry(key);
-    }
+    pod.failed_because = std::string(status.message());
+    // Gone: the watch will say so. Of a pod that is bound elsewhere as well, before it is tried
+    // again; but a conflict may be over, and leave nothing to be told of.
+    if (!absl::IsNotFound(status)) Retry(key, pod.failed_bindings++);
   }
 }
 
-void Scheduler::Retry(const std::string& key) {
-  constexpr absl::Duration kPause = absl::Seconds(1);
-  retries_[key] = loop_->clock().Now() + kPause;
-  loop_->PostAfter(kPause, [this, alive = alive_, key] {
-    if (!*alive) return;
-    retries_.erase(key);
-    if (pods_.contains(key) && !pods_.at(key).assumed) Enqueue(key);
+void Scheduler::Retry(const std::string& key, int failures) {
+  if (!retries_.insert(key).second) return;
+  const absl::Duration pause =
+      std::min(kFirstRetry * (1 << std::min(failures, kDoublings)), kLongestRetry);
+  loop_->PostAfter(pause, [this, alive = alive_, key] {
+    if (!*alive || retries_.erase(key) == 0) return;
+    const auto it = pods_.find(key);
+    if (it == pods_.end() || it->second.assumed || unschedulable_.contains(key)) return;
+    const auto& pod = it->second.object->As<corev1::Pod>();
+    if (pod.spec().node_name().empty() && IsOurs(pod)) Enqueue(key);
   });
 }
 

@@ -34,17 +34,17 @@ class Scheduler {
   void Start();
   void Stop();
 
-  // Nothing is left to do, and nothing will be for as long as `within` unless somebody else changes
-  // the cluster: the views are complete, every pod is bound or was found to fit nowhere, nothing is
-  // in flight, and nothing is to be tried again by then. On the loop.
-  bool Settled(absl::Duration within) const;
+  // Nothing is left to do, and nothing will be unless somebody else changes the cluster: the views
+  // are complete, every pod is bound or was found to fit nowhere, nothing is in flight, and no
+  // binding that failed is to be tried again. On the loop.
+  bool Settled() const;
   // The newest revision of pods it has seen. On the loop.
   uint64_t view_revision() const { return view_revision_; }
   // What it is at, for people. On the loop.
   struct View {
-    std::vector<std::string> queued;  // Pods, as "namespace/name".
+    std::vector<std::string> queued;  // Pods, as "namespace/name"; also those to be tried again.
     int in_flight = 0;
-    std::map<std::string, std::string> pending;  // Found to fit nowhere, and why.
+    std::map<std::string, std::string> pending;  // Why they are on no node, where it is known.
     uint64_t nodes = 0;
   };
   View Inspect() const;
@@ -53,11 +53,13 @@ class Scheduler {
   struct Pod {
     api::ObjectPtr object;
     PodInfo info;
-    std::string node;        // Accounted to it; empty: to none.
-    bool assumed = false;    // Placed here, the binding not yet seen in the watch.
-    uint64_t order = 0;      // Of its first sight.
-    std::string why_not;     // The last reason it could not be placed.
-    bool concerned = false;  // Has rules about its neighbours.
+    std::string node;            // Accounted to it; empty: to none.
+    bool assumed = false;        // Placed here, the binding not yet seen in the watch.
+    uint64_t order = 0;          // Of its first sight.
+    std::string why_not;         // The last reason it could not be placed.
+    int failed_bindings = 0;     // In a row.
+    std::string failed_because;  // The last of them.
+    bool concerned = false;      // Has rules about its neighbours.
   };
   using QueueKey = std::tuple<int32_t, uint64_t, std::string>;  // -priority, order, pod key
 
@@ -73,7 +75,7 @@ class Scheduler {
   void RetryUnschedulable();
   // Those that wait for other pods rather than for nodes.
   void RetryConcerned();
-  void Retry(const std::string& key);
+  void Retry(const std::string& key, int failures);
   Placement Place(const Pod& pod);
   void PostPass();
   void Pass();
@@ -95,7 +97,7 @@ class Scheduler {
   std::set<std::string> unschedulable_;
   std::set<std::string> concerned_;  // Of these, the ones with rules about their neighbours.
   std::set<std::string> repellers_;  // Pods that keep others away.
-  std::map<std::string, absl::Time> retries_;
+  std::set<std::string> retries_;    // Whose bindings failed, and wait for another attempt.
   bool nodes_seen_ = false;
   bool pods_seen_ = false;
   uint64_t next_order_ = 0;

@@ -7,6 +7,7 @@
 #include <set>
 #include <thread>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "api/json_value.h"
@@ -524,6 +525,44 @@ TEST_CASE("PodsGoOneByOneWhereWritesAreSlow") {
   deleter.join();
   Good(cluster->Advance(absl::Minutes(2)));
   CHECK(PodNames(*cluster).empty());
+}
+
+std::string PodJson(const std::string& name, const std::string& spec = "") {
+  return absl::StrCat(R"({"apiVersion":"v1","kind":"Pod","metadata":{"name":")", name,
+                      R"("},"spec":{)", spec, R"("containers":[{"name":"c","image":"x"}]}})");
+}
+
+std::string WhyPending(Cluster& cluster, const std::string& pod) {
+  const api::JsonValue view = *api::JsonValue::Parse(*cluster.Inspect());
+  for (const auto& each : view.Find("scheduler")->Find("pending")->items()) {
+    if (each.Find("pod")->text() == "default/" + pod) return each.Find("why")->text();
+  }
+  return "";
+}
+
+TEST_CASE("ABindingThatFailsIsTriedAgainAndSettleWaitsForIt") {
+  const auto cluster = Open([](ClusterOptions* options) { options->nodes = 2; });
+  Good(cluster->Settle(kSoon));
+  for (const char* error : {"Conflict", "InternalError"}) {
+    Good(cluster->InjectFault(Fault::FailWrites(3, "update", "pods", "", "", error)));
+    const std::string name = absl::AsciiStrToLower(error);
+    REQUIRE(cluster->Create(PodJson(name)).ok());
+    CHECK(absl::StrContains(WhyPending(*cluster, name), "binding it failed: "));
+    CHECK(absl::IsDeadlineExceeded(cluster->Settle(absl::Milliseconds(1))));
+    Good(cluster->Settle(kSoon));
+    Good(cluster->Wait({"pods", "default", name}, "jsonpath={.status.phase}=Running",
+                       absl::ZeroDuration()));
+    CHECK(WhyPending(*cluster, name).empty());
+  }
+}
+
+TEST_CASE("InspectSaysWhyNobodyLooksForANode") {
+  const auto cluster = Open();
+  REQUIRE(cluster->Create(PodJson("gated", R"("schedulingGates":[{"name":"quota"}],)")).ok());
+  REQUIRE(cluster->Create(PodJson("other", R"("schedulerName":"mine",)")).ok());
+  Good(cluster->Settle(kSoon));
+  CHECK(WhyPending(*cluster, "gated") == "it waits until its scheduling gates are removed: quota");
+  CHECK(WhyPending(*cluster, "other") == "it waits for the scheduler \"mine\", its schedulerName");
 }
 
 }  // namespace

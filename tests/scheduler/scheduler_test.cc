@@ -29,7 +29,7 @@ class World {
           told_.push_back(absl::StrCat(pod.meta().name(), " ", reason, ": ", message));
         },
         Logger(), &metrics_);
-    CHECK_FALSE(scheduler_->Settled(absl::ZeroDuration()));
+    CHECK_FALSE(scheduler_->Settled());
     scheduler_->Start();
     Settle();
   }
@@ -44,7 +44,7 @@ class World {
   void Settle() {
     for (int i = 0; i < 100; ++i) {
       sim_.RunFor(absl::Milliseconds(20));
-      if (scheduler_->Settled(absl::Seconds(5))) return;
+      if (scheduler_->Settled()) return;
     }
     FAIL("the scheduler does not settle");
   }

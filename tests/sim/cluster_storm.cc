@@ -615,7 +615,7 @@ class Storm {
     Await("rest", absl::Minutes(2), [&] {
       ControlPlane* plane = group_->leading();
       return plane != nullptr && plane->controllers().Settled(absl::ZeroDuration()) &&
-             plane->scheduler().Settled(absl::ZeroDuration()) && nodes_->Settled();
+             plane->scheduler().Settled() && nodes_->Settled();
     });
   }
   bool NodesReady() {

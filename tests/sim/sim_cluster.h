@@ -147,7 +147,7 @@ class SimCluster {
   uint64_t revision() const { return server_->revision(); }
   // Nothing is left to do for controllers and scheduler, for as long as `within`.
   bool Settled(absl::Duration within) const {
-    return controllers_->Settled(within) && scheduler_->Settled(within);
+    return controllers_->Settled(within) && scheduler_->Settled();
   }
 
  private:
