@@ -37,6 +37,7 @@ struct AnyMember::CallFor final : Call {
     if (!again) return Reply(MaybeDone());
     self->Ask<T>(std::move(ask), again, reply_on, std::move(done));
   }
+  void OnEnd(const absl::Status& why) override { Reply(why); }
 };
 
 struct AnyMember::Stream {
@@ -97,8 +98,14 @@ void AnyMember::Remove(int member, const absl::Status& why) {
   }
 }
 
+void AnyMember::End(const absl::Status& why) {
+  ended_ = why;
+  for (const auto& [number, call] : std::exchange(calls_, {})) call->OnEnd(why);
+}
+
 template <typename T>
 void AnyMember::Ask(std::shared_ptr<CallFor<T>> call) {
+  if (!ended_.ok()) return call->Reply(ended_);
   if (places_.empty()) return call->Reply(UnreachableMembers());
   auto place = places_.find(current_);
   if (place == places_.end()) {

@@ -33,6 +33,8 @@ class AnyMember final : public client::Client {
   void Add(int member, apiserver::Server* server, Executor* loop);
   // It cannot any more; its watches end with `why`.
   void Remove(int member, const absl::Status& why = GoneMember());
+  // Answers every call, those to come too, with an error.
+  void End(const absl::Status& why);
   // Whom it turned to last, so that it begins with the first again.
   void Forget() { current_ = last_watched_ = -1; }
 
@@ -56,6 +58,7 @@ class AnyMember final : public client::Client {
     int member = 0;
     virtual ~Call() = default;
     virtual void OnGone(AnyMember* self) = 0;
+    virtual void OnEnd(const absl::Status& why) = 0;
   };
   template <typename T>
   struct CallFor;
@@ -71,6 +74,7 @@ class AnyMember final : public client::Client {
   std::map<int, Place> places_;
   int current_ = -1;       // Whom calls go to, while it is there.
   int last_watched_ = -1;  // Watches go round.
+  absl::Status ended_;     // Not OK: why nobody is asked any more.
   uint64_t next_ = 1;
   std::map<uint64_t, std::shared_ptr<Call>> calls_;
   std::map<uint64_t, std::weak_ptr<Stream>> streams_;

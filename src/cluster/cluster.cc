@@ -181,6 +181,7 @@ class LocalCluster final : public Cluster {
     const absl::Status closed = Closed();
     if (objects_ != nullptr) objects_->EndWaits(closed);
     if (harness_ != nullptr) harness_->EndWaits();
+    EndCalls(closed);
     gate_.AwaitEmpty();
     streams_.EndAll(closed);
     admin_.reset();
@@ -325,6 +326,11 @@ class LocalCluster final : public Cluster {
   }
 
  private:
+  // Those that wait for a slow disk, or for members of whom no majority answers.
+  void EndCalls(const absl::Status& why) {
+    if (control_plane_ != nullptr) control_plane_->store().EndDelays(why);
+    if (group_ != nullptr) group_->Run([&] { group_->EndCalls(why); });
+  }
   static absl::Status Closed() { return absl::UnavailableError("the cluster is closed"); }
 
   // Every call of the host goes through here: one that comes once Close has begun is turned away,
@@ -367,8 +373,7 @@ class LocalCluster final : public Cluster {
   // where they have one in real time.
   void MakeDrivenClient() {
     if (paced_time_ == nullptr) {
-      driven_ = std::make_unique<DrivenClient>(Served(), front_.get(),
-                                               group_ == nullptr ? nullptr : virtual_time_);
+      driven_ = std::make_unique<DrivenClient>(Served(), front_.get(), virtual_time_);
     } else {
       members_loop_ = paced_time_->New("skiff-members");
       driven_ = std::make_unique<DrivenClient>(group_->client(), members_loop_.get());

@@ -59,11 +59,12 @@ absl::StatusOr<std::unique_ptr<store::Store>> ControlPlane::OpenStore() {
 }
 
 absl::Status ControlPlane::Bootstrap() {
-  return Await<uint64_t>([&](client::Callback<uint64_t> done) {
-           store_loop_->Post([this, done = std::move(done)]() mutable {
-             server_->Bootstrap(store_loop_.get(), std::move(done));
-           });
-         })
+  return Await<uint64_t>(store_loop_.get(),
+                         [&](client::Callback<uint64_t> done) {
+                           store_loop_->Post([this, done = std::move(done)]() mutable {
+                             server_->Bootstrap(store_loop_.get(), std::move(done));
+                           });
+                         })
       .status();
 }
 
@@ -160,6 +161,7 @@ void ControlPlane::StopLoops() {
 
 void ControlPlane::Pause() {
   StopLoops();
+  store_->EndDelays(absl::OkStatus());
   // Once for what they have committed, and once for what was committed again after losing a race.
   RunOn(store_loop_.get(), [] {});
   RunOn(store_loop_.get(), [] {});
@@ -183,10 +185,9 @@ void ControlPlane::Stop() {
   {
     MutexLock lock(&mutex_);
     stopping_ = true;
-    if (switching_ && !VirtualTime::OnDriver()) {
-      store_->Close();  // It may wait for a majority that is not there.
-    }
-    if (VirtualTime::OnDriver()) switching_ = false;  // What there is goes with its loop.
+    const bool on_driver = VirtualTime::OnDriver() && store_loop_->InLoop();
+    if (switching_ && !on_driver) store_->Close();  // It may wait for a majority that is not there.
+    if (on_driver) switching_ = false;              // What there is goes with its loop.
     switched_.Await(&mutex_, [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return !switching_; });
   }
   StopLoops();

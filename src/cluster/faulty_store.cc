@@ -65,35 +65,63 @@ absl::Status WriteFaults::Fail(const store::Txn& txn, absl::Duration* delay) {
     return absl::ResourceExhaustedError("no space left on device (a fault was injected)");
   }
   for (auto rule = faults_.rules.begin(); rule != faults_.rules.end(); ++rule) {
-    const bool hit = std::any_of(txn.ops.begin(), txn.ops.end(),
-                                 [&](const store::Op& op) { return Matches(*rule, txn, op); });
-    if (!hit) continue;
-    const absl::Status error = rule->error;
+    const auto hit = std::find_if(txn.ops.begin(), txn.ops.end(),
+                                  [&](const store::Op& op) { return Matches(*rule, txn, op); });
+    if (hit == txn.ops.end()) continue;
+    const api::ResourceInfo* resource = store::ResourceOfKey(hit->key);
+    const absl::string_view name = absl::string_view(hit->key).substr(hit->key.rfind('/') + 1);
+    const absl::Status error =
+        rule->error(resource == nullptr ? api::ResourceOf<corev1::Pod>() : *resource, name);
     if (--rule->left <= 0) faults_.rules.erase(rule);
     return error;
   }
   return absl::OkStatus();
 }
 
+// A late write that the loop drops when it stops is answered as it goes.
+struct FaultyStore::Late {
+  store::Txn txn;
+  absl::Status error;
+  Done done;  // Null: it was answered. The loop's.
+  ~Late() {
+    if (done) std::move(done)(absl::UnavailableError("the store is closing"));
+  }
+};
+
+void FaultyStore::Do(Late* late) {
+  if (!late->done) return;
+  Done answer = std::exchange(late->done, nullptr);
+  if (!late->error.ok()) return std::move(answer)(std::move(late->error));
+  inner_->Commit(std::move(late->txn), std::move(answer));
+}
+
 void FaultyStore::Commit(store::Txn txn, Done done) {
   if (!faults_->armed()) return inner_->Commit(std::move(txn), std::move(done));
+  auto late = std::make_shared<Late>();
   absl::Duration delay;
-  absl::Status error = faults_->Fail(txn, &delay);
-  // Late writes that the loop drops when it stops are answered as late.
-  struct Late {
-    store::Txn txn;
-    Done done;
-    ~Late() {
-      if (done) std::move(done)(absl::UnavailableError("the store is closing"));
-    }
-  };
-  auto late = std::make_unique<Late>();
+  MutexLock lock(&mutex_);
+  late->error = faults_->Fail(txn, &delay);
   late->txn = std::move(txn);
   late->done = std::move(done);
-  loop_->PostAfter(delay, [this, late = std::move(late), error = std::move(error)]() mutable {
-    Done answer = std::exchange(late->done, nullptr);
-    if (!error.ok()) return std::move(answer)(std::move(error));
-    inner_->Commit(std::move(late->txn), std::move(answer));
+  std::erase_if(late_, [](const auto& each) { return each.expired(); });
+  late_.push_back(late);
+  loop_->PostAfter(delay, [this, late = std::move(late)] { Do(late.get()); });
+}
+
+void FaultyStore::EndDelays(const absl::Status& why) {
+  MutexLock lock(&mutex_);
+  if (!why.ok()) {
+    StoreFaults faults = faults_->Get();
+    faults.delay = absl::ZeroDuration();
+    faults_->Set(std::move(faults));
+  }
+  loop_->Post([this, why, all = std::exchange(late_, {})] {
+    for (const std::weak_ptr<Late>& each : all) {
+      const std::shared_ptr<Late> late = each.lock();
+      if (late == nullptr) continue;
+      if (!why.ok()) late->error = why;
+      Do(late.get());
+    }
   });
 }
 

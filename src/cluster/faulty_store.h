@@ -22,7 +22,8 @@ struct WriteRule {
   const api::ResourceInfo* resource = nullptr;
   std::string name_space;
   std::string name;
-  absl::Status error;
+  // Of the object whose write fails.
+  std::function<absl::Status(const api::ResourceInfo& resource, absl::string_view name)> error;
 };
 
 struct StoreFaults {
@@ -54,6 +55,9 @@ class FaultyStore final : public store::Store {
       : inner_(std::move(inner)), loop_(loop), faults_(faults) {}
 
   void Close() override { inner_->Close(); }
+  // Ends the wait of writes that a slow disk holds up. `why` is OK: they are done now; else that is
+  // their answer, and the disk is slow no more.
+  void EndDelays(const absl::Status& why);
   void Commit(store::Txn txn,
               absl::AnyInvocable<void(absl::StatusOr<store::TxnResult>) &&> done) override;
   std::shared_ptr<const store::Snapshot> snapshot() const override { return inner_->snapshot(); }
@@ -90,9 +94,14 @@ class FaultyStore final : public store::Store {
  private:
   using Done = absl::AnyInvocable<void(absl::StatusOr<store::TxnResult>) &&>;
 
+  struct Late;
+  void Do(Late* late);
+
   const std::unique_ptr<store::Store> inner_;
   Executor* const loop_;
   WriteFaults* const faults_;
+  Mutex mutex_;  // Held while a write becomes a late one.
+  std::vector<std::weak_ptr<Late>> late_ ABSL_GUARDED_BY(mutex_);
 };
 
 // Whether `name` is what `pattern` says.

@@ -30,16 +30,24 @@ constexpr size_t kMostTold = 10;
 constexpr char kNodeController[] = "node-controller";
 constexpr char kHeartbeats[] = "coordination.k8s.io/leases/kube-node-lease/";
 
-// Nothing if the reason is none of these.
-std::optional<absl::Status> ErrorFor(const Fault& fault, const api::ResourceInfo& resource) {
+// Null if the reason is none of these.
+decltype(WriteRule::error) ErrorFor(const Fault& fault) {
   const std::string& reason = fault.error;
-  if (reason == "Conflict") return api::Conflict(resource, fault.name, fault.message);
-  if (reason == "Forbidden") return api::Forbidden(resource, fault.name, fault.message);
-  if (reason == "InternalError") return api::InternalError(fault.message);
-  if (reason == "ServiceUnavailable") return api::ServiceUnavailable(fault.message);
-  if (reason == "Timeout") return api::ServerTimeout(fault.message);
-  if (reason == "TooManyRequests") return api::TooManyRequests(fault.message, 1);
-  return std::nullopt;
+  const auto same = [](absl::Status error) {
+    return
+        [error = std::move(error)](const api::ResourceInfo&, absl::string_view) { return error; };
+  };
+  if (reason == "Conflict" || reason == "Forbidden") {
+    return [make = reason == "Conflict" ? &api::Conflict : &api::Forbidden,
+            message = fault.message](const api::ResourceInfo& resource, absl::string_view name) {
+      return make(resource, name, message);
+    };
+  }
+  if (reason == "InternalError") return same(api::InternalError(fault.message));
+  if (reason == "ServiceUnavailable") return same(api::ServiceUnavailable(fault.message));
+  if (reason == "Timeout") return same(api::ServerTimeout(fault.message));
+  if (reason == "TooManyRequests") return same(api::TooManyRequests(fault.message, 1));
+  return nullptr;
 }
 
 absl::Status CheckDelay(const Fault& fault) {
@@ -339,15 +347,13 @@ absl::Status Harness::FailWrites(const Fault& fault) {
   }
   rule.name_space = fault.name_space;
   rule.name = fault.name;
-  const std::optional<absl::Status> error =
-      ErrorFor(fault, rule.resource != nullptr ? *rule.resource : api::ResourceOf<corev1::Pod>());
-  if (!error.has_value()) {
+  rule.error = ErrorFor(fault);
+  if (rule.error == nullptr) {
     return absl::InvalidArgumentError(absl::StrCat(
         "fault error: \"", fault.error,
         "\" is not one of Conflict, Forbidden, InternalError, ServiceUnavailable, Timeout, "
         "TooManyRequests"));
   }
-  rule.error = *error;
   StoreFaults faults = parts_.faults->Get();
   faults.rules.push_back(std::move(rule));
   parts_.faults->Set(std::move(faults));
@@ -373,6 +379,10 @@ absl::Status Harness::Crash(const Fault& fault) {
 }
 
 absl::Status Harness::BreakDisk(const Fault& fault) {
+  if (fault.member > 0) {
+    return absl::NotFoundError(
+        absl::StrCat("there is no member ", fault.member, ": the only one is 0"));
+  }
   StoreFaults faults = parts_.faults->Get();
   if (fault.kind == Fault::Kind::kHealWrites) {
     faults = {};

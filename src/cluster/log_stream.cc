@@ -81,7 +81,7 @@ absl::StatusOr<std::unique_ptr<Subscription>> StartLogs(Objects& objects,
     if (std::exchange(*open, false)) on_end(std::move(status));
   };
   auto stream = Await<std::unique_ptr<client::LogStream>>(
-      [&](client::Callback<std::unique_ptr<client::LogStream>> started) {
+      loop, [&](client::Callback<std::unique_ptr<client::LogStream>> started) {
         node->StreamLogs(query.name_space, query.pod, std::move(options), loop, std::move(sink),
                          std::move(started));
       });

@@ -17,7 +17,6 @@ absl::StatusOr<std::unique_ptr<MemberGroup>> MemberGroup::Open(MemberGroupOption
   out->sink_ = std::move(sink);
   out->metrics_ = metrics;
   out->members_.resize(out->options_.count);
-  if (!time->paced()) time->LetAnswersTakeTime();
   absl::Status started;
   time->Run([&] {
     for (int i = 0; i < out->options_.count; ++i) {

@@ -63,6 +63,8 @@ class MemberGroup {
   // Whether every member that can be reached shows what the leading one does.
   bool Even() const;
   client::Client* client() { return &client_; }
+  // Answers what the client was asked, and all that it will be, with an error.
+  void EndCalls(const absl::Status& why) { client_.End(why); }
 
   // Of writes, by whichever member. Any thread.
   WriteFaults& write_faults() { return write_faults_; }

@@ -168,7 +168,7 @@ absl::StatusOr<std::unique_ptr<store::Membership>> MeetMembers(const MemberIdent
 
 template <typename T, typename Start>
 absl::StatusOr<T> Members::Ask(Start start) {
-  return Await<T>([&](client::Callback<T> done) {
+  return Await<T>(nullptr, [&](client::Callback<T> done) {
     if (group_ == nullptr) return start(store_, std::move(done));
     time_->Run([&] {
       ControlPlane* const asked = group_->AnyReachable();

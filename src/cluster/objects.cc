@@ -114,7 +114,7 @@ absl::Status CheckSelectors(const ListQuery& query, const api::ResourceInfo& res
 }
 
 absl::StatusOr<client::WriteResult> Objects::Commit(client::Write write) {
-  return Await<client::WriteResult>([&](client::Callback<client::WriteResult> done) {
+  return Await<client::WriteResult>(loop_, [&](client::Callback<client::WriteResult> done) {
     std::vector<client::Write> writes;
     writes.push_back(std::move(write));
     client_->Commit(std::move(writes), loop_, std::move(done));
@@ -124,7 +124,7 @@ absl::StatusOr<client::WriteResult> Objects::Commit(client::Write write) {
 absl::StatusOr<api::ObjectPtr> Objects::Find(const api::ResourceInfo& resource,
                                              const std::string& name_space,
                                              const std::string& name) {
-  return Await<api::ObjectPtr>([&](client::Callback<api::ObjectPtr> done) {
+  return Await<api::ObjectPtr>(loop_, [&](client::Callback<api::ObjectPtr> done) {
     client_->Get(resource, NamespaceFor(resource, name_space), name, loop_, std::move(done));
   });
 }
@@ -236,7 +236,7 @@ absl::StatusOr<api::ObjectPtr> Objects::Get(const ObjectRef& object) {
 
 absl::StatusOr<client::ListResult> Objects::List(const ListQuery& query) {
   SKIFF_ASSIGN_OR_RETURN(const api::ResourceInfo* resource, ResolveKind(query.kind));
-  return Await<client::ListResult>([&](client::Callback<client::ListResult> done) {
+  return Await<client::ListResult>(loop_, [&](client::Callback<client::ListResult> done) {
     client::ListOptions options;
     options.name_space = NamespaceFor(*resource, query.name_space);
     options.label_selector = query.label_selector;

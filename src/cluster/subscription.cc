@@ -222,7 +222,7 @@ std::unique_ptr<Subscription> Subscribe(client::Client* client, Executor* loop,
                                         std::function<void(absl::Status)> on_end) {
   First first;
   if (!loop->InLoop() || VirtualTime::OnDriver()) {
-    first = Await<client::ListResult>([&](client::Callback<client::ListResult> done) {
+    first = Await<client::ListResult>(loop, [&](client::Callback<client::ListResult> done) {
       client->List(resource, options, loop, std::move(done));
     });
   }

@@ -69,9 +69,8 @@ class VirtualTime final : public Loops {
   // Whether this thread is the driver of one.
   static bool OnDriver();
   // In a task of a loop, which waits for what other tasks have to do first: runs those that are due
-  // until `over`. Where answers take time, that passes as well.
+  // until `over`. Where that takes time, it passes as well.
   static void PumpUntil(absl::FunctionRef<bool()> over);
-  void LetAnswersTakeTime() { answers_take_time_ = true; }
 
   // For tasks of Run only.
   Simulation& sim() { return sim_; }
@@ -86,7 +85,6 @@ class VirtualTime final : public Loops {
   void Pass(std::shared_ptr<const std::atomic<bool>> over, absl::Duration end);
 
   const bool paced_;
-  bool answers_take_time_ = false;
   absl::Duration begun_;           // On the machine's clock.
   Executor::TimerId wake_up_ = 0;  // For what is due next, if it is paced.
   Simulation sim_;

@@ -532,6 +532,11 @@ std::string PodJson(const std::string& name, const std::string& spec = "") {
                       R"("},"spec":{)", spec, R"("containers":[{"name":"c","image":"x"}]}})");
 }
 
+std::string MapJson(const std::string& name) {
+  return absl::StrCat(R"({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":")", name,
+                      R"("}})");
+}
+
 std::string WhyPending(Cluster& cluster, const std::string& pod) {
   const api::JsonValue view = *api::JsonValue::Parse(*cluster.Inspect());
   for (const auto& each : view.Find("scheduler")->Find("pending")->items()) {
@@ -554,6 +559,66 @@ TEST_CASE("ABindingThatFailsIsTriedAgainAndSettleWaitsForIt") {
                        absl::ZeroDuration()));
     CHECK(WhyPending(*cluster, name).empty());
   }
+}
+
+TEST_CASE("ACallTakesTheVirtualTimeThatTheDiskTakes") {
+  const auto cluster = Open();
+  Good(cluster->InjectFault(Fault::SlowDisk(absl::Hours(1))));
+  const absl::Time begin = cluster->Now();
+  REQUIRE(cluster->Create(MapJson("one")).ok());
+  CHECK(cluster->Now() - begin >= absl::Hours(1));
+  CHECK(cluster->Now() - begin < absl::Hours(2));
+  REQUIRE(cluster->Apply(MapJson("two")).ok());
+  Good(cluster->Save().status());  // What is late is done first.
+  Good(cluster->Save().status());
+  Good(cluster->Advance(absl::Hours(2)));
+}
+
+TEST_CASE("ClosingEndsCallsThatASlowDiskHoldsUp") {
+  for (const ClockKind clock : {ClockKind::kVirtual, ClockKind::kReal}) {
+    for (const int members : {1, 3}) {
+      const auto cluster = Open([&](ClusterOptions* options) {
+        options->clock = clock;
+        if (clock == ClockKind::kReal) options->seed.reset();
+        options->members = members;
+      });
+      // Of virtual time so much passes at once that it would be over first.
+      const auto delay = clock == ClockKind::kVirtual ? absl::Hours(1) : absl::Minutes(1);
+      Good(cluster->InjectFault(Fault::SlowDisk(delay)));
+      std::atomic<bool> begun = false;
+      absl::Status created;
+      int made = 0;
+      std::thread caller([&] {
+        begun = true;
+        while (created.ok()) created = cluster->Create(MapJson(absl::StrCat("m", ++made))).status();
+      });
+      while (!begun) std::this_thread::yield();
+      const absl::Duration took = Took([&] { Good(cluster->Close(/*stop_pods=*/true)); });
+      caller.join();
+      INFO(members << " members, " << created);
+      CHECK(absl::IsUnavailable(created));
+      CHECK(took < absl::Seconds(30));
+    }
+  }
+}
+
+TEST_CASE("AFaultOfAWriteNamesWhatWasWritten") {
+  const auto cluster = Open();
+  for (const char* error : {"Conflict", "Forbidden"}) {
+    Good(cluster->InjectFault(Fault::FailWrites(1, "", "", "", "web-*", error)));
+    const absl::Status status = cluster->Create(MapJson("web-1")).status();
+    INFO(status);
+    CHECK(absl::StrContains(std::string(status.message()), "configmaps \"web-1\""));
+  }
+}
+
+TEST_CASE("ADiskOfNoMemberIsRefused") {
+  const auto cluster = Open();
+  const absl::Status slow = cluster->InjectFault(Fault::SlowDisk(absl::Seconds(1), 5));
+  CHECK(absl::IsNotFound(slow));
+  CHECK(slow.message() == "there is no member 5: the only one is 0");
+  CHECK(absl::IsNotFound(cluster->InjectFault(Fault::FailDisk(true, 1))));
+  Good(cluster->InjectFault(Fault::FailDisk(true, 0)));
 }
 
 TEST_CASE("InspectSaysWhyNobodyLooksForANode") {
