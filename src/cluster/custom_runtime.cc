@@ -287,7 +287,7 @@ absl::StatusOr<ContainerState> HostedRuntime::StartContainer(const std::string& 
   } else {
     pod.containers.erase(pod.containers.begin() + (state - pod.containers.data()));
   }
-  return started;
+  return absl::UnavailableError(started.message());  // Whatever it is, it is tried again.
 }
 
 absl::Status HostedRuntime::SignalContainer(const std::string& pod_uid,

@@ -283,15 +283,7 @@ std::vector<LocalNodes::View> LocalNodes::Inspect() const {
     view.alive = one.node != nullptr;
     view.reachable = !one.client->cut();
     view.settled = one.node == nullptr || one.node->Settled();
-    if (one.fake_runtime == nullptr) continue;
-    for (const auto& [uid, pod] : one.fake_runtime->Save().pods) {
-      for (const runtime::ContainerState& container : pod.state.containers) {
-        if (container.phase != runtime::ContainerPhase::kRunning) continue;
-        view.running.push_back(
-            absl::StrCat(pod.spec.name_space, "/", pod.spec.name, "/", container.name));
-      }
-    }
-    std::sort(view.running.begin(), view.running.end());
+    if (one.node != nullptr) view.running = one.node->Running();
   }
   return out;
 }

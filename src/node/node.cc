@@ -125,6 +125,20 @@ bool Node::Settled() const {
          });
 }
 
+std::vector<std::string> Node::Running() const {
+  std::vector<std::string> out;
+  for (const auto& [uid, pod] : pods_) {
+    if (pod->object == nullptr || !pod->state.has_value()) continue;
+    for (const runtime::ContainerState& container : pod->state->containers) {
+      if (container.phase != runtime::ContainerPhase::kRunning) continue;
+      out.push_back(absl::StrCat(pod->object->meta().namespace_(), "/", pod->object->meta().name(),
+                                 "/", container.name));
+    }
+  }
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
 NodeMemory Node::Memory() const {
   NodeMemory out;
   out.until_lease = std::max(absl::ZeroDuration(), lease_due_ - loop_->clock().Monotonic());

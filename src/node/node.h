@@ -79,6 +79,8 @@ class Node final : public client::NodeApi {
   // Nothing is left to do now: its views are complete, no action and no write is under way. On the
   // loop.
   bool Settled() const;
+  // The containers that run, as "namespace/pod/container". On the loop.
+  std::vector<std::string> Running() const;
   // When it will say that it lives; 0 once stopped. On the loop.
   Executor::TimerId heartbeat() const { return lease_timer_; }
   // Time was passed over in which it would only have said so.

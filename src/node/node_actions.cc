@@ -406,9 +406,11 @@ void Node::OnStartFailure(const std::string& uid, const PodPlan& plan, const abs
       Say(*pod, "Warning", "Failed", "Error: ErrImagePull", plan.container);
     }
   } else {
-    const bool config = absl::IsInvalidArgument(status);
-    failure.reason = config ? "CreateContainerConfigError" : "StartError";
-    failure.terminal = !config;
+    // Unless it was tried and did not start, it is the runtime that failed, not the container.
+    failure.terminal = absl::IsFailedPrecondition(status);
+    failure.reason = failure.terminal                  ? "StartError"
+                     : absl::IsInvalidArgument(status) ? "CreateContainerConfigError"
+                                                       : "CreateContainerError";
     if (failure.terminal) ++pod->memory.crashes[plan.container];
     Say(*pod, "Warning", "Failed", absl::StrCat("Error: ", failure.message), plan.container);
   }

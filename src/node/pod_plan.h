@@ -20,7 +20,8 @@ struct StartFailure {
   int attempt = 0;
   bool terminal =
       false;           // It counts as an end with exit code 128 (StartError); else it is retried.
-  std::string reason;  // "ErrImagePull", "CreateContainerConfigError", "StartError"
+  std::string reason;  // "ErrImagePull", "CreateContainerConfigError", "CreateContainerError",
+                       // "StartError"
   std::string message;
   absl::Time at;
   int count = 1;

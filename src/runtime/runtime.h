@@ -138,7 +138,8 @@ class Runtime {
   // be carried out (run_as_non_root with a root image), and may be tried again when something has
   // changed; kFailedPrecondition: it was tried and did not start, and why (no such program, no
   // right to execute it). That counts as an end, and State tells of it from now on: kExited, exit
-  // code 128, reason StartError, the same message.
+  // code 128, reason StartError, the same message. Any other error is the runtime's own, and the
+  // same attempt may come again.
   virtual absl::StatusOr<ContainerState> StartContainer(const std::string& pod_uid,
                                                         const ContainerSpec& container) = 0;
 
