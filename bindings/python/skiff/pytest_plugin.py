@@ -22,11 +22,23 @@ which. Found by itself where the package is installed; else: pytest -p skiff.pyt
 from __future__ import annotations
 
 import os
+import random
 from typing import Any, Callable, Dict, Iterator
 
 import pytest
 
 from .cluster import Cluster
+
+_seeds: Dict[str, int] = {}  # By module.
+
+
+def _seed() -> int:
+    given = os.environ.get("SKIFF_SEED")
+    if given is None:
+        return random.SystemRandom().getrandbits(64)
+    if not (given.isascii() and given.isdigit() and int(given) < 1 << 64):
+        raise ValueError(f"SKIFF_SEED: {given!r} is no number from 0 to 2**64 - 1")
+    return int(given)
 
 
 @pytest.fixture(scope="module")
@@ -42,12 +54,13 @@ def skiff_prepare() -> Callable[[Cluster], Any]:
 
 
 @pytest.fixture(scope="module")
-def skiff_shared_cluster(skiff_options: Dict[str, Any],
+def skiff_shared_cluster(request: Any, skiff_options: Dict[str, Any],
                          skiff_prepare: Callable[[Cluster], Any]) -> Iterator[Any]:
     """The module's cluster, and its state after skiff_prepare."""
-    seed = os.environ.get("SKIFF_SEED")
-    options = {"runtime": "fake", "clock": "virtual", "seed": None if seed is None else int(seed),
-               **skiff_options}
+    options = {"runtime": "fake", "clock": "virtual", **skiff_options}
+    if options["clock"] == "virtual":
+        options.setdefault("seed", _seed())
+        _seeds[request.node.nodeid] = options["seed"]
     with Cluster(**options) as cluster:
         skiff_prepare(cluster)
         cluster.settle()
@@ -65,6 +78,8 @@ def skiff_cluster(skiff_shared_cluster: Any) -> Cluster:
 def pytest_runtest_makereport(item: Any) -> Iterator[None]:
     outcome = yield
     report = outcome.get_result()
-    cluster = getattr(item, "funcargs", {}).get("skiff_cluster")
-    if report.failed and cluster is not None and cluster.seed:
-        report.sections.append(("skiff", f"SKIFF_SEED={cluster.seed} runs it again as it was"))
+    module = item.getparent(pytest.Module)
+    seed = None if module is None else _seeds.get(module.nodeid)
+    uses = "skiff_shared_cluster" in getattr(item, "fixturenames", ())
+    if report.failed and uses and seed is not None:
+        report.sections.append(("skiff", f"SKIFF_SEED={seed} runs it again as it was"))
