@@ -96,6 +96,13 @@ void FaultyStore::Do(Late* late) {
 }
 
 void FaultyStore::Commit(store::Txn txn, Done done) {
+  if (counts_) {
+    ++*under_way_;
+    done = [count = under_way_, done = std::move(done)](auto result) mutable {
+      --*count;
+      std::move(done)(std::move(result));
+    };
+  }
   if (!faults_->armed()) return inner_->Commit(std::move(txn), std::move(done));
   auto late = std::make_shared<Late>();
   absl::Duration delay;

@@ -55,6 +55,9 @@ class FaultyStore final : public store::Store {
       : inner_(std::move(inner)), loop_(loop), faults_(faults) {}
 
   void Close() override { inner_->Close(); }
+  // From now on it counts the writes that are not answered yet. Before the first.
+  void CountWrites() { counts_ = true; }
+  int under_way() const { return *under_way_; }
   // Ends the wait of writes that a slow disk holds up. `why` is OK: they are done now; else that is
   // their answer, and the disk is slow no more.
   void EndDelays(const absl::Status& why);
@@ -100,6 +103,8 @@ class FaultyStore final : public store::Store {
   const std::unique_ptr<store::Store> inner_;
   Executor* const loop_;
   WriteFaults* const faults_;
+  bool counts_ = false;
+  const std::shared_ptr<std::atomic<int>> under_way_ = std::make_shared<std::atomic<int>>(0);
   Mutex mutex_;  // Held while a write becomes a late one.
   std::vector<std::weak_ptr<Late>> late_ ABSL_GUARDED_BY(mutex_);
 };

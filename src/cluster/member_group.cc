@@ -78,6 +78,7 @@ absl::Status MemberGroup::Start(int member, bool stands) {
   };
   Loops* const loops = options_.machine ? options_.machine(member) : time_;
   SKIFF_ASSIGN_OR_RETURN(one.plane, ControlPlane::Open(std::move(options), loops, sink_, metrics_));
+  one.plane->store().CountWrites();
   if (!one.cut) Reach(member);
   return absl::OkStatus();
 }
@@ -130,7 +131,9 @@ bool MemberGroup::Even() const {
   const uint64_t revision = members_[leader()].plane->server().revision();
   for (const Member& each : members_) {
     if (each.plane == nullptr || each.cut) continue;
-    if (each.plane->server().revision() < revision) return false;
+    if (each.plane->server().revision() < revision || each.plane->store().under_way() > 0) {
+      return false;
+    }
   }
   return true;
 }

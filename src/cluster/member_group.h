@@ -60,7 +60,8 @@ class MemberGroup {
   ControlPlane* leading() const { return leader() < 0 ? nullptr : plane(leader()); }
   // That one, or else another that can be reached; null: none can.
   ControlPlane* AnyReachable() const;
-  // Whether every member that can be reached shows what the leading one does.
+  // Whether every member that can be reached shows what the leading one does, and has answered
+  // every write.
   bool Even() const;
   client::Client* client() { return &client_; }
   // Answers what the client was asked, and all that it will be, with an error.
