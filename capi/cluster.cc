@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "api/json_value.h"
@@ -117,9 +118,14 @@ skiff_code skiff_cluster_open(const skiff_options* options, skiff_cluster** clus
 
 skiff_code skiff_cluster_close(skiff_cluster** cluster, int stop_pods, skiff_error** error) {
   if (cluster == nullptr || *cluster == nullptr) return SKIFF_OK;
-  const std::unique_ptr<skiff_cluster> owned(*cluster);
-  *cluster = nullptr;
-  return Guard(error, [&] { return owned->cluster->Close(stop_pods != 0 || owned->in_memory); });
+  bool stays = false;
+  const skiff_code code = Guard(error, [&] {
+    absl::Status closed = (*cluster)->cluster->Close(stop_pods != 0 || (*cluster)->in_memory);
+    stays = absl::IsFailedPrecondition(closed);
+    return closed;
+  });
+  if (!stays) delete std::exchange(*cluster, nullptr);
+  return code;
 }
 
 const char* skiff_cluster_url(const skiff_cluster* cluster) {

@@ -79,7 +79,7 @@ absl::StatusOr<skiff::ReconcileResult> Reconcile(skiff_reconcile_fn reconcile, v
                                     request.name.c_str(), &requeue_after_ms, &error);
   SKIFF_RETURN_IF_ERROR(Take(code, error));
   skiff::ReconcileResult out;
-  if (requeue_after_ms >= 0) out.requeue_after = absl::Milliseconds(requeue_after_ms);
+  if (requeue_after_ms != -1) out.requeue_after = absl::Milliseconds(requeue_after_ms);
   return out;
 }
 

@@ -169,16 +169,16 @@ SKIFF_API void skiff_options_free(skiff_options** options);
 SKIFF_API skiff_code skiff_cluster_open(const skiff_options* options, skiff_cluster** cluster,
                                         skiff_error** error);
 
-/* Closes the cluster, frees it and sets *cluster to NULL, whatever it returns. Calls that other
- * threads have in it, waits too, return UNAVAILABLE; a write among them may have been done, or be
- * done yet by other members. None may begin once this has. Its watches and log streams end with
- * UNAVAILABLE, and are still to be freed, at any time. Then its threads are joined and its
+/* Closes the cluster, frees it and sets *cluster to NULL, whatever it returns but CONFLICT. Calls
+ * that other threads have in it, waits too, return UNAVAILABLE; a write among them may have been
+ * done, or be done yet by other members. None may begin once this has. Its watches and log streams
+ * end with UNAVAILABLE, and are still to be freed, at any time. Then its threads are joined and its
  * descriptors closed: the process is as it was before.
  * `stop_pods` not 0: stops every pod (its grace period is honoured up to 5 seconds) and removes
  * every namespace, link, mount and cgroup of it. 0: pods go on, and the next open of the same data
  * directory finds them; in memory, they are always stopped. NULL and *NULL are ignored, with
  * SKIFF_OK. Any failure says what could not be removed; all else has been. Blocks until all is
- * done. Not from a callback. */
+ * done. From a callback of the cluster it is CONFLICT, and *cluster stays as it was. */
 SKIFF_API skiff_code skiff_cluster_close(skiff_cluster** cluster, int stop_pods,
                                          skiff_error** error);
 
@@ -423,7 +423,8 @@ SKIFF_API skiff_code skiff_snapshot_restore(const char* path, const skiff_option
 SKIFF_API void skiff_options_set_clock(skiff_options* options, const char* clock);
 
 /* What everything that is drawn on a virtual clock comes from. Without it a seed is drawn;
- * skiff_cluster_seed tells it, and so does the message of every time-out. */
+ * skiff_cluster_seed tells it, and so does the message of every time-out. A real clock takes none
+ * (INVALID). */
 SKIFF_API void skiff_options_set_seed(skiff_options* options, uint64_t seed);
 
 /* How many members the control plane has, all in this process: 1 to 7. Several keep what they store
@@ -449,14 +450,16 @@ SKIFF_API int64_t skiff_cluster_now_ms(const skiff_cluster* cluster);
 
 /* Lets virtual time pass, and happen what is due in it; stretches in which nodes would only say
  * that they live are passed over. INVALID: `ms` is negative or above 100 years. CONFLICT: the clock
- * is real. */
+ * is real. TIMEOUT: something is done again and again at one instant, without end, as by a
+ * controller that writes whenever it is called. */
 SKIFF_API skiff_code skiff_advance(skiff_cluster* cluster, int64_t ms, skiff_error** error);
 
 /* Waits until nothing is left to do: every queue of controllers, scheduler and nodes is empty,
  * nothing is in flight, and every loop has seen what the store had. What is to happen later (a
  * back-off, a deadline, the end of a simulated container) does not count; nodes that are killed or
- * cut off neither. On a virtual clock time passes only as far as it must, at most `timeout_ms`.
- * TIMEOUT: the message says who is busy. */
+ * cut off neither; but a binding that failed is tried again first. On a virtual clock time passes
+ * only as far as it must, at most `timeout_ms`. TIMEOUT: the message says who is busy, after that
+ * long or, on a virtual clock, once 200,000 tasks have run without its moving on. */
 SKIFF_API skiff_code skiff_settle(skiff_cluster* cluster, int64_t timeout_ms, skiff_error** error);
 
 /* Whether a settled cluster does nothing for `ms` of its own time: no write, no reconcile, the
@@ -465,7 +468,8 @@ SKIFF_API skiff_code skiff_assert_idle(skiff_cluster* cluster, int64_t ms, skiff
 
 /* Breaks something. `fault` is an object in JSON with "kind" and what that takes:
  *   "killNode", "restartNode"  "node": the plug is pulled, its pods are gone without a word; it
- *                              starts again and begins anew what is bound to it
+ *                              starts again, neither full nor pressed, and begins anew what is
+ *                              bound to it
  *   "partitionNode", "fillNode"  "node", "on" (true; false ends it): nothing gets from it to the
  *                              API and back; all that it has for pods is taken
  *   "pressNode"                the same, "condition": MemoryPressure, DiskPressure or PIDPressure
@@ -513,7 +517,9 @@ SKIFF_API void skiff_saved_free(skiff_saved** saved);
  * {"key","writes"}}],"views":{RESOURCE:REVISION},"scheduler":{"queueDepth","queued","inFlight",
  * "viewRevision","nodes","pending":[{"pod","why"}]},"nodes":[{"name","alive","reachable","settled",
  * "running"}]}; with several members, controllers and scheduler of the one that leads, and
- * "members":[{"alive","reachable","leads","revision"}]. The seed is a string. */
+ * "members":[{"alive","reachable","leads","revision"}], the latter 0 of one that was killed. The
+ * seed is a string. "lastPlan" is null until it has written something; of a controller of the
+ * program's it has what its last call wrote. */
 SKIFF_API skiff_code skiff_inspect(skiff_cluster* cluster, char** json, skiff_error** error);
 
 /* ---- extending --------------------------------------------------------------------------------
@@ -543,11 +549,11 @@ typedef struct skiff_controller skiff_controller;
 /* Brings the cluster to what one object of the controller's kind says; it finds out itself what is
  * to be done. `name_space` is "" for cluster-wide kinds; both live during the call. Called when the
  * object, or one that it owns, has appeared, changed or gone, and at the start for each that is
- * there; calls may be merged, and repeated. `*requeue_after_ms` comes as -1; set to 0 or more, it
- * asks for another call after that long. Any code but OK is logged and the call made again, after
- * 5 ms, 10 ms, 20 ms … up to a minute. On a thread of the controller's own, one call at a time; it
- * may block. On a virtual clock calls come on the cluster's one thread, so that everything waits
- * for them. */
+ * there; calls may be merged, and repeated. `*requeue_after_ms` comes as -1; set to more than
+ * 0, it asks for another call after that long; 0 asks for none, and less is an error. Any code but
+ * OK is logged and the call made again, after 5 ms, 10 ms, 20 ms … up to a minute. On a thread of
+ * the controller's own, one call at a time; it may block. On a virtual clock calls come on the
+ * cluster's one thread, so that everything waits for them. */
 typedef skiff_code (*skiff_reconcile_fn)(void* context, skiff_controller* controller,
                                          const char* name_space, const char* name,
                                          int64_t* requeue_after_ms, skiff_error** error);

@@ -152,7 +152,8 @@ class SKIFF_EXPORT Cluster {
   // yet by other members. Open watches and streams end with it. With
   // `stop_pods`, every pod is stopped (its grace period is honoured up to 5 seconds) and every
   // namespace, link, mount and cgroup removed; without, pods go on and the next Open of the same
-  // data directory finds them. Idempotent.
+  // data directory finds them. Idempotent. kFailedPrecondition: from a callback of the cluster,
+  // which stays as it was; every other failure says what could not be removed.
   virtual absl::Status Close(bool stop_pods) = 0;
 
   // "http://127.0.0.1:6443", or empty if it serves nowhere.
@@ -219,14 +220,16 @@ class SKIFF_EXPORT Cluster {
 
   // Lets virtual time pass, and happen what is due in it. Stretches in which nodes would only say
   // that they live are passed over: a week of an idle cluster takes milliseconds.
-  // kFailedPrecondition: the clock is real.
+  // kFailedPrecondition: the clock is real. kDeadlineExceeded: something is done again and again at
+  // one instant, without end, as by a controller that writes whenever it is called.
   virtual absl::Status Advance(absl::Duration duration) = 0;
 
   // Waits until nothing is left to do: every queue of controllers, scheduler and nodes is empty,
   // nothing is in flight, and every loop has seen what the store had. What is to happen later (a
   // back-off, a deadline, the end of a simulated container) does not count; nodes that are killed
-  // or cut off neither. On a virtual clock time passes only as far as it must, at most `timeout`.
-  // kDeadlineExceeded says who is busy.
+  // or cut off neither; but a binding that failed is tried again first. On a virtual clock time
+  // passes only as far as it must, at most `timeout`. kDeadlineExceeded says who is busy: after
+  // that long, or, on a virtual clock, once 200,000 tasks have run without its moving on.
   virtual absl::Status Settle(absl::Duration timeout) = 0;
 
   // Whether a settled cluster does nothing for that long, of its own time: no write, no reconcile,
@@ -253,7 +256,9 @@ class SKIFF_EXPORT Cluster {
   // "lastPlan":{"key","writes"}}],"views":{RESOURCE:REVISION},"scheduler":{"queueDepth","queued",
   // "inFlight","viewRevision","nodes","pending":[{"pod","why"}]},"nodes":[{"name","alive",
   // "reachable","settled","running"}]}; with several members the controllers and scheduler of the
-  // one that leads, and "members":[{"alive","reachable","leads","revision"}].
+  // one that leads, and "members":[{"alive","reachable","leads","revision"}], the
+  // latter 0 of one that was killed. "lastPlan" is null until it has written something; of a
+  // controller of the host's it has what its last call wrote.
   virtual absl::StatusOr<std::string> Inspect() = 0;
 
   // The members of the control plane, where there are several (kFailedPrecondition otherwise).

@@ -12,7 +12,9 @@
 //        }});
 //
 // Threads: each callback says on which it comes. An exception that leaves one is an error of that
-// call, as if it had returned kInternal with its text. None may close the cluster.
+// call, as if it had returned kInternal with its text. None may close the cluster
+// (kFailedPrecondition). A controller may call another cluster, whatever its clock, unless that
+// one's controllers call back: the two would wait for each other.
 #pragma once
 
 #include <functional>
@@ -65,7 +67,7 @@ struct ReconcileRequest {
 };
 
 struct ReconcileResult {
-  // Look again after that long although nothing happens.
+  // Look again after that long although nothing happens; not if it is 0. Less is an error.
   std::optional<absl::Duration> requeue_after;
 };
 

@@ -15,7 +15,8 @@ namespace skiff {
 struct Fault {
   enum class Kind {
     kKillNode,        // The plug is pulled: the node and its pods are gone without a word.
-    kRestartNode,     // A node, killed or not, starts again and begins what is bound to it anew.
+    kRestartNode,     // A node, killed or not, starts again and begins what is bound to it anew;
+                      // nothing fills or presses it any more.
     kPartitionNode,   // Nothing gets from the node to the API and back; heartbeats stop.
     kFillNode,        // All that the node has for pods is taken: allocatable is 0.
     kPressNode,       // `condition` holds: MemoryPressure, DiskPressure or PIDPressure.

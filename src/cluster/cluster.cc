@@ -113,8 +113,9 @@ absl::Status CheckOptions(const ClusterOptions& options) {
         "own");
   }
   SKIFF_RETURN_IF_ERROR(CheckMembers(options));
-  if (options.clock == ClockKind::kReal && options.permute_order) {
-    return absl::InvalidArgumentError("option permute_order: it needs a virtual clock");
+  if (options.clock == ClockKind::kReal && (options.permute_order || options.seed.has_value())) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "option ", options.permute_order ? "permute_order" : "seed", ": it needs a virtual clock"));
   }
   for (const std::string& name : options.controllers_off) {
     const std::set<std::string>& known = controllers::ControllerManager::Names();
@@ -177,6 +178,9 @@ class LocalCluster final : public Cluster {
   }
 
   absl::Status Close(bool stop_pods) override {
+    if (InCallback()) {
+      return absl::FailedPreconditionError("a callback of the cluster must not close it");
+    }
     if (!gate_.Shut()) return absl::OkStatus();
     const absl::Status closed = Closed();
     if (objects_ != nullptr) objects_->EndWaits(closed);
@@ -210,7 +214,8 @@ class LocalCluster final : public Cluster {
     front_.reset();
     loops_.reset();
     home_.reset();
-    return result;
+    // It is closed all the same.
+    return absl::IsFailedPrecondition(result) ? absl::InternalError(result.message()) : result;
   }
 
   std::string url() const override { return url_; }
@@ -332,6 +337,12 @@ class LocalCluster final : public Cluster {
     if (group_ != nullptr) group_->Run([&] { group_->EndCalls(why); });
   }
   static absl::Status Closed() { return absl::UnavailableError("the cluster is closed"); }
+
+  // Where closing would wait for itself.
+  bool InCallback() const {
+    return (front_ != nullptr && front_->InLoop()) || CallbackScope::InOne() ||
+           CustomController::Calling(objects_.get());
+  }
 
   // Every call of the host goes through here: one that comes once Close has begun is turned away,
   // and Close waits for those that came before.

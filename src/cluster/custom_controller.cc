@@ -2,11 +2,14 @@
 
 #include <algorithm>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
+#include "api/json_value.h"
 #include "api/selector.h"
 #include "base/status.h"
 #include "cluster/callback.h"
 #include "cluster/kind_name.h"
+#include "controllers/controllers.h"
 #include "controllers/plan.h"
 
 namespace skiff::cluster {
@@ -15,6 +18,8 @@ namespace {
 constexpr absl::Duration kFirstRetry = absl::Milliseconds(5);
 constexpr absl::Duration kLongestRetry = absl::Minutes(1);
 constexpr int kDoublings = 14;  // From the first to the longest.
+
+thread_local const Objects* called_for = nullptr;
 
 ReconcileRequest RequestOf(const std::string& key) {
   const size_t slash = key.find('/');
@@ -40,27 +45,34 @@ class CustomController::Face final : public ControllerClient {
   absl::StatusOr<std::vector<Applied>> Apply(const std::string& manifest,
                                              const std::string& name_space) override {
     SKIFF_RETURN_IF_ERROR(Open());
-    return controller_->objects_->Apply(manifest, name_space);
+    auto applied = controller_->objects_->Apply(manifest, name_space);
+    if (!applied.ok()) return applied;
+    for (const Applied& each : *applied) {
+      if (each.outcome != Applied::Outcome::kUnchanged) wrote.push_back({"apply", each.object, ""});
+    }
+    return applied;
   }
   absl::StatusOr<std::string> Create(const std::string& manifest,
                                      const std::string& name_space) override {
     SKIFF_RETURN_IF_ERROR(Open());
-    return controller_->objects_->Create(manifest, name_space);
+    return Noted("create", controller_->objects_->Create(manifest, name_space));
   }
   absl::StatusOr<std::string> Update(const std::string& manifest,
                                      const std::string& name_space) override {
     SKIFF_RETURN_IF_ERROR(Open());
-    return controller_->objects_->Update(manifest, name_space, "");
+    return Noted("update", controller_->objects_->Update(manifest, name_space, ""));
   }
   absl::StatusOr<std::string> UpdateStatus(const std::string& manifest,
                                            const std::string& name_space) override {
     SKIFF_RETURN_IF_ERROR(Open());
-    return controller_->objects_->Update(manifest, name_space, "status");
+    return Noted("update status", controller_->objects_->Update(manifest, name_space, "status"));
   }
   absl::Status Delete(const ObjectRef& object,
                       std::optional<int64_t> grace_period_seconds) override {
     SKIFF_RETURN_IF_ERROR(Open());
-    return controller_->objects_->Delete(object, grace_period_seconds);
+    SKIFF_RETURN_IF_ERROR(controller_->objects_->Delete(object, grace_period_seconds));
+    wrote.push_back({"delete", object, ""});
+    return absl::OkStatus();
   }
   absl::Status RecordEvent(const ObjectRef& about, const std::string& type,
                            const std::string& reason, const std::string& message) override {
@@ -76,7 +88,13 @@ class CustomController::Face final : public ControllerClient {
   }
   absl::Time Now() const override { return controller_->loop_->clock().Now(); }
 
+  std::vector<Wrote> wrote;
+
  private:
+  absl::StatusOr<std::string> Noted(const char* verb, absl::StatusOr<std::string> stored) {
+    if (stored.ok()) wrote.push_back({verb, {}, *stored});
+    return stored;
+  }
   absl::Status Open() const {
     if (*controller_->closing_) return absl::UnavailableError("the cluster is closed");
     return absl::OkStatus();
@@ -88,6 +106,10 @@ class CustomController::Face final : public ControllerClient {
 absl::StatusOr<CustomController::Definition> CustomController::Check(const Controller& controller) {
   if (controller.name.empty()) return absl::InvalidArgumentError("a controller has no name");
   const std::string what = absl::StrCat("controller \"", controller.name, "\"");
+  if (controllers::ControllerManager::Names().contains(controller.name)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(what, ": the cluster has one of its own of that name"));
+  }
   if (!controller.reconcile) {
     return absl::InvalidArgumentError(absl::StrCat(what, ": it has no callback"));
   }
@@ -161,6 +183,24 @@ bool CustomController::Settled(absl::Duration within) const {
   return current() && order_.empty() && !calling_ && NextWake() > loop_->clock().Now() + within;
 }
 
+// "create configmaps default/web".
+std::string CustomController::Named(const Wrote& wrote) {
+  ObjectRef object = wrote.object;
+  if (const auto json = api::JsonValue::Parse(wrote.json); json.ok()) {
+    const auto text = [](const api::JsonValue* of, const char* member) {
+      const api::JsonValue* found = of == nullptr ? nullptr : of->Find(member);
+      return found == nullptr ? "" : found->text();
+    };
+    object.kind = text(&*json, "kind");
+    object.name_space = text(json->Find("metadata"), "namespace");
+    object.name = text(json->Find("metadata"), "name");
+  }
+  const auto kind = ResolveKind(object.kind);
+  const bool placed = kind.ok() && (*kind)->namespaced;
+  return absl::StrCat(wrote.verb, " ", kind.ok() ? (*kind)->qualified() : object.kind, " ",
+                      placed ? object.name_space : "", placed ? "/" : "", object.name);
+}
+
 controllers::Runner::View CustomController::Inspect() const {
   controllers::Runner::View view;
   view.name = name();
@@ -169,6 +209,8 @@ controllers::Runner::View CustomController::Inspect() const {
   view.failures = failures_;
   view.next_wake = NextWake();
   view.reconciles = count_;
+  view.last_key = last_key_;
+  for (const Wrote& each : last_wrote_) view.last_writes.push_back(Named(each));
   return view;
 }
 
@@ -229,25 +271,44 @@ void CustomController::Process() {
   worker_->Run([this, alive = alive_, key] {
     const Gate::Pass pass(calls_);
     if (!pass.entered()) return;
-    absl::StatusOr<ReconcileResult> result = Call(key);
-    loop_->Post([this, alive, key, result = std::move(result)] {
-      if (*alive) OnDone(key, result);
+    loop_->Post([this, alive, key, done = Call(key)]() mutable {
+      if (*alive) OnDone(key, std::move(done));
     });
   });
 }
 
-absl::StatusOr<ReconcileResult> CustomController::Call(const std::string& key) {
-  Face face(this);
-  return CallHost([&] { return definition_.controller.reconcile(face, RequestOf(key)); });
+bool CustomController::Calling(const Objects* objects) {
+  return objects != nullptr && called_for == objects;
 }
 
-void CustomController::OnDone(const std::string& key,
-                              const absl::StatusOr<ReconcileResult>& result) {
+CustomController::Done CustomController::Call(const std::string& key) {
+  Face face(this);
+  // Calls of controllers of other clusters may come within it.
+  const absl::Cleanup back = [before = std::exchange(called_for, objects_)] {
+    called_for = before;
+  };
+  auto result = CallHost([&] { return definition_.controller.reconcile(face, RequestOf(key)); });
+  if (!result.ok() ||
+      result->requeue_after.value_or(absl::ZeroDuration()) >= absl::ZeroDuration()) {
+    return {std::move(result), std::move(face.wrote)};
+  }
+  return {absl::InvalidArgumentError(absl::StrCat(
+              "requeue_after: ", absl::FormatDuration(*result->requeue_after), " is less than 0")),
+          std::move(face.wrote)};
+}
+
+void CustomController::OnDone(const std::string& key, Done done) {
   calling_.reset();
   if (stopped_) return;
+  if (!done.wrote.empty()) {
+    last_key_ = key;
+    last_wrote_ = std::move(done.wrote);
+  }
+  const absl::StatusOr<ReconcileResult>& result = done.result;
   if (result.ok()) {
     failures_.erase(key);
-    if (result->requeue_after.has_value()) WakeLater(key, *result->requeue_after);
+    const absl::Duration again = result->requeue_after.value_or(absl::ZeroDuration());
+    if (again > absl::ZeroDuration()) WakeLater(key, again);
   } else {
     if (errors_ != nullptr) errors_->Increment();
     logger_.Warning("%s %s: %s", name(), key, result.status().ToString());

@@ -46,15 +46,19 @@ class CustomController {
                    Metrics* metrics);
   ~CustomController();
 
+  // Whether this thread is in a callback of one that works on those.
+  static bool Calling(const Objects* objects);
+
   void Start();
   // No call begins after it; one may be under way until the worker has ended.
   void Stop();
 
   const std::string& name() const { return definition_.controller.name; }
+  uint64_t reconciles() const { return count_; }
   // See controllers::ControllerManager.
   bool Settled(absl::Duration within) const;
   absl::Time NextWake() const;
-  // What it is at, for people; its writes are its own.
+  // What it is at, for people.
   controllers::Runner::View Inspect() const;
 
  private:
@@ -64,8 +68,19 @@ class CustomController {
   void Enqueue(const std::string& key);
   void Schedule();
   void Process();
-  absl::StatusOr<ReconcileResult> Call(const std::string& key);
-  void OnDone(const std::string& key, const absl::StatusOr<ReconcileResult>& result);
+  // What a callback wrote: the object as it was stored, or a reference to it.
+  struct Wrote {
+    const char* verb;
+    ObjectRef object;
+    std::string json;
+  };
+  struct Done {
+    absl::StatusOr<ReconcileResult> result;
+    std::vector<Wrote> wrote;
+  };
+  static std::string Named(const Wrote& wrote);
+  Done Call(const std::string& key);
+  void OnDone(const std::string& key, Done done);
   void WakeLater(const std::string& key, absl::Duration delay);
   bool current() const;
 
@@ -86,6 +101,8 @@ class CustomController {
   std::optional<std::string> calling_;  // The key that the callback looks at.
   uint64_t count_ = 0;                  // Of calls.
   std::map<std::string, int> failures_;
+  std::string last_key_;           // Of the last call that wrote something,
+  std::vector<Wrote> last_wrote_;  // and that.
   struct Wake {
     Executor::TimerId timer;
     absl::Duration at;  // By the loop's monotonic clock.

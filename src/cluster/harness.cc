@@ -18,10 +18,8 @@ constexpr absl::Duration kHeartbeat = absl::Seconds(10);
 constexpr absl::Duration kLongestWait = absl::Milliseconds(10);
 constexpr absl::Duration kLongest = absl::Hours(24 * 36525);
 constexpr absl::Duration kLookAgain = absl::Milliseconds(1);
-// In virtual time, with several members: how often to look, and longer than what one has done is
-// under way to another.
+// In virtual time, with several members: how often to look.
 constexpr absl::Duration kLookAtMembers = absl::Milliseconds(20);
-constexpr absl::Duration kUnderWay = absl::Seconds(1);
 // Until one that led before they were restored leads again.
 constexpr absl::Duration kLookForLeader = absl::Milliseconds(1);
 constexpr absl::Duration kLongestElection = absl::Seconds(10);
@@ -143,7 +141,10 @@ absl::Status Harness::Advance(absl::Duration duration) {
     return absl::InvalidArgumentError("time advances by 0 to 100 years");
   }
   MutexLock lock(&mutex_);
-  return Wait(duration);
+  SKIFF_RETURN_IF_ERROR(Wait(duration));
+  if (!Stuck()) return absl::OkStatus();
+  return Seeded(absl::DeadlineExceededError(absl::StrCat(
+      "time cannot pass, for what is to be done now has no end: busy are ", Some(Hot()))));
 }
 
 // ---- settling -----------------------------------------------------------------------------------
@@ -198,7 +199,7 @@ Harness::Busy Harness::Look() {
     if (plane->switching()) busy.who.emplace_back("a member that begins or ends to lead");
     LookAtLoops(plane, &busy);
     if (parts_.members != nullptr && !parts_.members->Even()) {
-      busy.who.emplace_back("members that are behind");
+      busy.who.emplace_back("members that are behind or have writes to answer");
     }
   });
   RunOn(parts_.nodes->loop(), [&] {
@@ -234,6 +235,23 @@ absl::Status Harness::Wait(absl::Duration time) {
   return ended_ ? absl::UnavailableError("the cluster is closed") : absl::OkStatus();
 }
 
+absl::Status Harness::Unsettled(const std::vector<std::string>& who) const {
+  return Seeded(absl::DeadlineExceededError(
+      absl::StrCat("timed out waiting for the cluster to settle: busy are ", Some(who))));
+}
+
+// Who goes on at this instant of virtual time.
+std::vector<std::string> Harness::Hot() {
+  const std::map<std::string, uint64_t> before = Reconciles(/*hosted=*/true);
+  parts_.virtual_time->Run([] {});
+  std::vector<std::string> out;
+  for (const auto& [name, count] : Reconciles(/*hosted=*/true)) {
+    const auto it = before.find(name);
+    if (count > (it == before.end() ? 0 : it->second)) out.push_back(name);
+  }
+  return out;
+}
+
 absl::Status Harness::Settle(absl::Duration timeout) {
   MutexLock lock(&mutex_);
   const Clock& clock = parts_.front->clock();
@@ -241,34 +259,32 @@ absl::Status Harness::Settle(absl::Duration timeout) {
   uint64_t settled_at = 0;
   while (true) {
     const Busy busy = Look();
+    if (Stuck()) return Unsettled(Hot());
     if (busy.who.empty()) {
       // Once more in real time: one loop may have given another something to do behind our back.
-      // And where what one does takes time to reach another.
-      const bool one = parts_.members == nullptr;
-      if (one && (parts_.virtual_time != nullptr || settled_at == busy.revision)) {
-        return absl::OkStatus();
-      }
-      if (!one && settled_at != 0) return absl::OkStatus();
+      if (parts_.virtual_time != nullptr || settled_at == busy.revision) return absl::OkStatus();
       settled_at = busy.revision;
-      if (!one) SKIFF_RETURN_IF_ERROR(Wait(kUnderWay));
       continue;
     }
     settled_at = 0;
     const absl::Duration left = end - clock.Monotonic();
-    if (left <= absl::ZeroDuration() || ended_) {
-      return Seeded(absl::DeadlineExceededError(
-          absl::StrCat("timed out waiting for the cluster to settle: busy are ", Some(busy.who))));
-    }
+    if (left <= absl::ZeroDuration() || ended_) return Unsettled(busy.who);
     absl::Duration step = parts_.members == nullptr ? kLookAgain : kLookAtMembers;
     if (parts_.virtual_time != nullptr && parts_.members == nullptr) {
       parts_.virtual_time->Run([&] { step = parts_.virtual_time->sim().UntilNext(); });
+      if (step == absl::InfiniteDuration()) return Unsettled(busy.who);
     }
     SKIFF_RETURN_IF_ERROR(Wait(std::min(left, std::max(step, absl::Nanoseconds(1)))));
   }
 }
 
-std::map<std::string, uint64_t> Harness::Reconciles() {
+std::map<std::string, uint64_t> Harness::Reconciles(bool hosted) {
   std::map<std::string, uint64_t> out;
+  if (hosted && *parts_.hosted != nullptr && (*parts_.hosted)->loop() != nullptr) {
+    RunOn((*parts_.hosted)->loop(), [&] {
+      for (const auto& each : (*parts_.hosted)->all()) out[each->name()] = each->reconciles();
+    });
+  }
   AtOnce([&] {
     ControlPlane* const plane = Plane();
     if (plane == nullptr) return;

@@ -72,6 +72,9 @@ class Harness {
   // The same, and on the driver of virtual time if there is one.
   void OnDriver(absl::FunctionRef<void()> task);
   absl::Status Wait(absl::Duration time);
+  bool Stuck() const { return parts_.virtual_time != nullptr && parts_.virtual_time->stuck(); }
+  absl::Status Unsettled(const std::vector<std::string>& who) const;
+  std::vector<std::string> Hot();
   void PassBy(absl::Duration time);
   absl::Status FailWrites(const Fault& fault);
   absl::Status Crash(const Fault& fault);
@@ -81,7 +84,7 @@ class Harness {
   absl::Status AwaitLeader();
   absl::Status Resume(const Saved& saved);
   std::map<std::string, Executor::TimerId> HealthyNodes();
-  std::map<std::string, uint64_t> Reconciles();
+  std::map<std::string, uint64_t> Reconciles(bool hosted = false);
 
   const Parts parts_;
   std::atomic<bool> ended_ = false;

@@ -92,7 +92,7 @@ JsonValue OfMembers(const MemberGroup& members) {
     one.Member("alive") = JsonValue::Bool(plane != nullptr);
     one.Member("reachable") = JsonValue::Bool(!members.cut(i));
     one.Member("leads") = JsonValue::Bool(plane != nullptr && plane->running());
-    if (plane != nullptr) one.Member("revision") = Number(members.plane(i)->server().revision());
+    one.Member("revision") = Number(plane == nullptr ? 0 : members.plane(i)->server().revision());
   }
   return out;
 }

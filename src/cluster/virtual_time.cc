@@ -8,8 +8,12 @@
 namespace skiff::cluster {
 namespace {
 
-// At most so many tasks at one instant before others get their turn.
-constexpr int64_t kTasksAtOnce = 1'000'000;
+// More tasks than anything that comes to an end has to run at one instant; and how many run before
+// others get their turn, once that is known to have none.
+constexpr int64_t kTasksAtOnce = 200'000;
+constexpr int64_t kTasksWithoutEnd = 100;
+// How many run before they are counted, for one may run others itself.
+constexpr int64_t kTasksInPiece = 10;
 // Time passes in strides between which calls from outside get their turn.
 constexpr absl::Duration kStride = absl::Seconds(10);
 constexpr int kTasksBetween = 10'000;
@@ -128,8 +132,20 @@ void VirtualTime::WakeForNext() {
   });
 }
 
+// Whether all that is due has run.
+bool VirtualTime::RunDue() {
+  const int64_t most = stuck_at_ == sim_.clock().Monotonic() ? kTasksWithoutEnd : kTasksAtOnce;
+  bool all = false;
+  for (tasks_ = 0; tasks_ < most && !all; tasks_ += kTasksInPiece) {
+    all = sim_.RunDue(kTasksInPiece);
+  }
+  stuck_ = !all;
+  stuck_at_ = all ? absl::InfiniteDuration() : sim_.clock().Monotonic();
+  return all;
+}
+
 void VirtualTime::Drain() {
-  const bool all = sim_.RunDue(kTasksAtOnce);
+  const bool all = RunDue();
   if (all && paced_) WakeForNext();
   if (all || drain_posted_.exchange(true)) return;
   driver_.Post([this] {
@@ -142,17 +158,19 @@ void VirtualTime::SetHeartbeats(Heartbeats heartbeats) {
   Run([&] { heartbeats_ = std::move(heartbeats); });
 }
 
-void VirtualTime::Advance(absl::Duration duration) {
+bool VirtualTime::Advance(absl::Duration duration) {
   absl::Duration end;
   Run([&] { end = sim_.clock().Monotonic() + duration; });
   bool more = true;
   while (more && !interrupted_) {
     Run([&] { more = Stride(end); });
   }
+  return !stuck_;
 }
 
-// Some of the way to `end`; false once there.
+// Some of the way to `end`; false once there, or where there is no way.
 bool VirtualTime::Stride(absl::Duration end) {
+  if (!RunDue()) return false;
   const absl::Duration left = end - sim_.clock().Monotonic();
   if (left <= absl::ZeroDuration()) return false;
   if (heartbeats_.timers != nullptr && left > heartbeats_.period) {
@@ -166,13 +184,19 @@ bool VirtualTime::Stride(absl::Duration end) {
       return true;
     }
   }
-  sim_.RunFor(std::min(left, kStride));
+  const absl::Duration stop = end - std::max(absl::ZeroDuration(), left - kStride);
+  while (sim_.UntilNext() <= stop - sim_.clock().Monotonic()) {
+    sim_.Step();
+    if (!RunDue()) return false;
+  }
+  sim_.RunFor(stop - sim_.clock().Monotonic());
   return left > kStride;
 }
 
 void VirtualTime::PassUntil(std::shared_ptr<const std::atomic<bool>> over) {
   if (paced_) return;
   driver_.Post([this, over = std::move(over)]() mutable {
+    if (*over) return;
     const absl::Duration end = sim_.clock().Monotonic() + kLongestAnswer;
     Pass(std::move(over), end);
   });
@@ -190,9 +214,12 @@ bool VirtualTime::OnDriver() { return driven_here != nullptr; }
 
 void VirtualTime::PumpUntil(absl::FunctionRef<bool()> over) {
   Simulation& sim = driven_here->sim_;
-  const absl::Duration end = sim.clock().Monotonic() + kLongestAnswer;
+  const absl::Duration begin = sim.clock().Monotonic();
+  const absl::Duration end = begin + kLongestAnswer;
   while (!over() && sim.UntilNext() <= end - sim.clock().Monotonic() && sim.Step()) {
+    ++driven_here->tasks_;
   }
+  if (sim.clock().Monotonic() > begin) driven_here->tasks_ = 0;
 }
 
 }  // namespace skiff::cluster

@@ -49,8 +49,11 @@ class VirtualTime final : public Loops {
   void SetHeartbeats(Heartbeats heartbeats);
   bool paced() const { return paced_; }
   // If it is not paced, lets time pass. Stretches in which nothing would happen but heartbeats are
-  // passed over.
-  void Advance(absl::Duration duration);
+  // passed over. False: what is due at one instant goes on without end, and keeps time from
+  // passing.
+  bool Advance(absl::Duration duration);
+  // Whether that is so now. Any thread.
+  bool stuck() const { return stuck_; }
   // What calls `done`; time passes until it is called, or dropped. On the driver.
   template <typename T>
   absl::AnyInvocable<void(absl::StatusOr<T>) &&> Passing(
@@ -81,6 +84,7 @@ class VirtualTime final : public Loops {
   void KeepPace();
   void WakeForNext();
   bool Stride(absl::Duration end);
+  bool RunDue();
   void PassUntil(std::shared_ptr<const std::atomic<bool>> over);
   void Pass(std::shared_ptr<const std::atomic<bool>> over, absl::Duration end);
 
@@ -89,6 +93,9 @@ class VirtualTime final : public Loops {
   Executor::TimerId wake_up_ = 0;  // For what is due next, if it is paced.
   Simulation sim_;
   Heartbeats heartbeats_;
+  int64_t tasks_ = 0;  // That have run at this instant, one after the other.
+  absl::Duration stuck_at_ = absl::InfiniteDuration();
+  std::atomic<bool> stuck_ = false;
   std::atomic<bool> drain_posted_ = false;
   std::atomic<bool> interrupted_ = false;
   UvExecutor driver_;  // Stopped before the simulation goes.

@@ -98,6 +98,33 @@ static void await_text(seen* all, const char* text) {
   pthread_mutex_unlock(&all->mutex);
 }
 
+static skiff_cluster* to_close = NULL;
+
+static skiff_code close_it(void* context, skiff_controller* controller, const char* name_space,
+                           const char* name, int64_t* requeue_after_ms, skiff_error** error) {
+  (void)controller, (void)name_space, (void)name, (void)requeue_after_ms;
+  CHECK(skiff_cluster_close(&to_close, 1, error) == SKIFF_CONFLICT);
+  note(context, skiff_error_message(*error));
+  return SKIFF_OK;
+}
+
+TEST(ACallbackCannotCloseItsCluster) {
+  for (int is_virtual = 0; is_virtual < 2; ++is_virtual) {
+    seen all = nothing_seen();
+    skiff_options* options = fake_options();
+    if (is_virtual) skiff_options_set_clock(options, "virtual");
+    skiff_options_add_controller(options, "closer", "configmaps", NULL, NULL, close_it, &all, NULL);
+    to_close = open_with(&options, 0);
+    OK(skiff_apply(to_close, "{apiVersion: v1, kind: ConfigMap, metadata: {name: a}}", NULL, NULL,
+                   &error));
+    await_text(&all, "a callback of the cluster must not close it");
+    REQUIRE(to_close != NULL);
+    OK(skiff_settle(to_close, SOON_MS, &error));
+    OK(skiff_cluster_close(&to_close, 1, &error));
+    CHECK(to_close == NULL);
+  }
+}
+
 TEST(AControllerReconcilesWhatItWatchesAndOwns) {
   seen all = nothing_seen();
   skiff_options* options = fake_options();

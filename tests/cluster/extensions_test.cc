@@ -217,6 +217,10 @@ TEST_CASE("ControllersThatCannotBeAreRefusedByName") {
   extensions = ShopKeeper();
   extensions.controllers[0].reconcile = nullptr;
   CHECK(WhyNot(extensions).message() == "controller \"shops\": it has no callback");
+  extensions = ShopKeeper();
+  extensions.controllers[0].name = "job-controller";
+  CHECK(WhyNot(extensions).message() ==
+        "controller \"job-controller\": the cluster has one of its own of that name");
 }
 
 // ---- admission ----

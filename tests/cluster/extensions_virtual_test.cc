@@ -11,6 +11,13 @@ namespace {
 
 using api::JsonValue;
 
+ClusterOptions Simulated(ClockKind clock) {
+  ClusterOptions options;
+  options.runtime = RuntimeKind::kFake;
+  options.clock = clock;
+  return options;
+}
+
 std::unique_ptr<Cluster> OpenVirtual(Extensions extensions, uint64_t seed = 7,
                                      RuntimeKind runtime = RuntimeKind::kFake) {
   ClusterOptions options;
@@ -86,6 +93,49 @@ TEST_CASE("AControllerWorksInVirtualTimeAndIsWaitedForBySettle") {
   CHECK(cluster->Now() - begun >= absl::Hours(3));
 }
 
+TEST_CASE("AControllerThatWritesWheneverItIsCalledIsToldOf") {
+  Controller hot = JobKeeper();
+  hot.name = "hot";
+  hot.reconcile = [](ControllerClient& client,
+                     const ReconcileRequest& request) -> absl::StatusOr<ReconcileResult> {
+    JsonValue config = *JsonValue::Parse(*client.Get({"configmaps", "default", request.name}));
+    JsonValue& data = *config.Find("data");
+    data.Member("size") = JsonValue::String(data.Find("size")->text() == "1" ? "2" : "1");
+    const auto updated = client.Update(config.ToString());
+    return updated.ok() ? absl::StatusOr<ReconcileResult>(ReconcileResult{}) : updated.status();
+  };
+  const auto cluster = OpenVirtual(With(std::move(hot)));
+  REQUIRE(cluster->Create(Config("one", 1)).ok());
+  const absl::Status settled = cluster->Settle(absl::Seconds(5));
+  CHECK(absl::IsDeadlineExceeded(settled));
+  CHECK(absl::StrContains(std::string(settled.message()),
+                          "timed out waiting for the cluster to settle: busy are hot"));
+  const absl::Status advanced = cluster->Advance(absl::Seconds(5));
+  CHECK(absl::IsDeadlineExceeded(advanced));
+  CHECK(absl::StrContains(std::string(advanced.message()), "busy are hot"));
+  CHECK(cluster->Get({"configmaps", "default", "one"}).ok());
+}
+
+TEST_CASE("ToLookAgainAfterNothingAsksForNothing") {
+  for (const absl::Duration again : {absl::ZeroDuration(), -absl::Seconds(5), absl::Seconds(20)}) {
+    Controller controller = JobKeeper();
+    int calls = 0;
+    controller.reconcile = [&](ControllerClient&, const ReconcileRequest&) {
+      ++calls;
+      return ReconcileResult{again};
+    };
+    const auto cluster = OpenVirtual(With(std::move(controller)));
+    REQUIRE(cluster->Create(Config("one", 1)).ok());
+    REQUIRE(cluster->Advance(absl::Seconds(50)).ok());
+    if (again < absl::ZeroDuration()) {
+      CHECK(calls > 5);  // Each is an error, tried again with a back-off.
+      CHECK(calls < 20);
+    } else {
+      CHECK(calls == (again > absl::ZeroDuration() ? 3 : 1));
+    }
+  }
+}
+
 TEST_CASE("InspectSaysWhatAControllerOfTheHostsFailsAt") {
   const auto cluster = OpenVirtual(With(JobKeeper()));
   REQUIRE(cluster->InjectFault(Fault::FailWrites(1000, "create", "jobs")).ok());
@@ -102,6 +152,20 @@ TEST_CASE("InspectSaysWhatAControllerOfTheHostsFailsAt") {
   CHECK(keeper.Find("reconciles")->text() == failures);
   CHECK(keeper.Find("queueDepth")->text() == "0");
   CHECK_FALSE(keeper.Find("nextWake")->is_null());
+  CHECK(keeper.Find("lastPlan")->is_null());
+}
+
+TEST_CASE("InspectSaysWhatAControllerOfTheHostsWrote") {
+  const auto cluster = OpenVirtual(With(JobKeeper()));
+  REQUIRE(cluster->Apply(Config("short", 60)).ok());
+  const auto plan = [&] {
+    const auto view = JsonValue::Parse(*cluster->Inspect());
+    return view->Find("controllers")->items().back().Find("lastPlan")->ToString();
+  };
+  REQUIRE(cluster->Settle(absl::Seconds(5)).ok());
+  CHECK(plan() == R"({"key":"default/short","writes":["create jobs.batch default/short"]})");
+  REQUIRE(cluster->Advance(absl::Hours(1)).ok());
+  CHECK(plan() == R"({"key":"default/short","writes":["update configmaps default/short"]})");
 }
 
 TEST_CASE("ARestoredClusterHasItsControllers") {
@@ -215,6 +279,72 @@ TEST_CASE("ARuntimeOfTheHostsOwnWorksOnAVirtualClock") {
   // It did not end by itself: past its grace it counts as killed.
   REQUIRE(cluster->Advance(absl::Minutes(1)).ok());
   CHECK(absl::IsNotFound(cluster->Get(pod).status()));
+}
+
+TEST_CASE("ARuntimeThatFailsIsAskedAgainWhateverTheRestartPolicy") {
+  std::vector<absl::Status> failures = {absl::InternalError("busy"), absl::NotFoundError("asleep"),
+                                        absl::InvalidArgumentError("away")};
+  int starts = 0;
+  Extensions extensions;
+  extensions.runtimes.push_back(
+      {.name = "vm",
+       .start = [&](const ContainerStart&, std::shared_ptr<ContainerRun> run) -> absl::Status {
+         if (starts < 3) return failures[starts++];
+         ++starts;
+         run->Running();
+         run->Exited(0);
+         return absl::OkStatus();
+       },
+       .stop = [](const std::string&, bool) {}});
+  const auto cluster = OpenVirtual(std::move(extensions), 7, RuntimeKind::kCustom);
+  REQUIRE(cluster
+              ->Apply("{apiVersion: v1, kind: Pod, metadata: {name: one}, spec: {restartPolicy: "
+                      "Never, containers: [{name: c, image: 'x:v1'}]}}")
+              .ok());
+  REQUIRE(cluster->Settle(absl::Seconds(5)).ok());
+  CHECK(starts == 1);
+  CHECK(absl::StrContains(*cluster->Get({"pods", "default", "one"}), "CreateContainerError"));
+  REQUIRE(cluster->Advance(absl::Hours(1)).ok());
+  CHECK(starts == 4);
+  CHECK(absl::StrContains(*cluster->Get({"pods", "default", "one"}), "\"phase\":\"Succeeded\""));
+}
+
+TEST_CASE("ACallbackCannotCloseItsClusterButMayUseAnother") {
+  for (const ClockKind clock : {ClockKind::kVirtual, ClockKind::kReal}) {
+    for (const ClockKind others : {ClockKind::kVirtual, ClockKind::kReal}) {
+      Cluster* mine = nullptr;
+      std::unique_ptr<Cluster> other = Cluster::Open(Simulated(others)).value();
+      absl::Status closed;
+      absl::Status wrote;
+      absl::Status closed_other;
+      ClusterOptions options = Simulated(clock);
+      Controller& controller = options.extensions.controllers.emplace_back(JobKeeper());
+      controller.reconcile = [&](ControllerClient&, const ReconcileRequest& request) {
+        closed = mine->Close(/*stop_pods=*/true);
+        wrote = other->Create(Config(request.name, 1)).status();
+        closed_other = other->Close(/*stop_pods=*/true);
+        return ReconcileResult{};
+      };
+      const auto cluster = Cluster::Open(options).value();
+      mine = cluster.get();
+      REQUIRE(cluster->Create(Config("one", 1)).ok());
+      REQUIRE(cluster->Settle(absl::Seconds(60)).ok());
+      CHECK(absl::IsFailedPrecondition(closed));
+      CHECK(closed.message() == "a callback of the cluster must not close it");
+      CHECK(wrote.ok());
+      CHECK(closed_other.ok());
+      CHECK(cluster->Get({"configmaps", "default", "one"}).ok());
+      CHECK(cluster->Close(/*stop_pods=*/true).ok());
+    }
+  }
+}
+
+TEST_CASE("AControllerWaitsForASlowDiskInVirtualTime") {
+  const auto cluster = OpenVirtual(With(JobKeeper()));
+  REQUIRE(cluster->InjectFault(Fault::SlowDisk(absl::Minutes(10))).ok());
+  REQUIRE(cluster->Apply(Config("short", 1)).ok());
+  REQUIRE(cluster->Advance(absl::Hours(3)).ok());
+  CHECK(absl::StrContains(*cluster->Get({"configmaps", "default", "short"}), "\"done\""));
 }
 
 TEST_CASE("AdmissionWorksOnAVirtualClock") {

@@ -396,6 +396,10 @@ TEST_CASE("OptionsThatCannotBeAreRefused") {
   const absl::Status refused = Cluster::Open(options).status();
   CHECK(absl::IsInvalidArgument(refused));
   CHECK(absl::StrContains(std::string(refused.message()), "job-controller"));
+  options = {};
+  options.runtime = RuntimeKind::kFake;
+  options.seed = 5;
+  CHECK(Cluster::Open(options).status().message() == "option seed: it needs a virtual clock");
 }
 
 TEST_CASE("AControllerThatIsOffDoesNothing") {

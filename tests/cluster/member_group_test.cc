@@ -121,6 +121,34 @@ TEST_CASE("WritesThatMatchFailWhicheverMemberTheyGoTo") {
   CHECK(MakeMap(*cluster, "a2").ok());
 }
 
+TEST_CASE("SettlingTakesNoTimeWhereNothingIsUnderWay") {
+  const auto cluster = Open(3);
+  Scale(*cluster, 2);
+  const absl::Time begin = cluster->Now();
+  Good(cluster->Settle(absl::Milliseconds(1)));
+  CHECK(cluster->Now() == begin);
+  Good(cluster->AssertIdle(absl::Minutes(1)));
+  Good(cluster->InjectFault(Fault::KillMember((Leader(*cluster) + 1) % 3)));
+  const api::JsonValue members = Members(*cluster);
+  for (const api::JsonValue& each : members.items()) {
+    CHECK((each.Find("revision")->text() == "0") == !each.Find("alive")->boolean());
+  }
+}
+
+TEST_CASE("SettlingInRealTimeGivesUpWhenItIsTold") {
+  ClusterOptions options;
+  options.runtime = RuntimeKind::kFake;
+  options.members = 3;
+  const auto cluster = Cluster::Open(options).value();
+  Good(cluster->Settle(kSoon));
+  Good(cluster->InjectFault(Fault::SlowDisk(absl::Seconds(20))));
+  Good(cluster->InjectFault(Fault::PressNode("node-0", "DiskPressure")));
+  const absl::Time begin = absl::Now();
+  CHECK(absl::IsDeadlineExceeded(cluster->Settle(absl::Milliseconds(100))));
+  CHECK(absl::Now() - begin < absl::Seconds(15));
+  Good(cluster->Close(/*stop_pods=*/true));
+}
+
 TEST_CASE("SimulatedMembersAreListedAndLeadInTurn") {
   const auto cluster = Open(3);
   for (int round = 0; round < 2; ++round) {

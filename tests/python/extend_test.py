@@ -88,6 +88,8 @@ class ControllerTest(unittest.TestCase):
         self.assertIn('configmaps "nobody" not found', logs.output[1])
         with self.assertRaises(ValueError):
             kept[0].get("configmaps", "a")
+        with self.assertRaises(ValueError):
+            kept[0].now()
 
     def test_updates_and_their_conflicts(self):
         results = queue.Queue()
@@ -126,6 +128,54 @@ class ControllerTest(unittest.TestCase):
         seen = len(calls)
         cluster.advance(7 * 86400)
         self.assertEqual(len(calls), seen + 7)
+
+    def test_what_it_returns_is_when_to_come_again(self):
+        for answer, calls in ((0, 1), (False, 1), (None, 1), (0.0001, None), (20, 3)):
+            seen = []
+
+            def reconcile(cluster, namespace, name, answer=answer, seen=seen):
+                seen.append(name)
+                return answer if len(seen) < 10 else None
+
+            cluster = self.open(controllers=[skiff.Controller("c", "configmaps", reconcile)],
+                                clock="virtual")
+            cluster.create(config_map("a"))
+            cluster.advance(50)
+            self.assertEqual(len(seen), calls or 10)
+        with self.assertLogs("skiff", logging.WARNING) as logs:
+            cluster = self.open(controllers=[skiff.Controller("c", "configmaps", lambda *_: -5)],
+                                clock="virtual")
+            cluster.create(config_map("a"))
+        self.assertIn("reconcile returned -5", logs.output[0])
+
+    def test_a_callback_cannot_close_its_cluster(self):
+        for clock in "real", "virtual":
+            raised = queue.Queue()
+
+            def reconcile(_, namespace, name, raised=raised):
+                try:
+                    opened[0].close()
+                except errors.ConflictError as error:
+                    raised.put(str(error))
+
+            opened = [self.open(controllers=[skiff.Controller("c", "configmaps", reconcile)],
+                                clock=clock)]
+            opened[0].create(config_map("a"))
+            opened[0].settle(SOON)
+            self.assertEqual(raised.get(timeout=SOON),
+                             "a callback of the cluster must not close it")
+            self.assertEqual(len(opened[0].list("configmaps")), 1)
+
+    def test_one_that_cannot_be_is_refused(self):
+        def nothing(*_):
+            pass
+
+        with self.assertRaises(TypeError):
+            self.open(controllers=[skiff.Controller("c", "configmaps", None)])
+        with self.assertRaises(TypeError):
+            self.open(admission=[skiff.AdmissionHook("a.example.com", ["configmaps"], None)])
+        with self.assertRaisesRegex(errors.InvalidError, "one of its own of that name"):
+            self.open(controllers=[skiff.Controller("job-controller", "configmaps", nothing)])
 
     def test_an_unclosed_cluster_with_callbacks_is_closed_when_collected(self):
         called = threading.Event()
@@ -223,6 +273,8 @@ class RuntimeTest(unittest.TestCase):
         cluster.wait("pods", "one", "condition=Ready", timeout=SOON)
         one.write_log("hello\n")
         one.write_log(b"\xff\n")
+        with self.assertRaises(TypeError):
+            one.write_log(5)
         self.assertEqual(cluster.logs("one"), b"hello\n\xff\n")
         one.exited(3, "broke")
         cluster.wait("pods", "one", "jsonpath={.status.phase}=Failed", timeout=SOON)

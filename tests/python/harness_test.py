@@ -42,6 +42,12 @@ class VirtualTime(unittest.TestCase):
         self.assertEqual(names(self.cluster, "jobs"), [])
         self.assertEqual(self.cluster.now - begin, datetime.timedelta(days=7, seconds=120))
 
+    def test_settling_may_take_for_ever(self):
+        for timeout in None, float("inf"), 0:
+            self.cluster.settle(timeout)
+        with self.assertRaises(ValueError):
+            self.cluster.settle(float("nan"))
+
     def test_the_seed_is_told(self):
         self.assertEqual(self.cluster.seed, 5)
         self.cluster.create(job("slow", run_seconds=10))
@@ -158,7 +164,8 @@ class RealTime(unittest.TestCase):
     def test_options_are_checked(self):
         for options, error in (({"clock": "sundial"}, skiff.InvalidError),
                                ({"clock": "virtual", "runtime": "process"}, skiff.InvalidError),
-                               ({"seed": -1}, ValueError), ({"controllers_off": "x"}, TypeError),
+                               ({"seed": -1}, ValueError), ({"seed": 5}, skiff.InvalidError),
+                               ({"controllers_off": "x"}, TypeError),
                                ({"controllers_off": ["x"]}, skiff.InvalidError)):
             with self.assertRaises(error):
                 skiff.Cluster(**{"runtime": "fake", "nodes": 0, **options})
@@ -275,19 +282,54 @@ class Pytest(unittest.TestCase):
         def test_that_fails(skiff_cluster):
             assert not skiff_cluster.list("nodes")
     """
+    BROKEN = """
+        import pytest
 
-    def test_the_fixture_restores_and_a_failure_tells_its_seed(self):
+        @pytest.fixture
+        def shop(skiff_cluster):
+            raise RuntimeError("no shop")
+
+        def test_of_a_fixture_that_fails(shop):
+            pass
+
+        def test_of_what_is_shared(skiff_shared_cluster):
+            assert False
+    """
+    UNPREPARED = """
+        import pytest
+
+        @pytest.fixture(scope="module")
+        def skiff_prepare():
+            return lambda cluster: cluster.get("configmap", "none")
+
+        def test_of_nothing(skiff_cluster):
+            pass
+    """
+
+    def run_with(self, seed, tests):
         with tempfile.TemporaryDirectory() as directory:
             path = os.path.join(directory, "test_it.py")
             with open(path, "w", encoding="utf-8") as file:
-                file.write(textwrap.dedent(self.TESTS))
-            ran = subprocess.run(
+                file.write(textwrap.dedent(tests))
+            return subprocess.run(
                 [sys.executable, "-B", "-m", "pytest", "-q", "-p", "skiff.pytest_plugin",
                  "-p", "no:cacheprovider", path],
                 capture_output=True, text=True, cwd=directory, check=False,
-                env={**os.environ, "SKIFF_SEED": "77"})
-        self.assertIn("1 failed, 3 passed", ran.stdout)
-        self.assertIn("SKIFF_SEED=77", ran.stdout)
+                env={**os.environ, "SKIFF_SEED": seed}).stdout
+
+    def test_the_fixture_restores_and_a_failure_tells_its_seed(self):
+        output = self.run_with("77", self.TESTS)
+        self.assertIn("1 failed, 3 passed", output)
+        self.assertIn("SKIFF_SEED=77", output)
+
+    def test_whatever_fails_its_seed_is_told(self):
+        output = self.run_with("0", self.BROKEN)
+        self.assertIn("1 failed, 1 error", output)
+        self.assertEqual(output.count("SKIFF_SEED=0 runs it again"), 2)
+        output = self.run_with("0", self.UNPREPARED)
+        self.assertIn("1 error", output)
+        self.assertIn("SKIFF_SEED=0 runs it again", output)
+        self.assertIn("SKIFF_SEED: 'abc' is no number", self.run_with("abc", self.BROKEN))
 
 
 if __name__ == "__main__":

@@ -152,7 +152,9 @@ class Cluster(Members, Harness):
         """Stops everything; with stop_pods=False and a data_dir, pods go on and the next cluster
         opened there finds them. Its watches end with UnavailableError, and so do calls under way on
         other threads, though a write among them may have been done, or be done yet by other
-        members. May be repeated."""
+        members. May be repeated; not from a callback of the cluster: ConflictError."""
+        if extend.calling(self._callbacks):
+            raise errors.ConflictError("a callback of the cluster must not close it")
         self._abandoned.detach()
         error, codes = ctypes.c_void_p(), []
         self._handle.close(lambda pointer: codes.append(

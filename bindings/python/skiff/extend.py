@@ -21,6 +21,8 @@ import _thread
 import ctypes
 import json
 import logging
+import math
+import threading
 import weakref
 from dataclasses import dataclass
 from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence
@@ -53,11 +55,14 @@ class ControllerClient:
     def __init__(self, pointer: int):
         self._pointer: Optional[int] = pointer
 
-    def _call(self, function: Any, *arguments: Any) -> None:
+    def _inside(self) -> int:
         if self._pointer is None:
             raise ValueError("a controller's cluster is for the time of one call")
+        return self._pointer
+
+    def _call(self, function: Any, *arguments: Any) -> None:
         error = ctypes.c_void_p()
-        errors.check(function(self._pointer, *arguments, ctypes.byref(error)), error)
+        errors.check(function(self._inside(), *arguments, ctypes.byref(error)), error)
 
     def _ask(self, function: Any, *arguments: Any) -> Any:
         out = ctypes.c_void_p()
@@ -100,7 +105,7 @@ class ControllerClient:
 
     def now(self) -> float:
         """The cluster's clock, in seconds since 1970."""
-        return lib.skiff_controller_now_ms(self._pointer) / 1000
+        return lib.skiff_controller_now_ms(self._inside()) / 1000
 
 
 @dataclass
@@ -108,8 +113,8 @@ class Controller:
     """Calls `reconcile(cluster, namespace, name)` when an object of its kind (that the label
     selector chooses), or one of a kind in `owns` that it controls, has appeared, changed or gone,
     and at the start for each that is there: on a thread of its own, one call at a time. A number
-    that it returns asks for another call after so many seconds; what it raises, for one after 5 ms,
-    10 ms, 20 ms … up to a minute."""
+    above 0 that it returns asks for another call after so many seconds; what it raises, for one
+    after 5 ms, 10 ms, 20 ms … up to a minute."""
 
     name: str
     kind: str
@@ -193,7 +198,7 @@ class Container:
 
     def write_log(self, data: str | bytes) -> None:
         """More output, in pieces of any size."""
-        data = data.encode() if isinstance(data, str) else bytes(data)
+        data = data.encode() if isinstance(data, str) else memoryview(data).tobytes()
         self._report(lib.skiff_container_write_log, data, len(data))
 
     def _report(self, function: Any, *arguments: Any) -> None:
@@ -255,14 +260,37 @@ def _say(code: int, message: str, error: Any) -> int:
     return code
 
 
-def _reconcile(definition: Controller) -> Any:
+_inside = threading.local()
+
+
+def _within(mark: object, call: Callable[..., Any]) -> Callable[..., Any]:
+    """A callback of the cluster that the mark stands for."""
+    def inner(*arguments: Any) -> Any:
+        before = getattr(_inside, "of", ())
+        _inside.of = (*before, mark)
+        try:
+            return call(*arguments)
+        finally:
+            _inside.of = before
+
+    return inner
+
+
+def calling(callbacks: List[Any]) -> bool:
+    """Whether this thread is in one of what `add` returned."""
+    return any(mark is callbacks[0] for mark in getattr(_inside, "of", ()))
+
+
+def _reconcile(definition: Controller, mark: object) -> Any:
     def call(_: Any, pointer: int, namespace: bytes, name: bytes, requeue_after_ms: Any,
              error: Any) -> int:
         cluster = ControllerClient(pointer)
         try:
             again = definition.reconcile(cluster, namespace.decode(), name.decode())
-            if again is not None:
-                requeue_after_ms[0] = max(0, number(min(again, 1e12) * 1000, 64))
+            if again:
+                if again < 0:
+                    raise ValueError(f"reconcile returned {again}: a call after less than 0 s")
+                requeue_after_ms[0] = number(math.ceil(min(again, 1e12) * 1000), 64)
             return 0
         except BaseException as raised:  # noqa: B902: nothing may pass through C.
             return _fail(f"controller {definition.name}: {namespace.decode()}/{name.decode()}",
@@ -270,14 +298,14 @@ def _reconcile(definition: Controller) -> Any:
         finally:
             cluster._pointer = None
 
-    return _RECONCILE(call)
+    return _RECONCILE(_within(mark, call))
 
 
 def _object(encoded: bytes) -> Optional[Dict[str, Any]]:
     return json.loads(encoded) if encoded else None
 
 
-def _review(hook: AdmissionHook) -> Any:
+def _review(hook: AdmissionHook, mark: object) -> Any:
     def call(_: Any, pointer: int, error: Any) -> int:
         try:
             answer = hook.review(Review(
@@ -300,10 +328,10 @@ def _review(hook: AdmissionHook) -> Any:
             code = _fail(f"admission hook {hook.name}", raised, error)
             return _INTERNAL if code == _FORBIDDEN else code  # It failed, and denied nothing.
 
-    return _REVIEW(call)
+    return _REVIEW(_within(mark, call))
 
 
-def _run(runtime: Runtime) -> tuple[Any, Any]:
+def _run(runtime: Runtime, mark: object) -> tuple[Any, Any]:
     running: Dict[str, Container] = {}
 
     def start(_: Any, pointer: int, error: Any) -> int:
@@ -331,25 +359,29 @@ def _run(runtime: Runtime) -> tuple[Any, Any]:
         except BaseException as raised:  # noqa: B902
             log.error("runtime %s: stop %s", runtime.name, container.id, exc_info=raised)
 
-    return _START(start), _STOP(stop)
+    return _START(_within(mark, start)), _STOP(_within(mark, stop))
 
 
 def add(options: ctypes.c_void_p, controllers: Iterable[Controller],
         hooks: Iterable[AdmissionHook], runtimes: Iterable[Runtime]) -> List[Any]:
     """Adds them to the options of a cluster. What is returned must live as long as that."""
-    kept: List[Any] = []
+    kept: List[Any] = [object()]  # The first stands for the cluster.
     for each in controllers:
-        kept.append(_reconcile(each))
+        if not callable(each.reconcile):
+            raise TypeError(f"controller {each.name}: reconcile is not callable")
+        kept.append(_reconcile(each, kept[0]))
         lib.skiff_options_add_controller(options, text(each.name), text(each.kind),
                                          text(each.labels), text(",".join(each.owns)), kept[-1],
                                          None, _NO_DESTROY)
     for hook in hooks:
-        kept.append(_review(hook))
+        if not callable(hook.review):
+            raise TypeError(f"admission hook {hook.name}: review is not callable")
+        kept.append(_review(hook, kept[0]))
         lib.skiff_options_add_admission(options, text(hook.name), text(",".join(hook.kinds)),
                                         text(",".join(hook.verbs)), int(hook.mutating), kept[-1],
                                         None, _NO_DESTROY)
     for runtime in runtimes:
-        kept.extend(_run(runtime))
+        kept.extend(_run(runtime, kept[0]))
         lib.skiff_options_add_runtime(options, text(runtime.name), kept[-2], kept[-1], None,
                                       _NO_DESTROY)
     return kept

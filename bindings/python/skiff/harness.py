@@ -4,6 +4,7 @@ from __future__ import annotations
 import ctypes
 import datetime
 import json
+import math
 import weakref
 from typing import Any, Dict, Iterable, List
 
@@ -78,11 +79,12 @@ class Harness:
         """Lets virtual time pass, and happen what is due in it."""
         self._call(lib.skiff_advance, _ms(seconds))
 
-    def settle(self, timeout: float = 60) -> None:
+    def settle(self, timeout: float | None = 60) -> None:
         """Waits until nothing is left to do now; TimeoutError says who is busy. It takes the place
         of sleeps in tests."""
         if self._clock == "virtual":
-            return self._call(lib.skiff_settle, _ms(timeout))
+            endless = timeout is None or timeout == math.inf
+            return self._call(lib.skiff_settle, -1 if endless else _ms(max(timeout, 0)))
         deadline = Deadline(timeout)
         while True:
             left = deadline.left()
@@ -104,7 +106,8 @@ class Harness:
         return json.loads(take(out))
 
     def why_pending(self, pod: str, namespace: str = "default") -> str | None:
-        """What the scheduler last said about a pod that fits nowhere; None if it said nothing."""
+        """Why a pod is on no node: it fits nowhere, its binding fails, or nobody looks for one;
+        None if it has one, or nothing is known yet."""
         for one in self.inspect()["scheduler"]["pending"]:
             if one["pod"] == f"{namespace}/{pod}":
                 return one["why"]
@@ -119,7 +122,8 @@ class Harness:
         self._fault("killNode", node=node)
 
     def restart_node(self, node: str) -> None:
-        """It starts, killed or not, and begins anew what is bound to it."""
+        """It starts, killed or not, neither full nor pressed, and begins anew what is bound to
+        it."""
         self._fault("restartNode", node=node)
 
     def partition_node(self, node: str, on: bool = True) -> None:
