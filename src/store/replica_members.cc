@@ -78,14 +78,20 @@ uint32_t Replica::newest_version() const {
 }
 
 absl::Status Replica::NoAnswer() const {
-  return absl::UnavailableError(absl::StrCat(
-      no_member_ && core_->leader() == 0
-          ? absl::StrCat("the leader says that there is no member \"", OwnName(),
-                         "\": if it was removed, stop it, empty its data directory and "
-                         "add it again, with a new token")
-      : core_->leader() == 0 ? "no majority of the members can be reached"
-                             : "the leading member does not answer",
-      disk_.ok() ? "" : absl::StrCat("; this one's disk: ", disk_.message())));
+  std::string why = "the leading member does not answer";
+  if (no_member_ && core_->leader() == 0) {
+    why = absl::StrCat("the leader says that there is no member \"", OwnName(),
+                       "\": if it was removed, stop it, empty its data directory and add it again, "
+                       "with a new token");
+  } else if (core_->leader() == 0) {
+    why = "no majority of the members can be reached";
+  } else if (core_->standing() == raft::Standing::kUnknown) {
+    why =
+        "the leading member has not said yet that this one may take part: either no majority "
+        "confirms that it leads, or its program is older and has to be replaced first";
+  }
+  if (!disk_.ok()) absl::StrAppend(&why, "; this one's disk: ", disk_.message());
+  return absl::UnavailableError(why);
 }
 
 absl::Status Replica::Unknown() {
