@@ -1,5 +1,7 @@
 #include "api/validation/validation.h"
 
+#include <span>
+
 #include "api/object.h"
 #include "api/resource.h"
 #include "api/validation/addresses.h"
@@ -64,7 +66,8 @@ Rules MakeRules(NameCheck name) {
   return rules;
 }
 
-const Rules* FindRules(const Descriptor* kind) {
+// Core, apps and batch.
+std::span<const Rules> CoreRules() {
   static const Rules kRules[] = {
       MakeRules<corev1::Pod, CheckPod, CheckPodUpdate>(CheckDns1123Subdomain),
       MakeRules<corev1::Service, CheckService, CheckServiceUpdate>(CheckDns1035Label),
@@ -91,6 +94,16 @@ const Rules* FindRules(const Descriptor* kind) {
       MakeRules<corev1::LimitRange, CheckLimitRange>(CheckDns1123Subdomain),
       MakeRules<corev1::ResourceQuota, CheckResourceQuota, CheckResourceQuotaUpdate,
                 CheckResourceQuotaStatus>(CheckDns1123Subdomain),
+      MakeRules<corev1::PersistentVolume, CheckPersistentVolume, CheckPersistentVolumeUpdate>(
+          CheckDns1123Subdomain),
+      MakeRules<corev1::PersistentVolumeClaim, CheckVolumeClaim, CheckVolumeClaimUpdate,
+                CheckVolumeClaimStatus>(CheckDns1123Subdomain),
+  };
+  return kRules;
+}
+
+std::span<const Rules> OtherRules() {
+  static const Rules kRules[] = {
       MakeRules<policyv1::PodDisruptionBudget, CheckPodDisruptionBudget,
                 CheckPodDisruptionBudgetUpdate, CheckPodDisruptionBudgetStatus>(CheckPathSegment),
       MakeRules<schedulingv1::PriorityClass, CheckPriorityClass, CheckPriorityClassUpdate>(
@@ -121,10 +134,6 @@ const Rules* FindRules(const Descriptor* kind) {
           CheckDns1123Subdomain),
       MakeRules<discoveryv1::EndpointSlice, CheckEndpointSlice, CheckEndpointSliceUpdate>(
           CheckDns1123Subdomain),
-      MakeRules<corev1::PersistentVolume, CheckPersistentVolume, CheckPersistentVolumeUpdate>(
-          CheckDns1123Subdomain),
-      MakeRules<corev1::PersistentVolumeClaim, CheckVolumeClaim, CheckVolumeClaimUpdate,
-                CheckVolumeClaimStatus>(CheckDns1123Subdomain),
       MakeRules<storagev1::StorageClass, CheckStorageClass, CheckStorageClassUpdate>(
           CheckDns1123Subdomain),
       MakeRules<storagev1::CSIDriver, CheckCsiDriver, CheckCsiDriverUpdate>(CheckDns1123Subdomain),
@@ -143,8 +152,14 @@ const Rules* FindRules(const Descriptor* kind) {
       MakeRules<resourcev1::ResourceSlice, CheckResourceSlice, CheckResourceSliceUpdate>(
           CheckDns1123Subdomain),
   };
-  for (const Rules& rules : kRules) {
-    if (rules.kind == kind) return &rules;
+  return kRules;
+}
+
+const Rules* FindRules(const Descriptor* kind) {
+  for (const auto part : {CoreRules, OtherRules}) {
+    for (const Rules& rules : part()) {
+      if (rules.kind == kind) return &rules;
+    }
   }
   return nullptr;
 }
