@@ -5,6 +5,12 @@
 #include "absl/strings/str_cat.h"
 
 namespace skiff::controllers {
+namespace {
+
+// So often what fails is tried again within a second.
+constexpr int kSoonAgain = 8;
+
+}  // namespace
 
 InformerSet::InformerSet(client::Client* client, Executor* executor) {
   for (const api::ResourceInfo& resource : api::Resources()) {
@@ -209,6 +215,12 @@ void Runner::OnCommitted(const std::string& key, std::vector<EventNote> events,
   const int failures = std::min(failures_[key]++, 14);
   WakeLater(key, std::min(absl::Milliseconds(5) * (1 << failures), absl::Seconds(60)));
   if (queue_.contains(key)) Schedule();
+}
+
+// What goes on failing is not waited for for ever.
+bool Runner::TriesAgainSoon() const {
+  return std::any_of(failures_.begin(), failures_.end(),
+                     [](const auto& entry) { return entry.second < kSoonAgain; });
 }
 
 // The whole plan failed with the first write that was refused; who asked for it learns why.

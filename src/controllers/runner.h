@@ -62,7 +62,7 @@ class Runner {
   void Stop() { stopped_ = true; }
   // See ControllerManager.
   bool Settled(absl::Duration within) const {
-    return queue_.empty() && in_flight_.empty() && waiting_.empty() &&
+    return queue_.empty() && in_flight_.empty() && waiting_.empty() && !TriesAgainSoon() &&
            NextWake() > executor_->clock().Now() + within;
   }
   absl::Time NextWake() const;
@@ -95,6 +95,7 @@ class Runner {
   void NotePlan(const std::string& key, const Plan& plan);
   void TellFailed(const std::vector<EventNote>& events, const absl::Status& status);
   void WakeLater(const std::string& key, absl::Duration delay);
+  bool TriesAgainSoon() const;
 
   const std::string name_;
   client::Client* const client_;

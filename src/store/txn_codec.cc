@@ -2,6 +2,7 @@
 
 #include <google/protobuf/io/coded_stream.h>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "base/varint.h"
@@ -42,12 +43,22 @@ absl::StatusOr<api::MessagePtr> ParseMessage(absl::string_view key, absl::string
 }  // namespace
 
 const api::ResourceInfo* ResourceOfKey(absl::string_view key) {
+  // By "group/resource": each is stored in one version.
+  using Stored = absl::flat_hash_map<absl::string_view, const api::ResourceInfo*>;
+  static const Stored* const kStored = [] {
+    auto* out = new Stored();
+    for (const api::ResourceInfo& resource : api::Resources()) {
+      const auto* name = new std::string(absl::StrCat(resource.group, "/", resource.resource));
+      out->emplace(*name, &resource);
+    }
+    return out;
+  }();
   const size_t first = key.find('/');
   if (first == absl::string_view::npos) return nullptr;
   const size_t second = key.find('/', first + 1);
   if (second == absl::string_view::npos) return nullptr;
-  // Every served resource has one version.
-  return api::FindResource(key.substr(0, first), "v1", key.substr(first + 1, second - first - 1));
+  const auto found = kStored->find(key.substr(0, second));
+  return found == kStored->end() ? nullptr : found->second;
 }
 
 std::string EncodeOrigin(const EntryOrigin& origin, uint32_t version, uint32_t txn_crc) {

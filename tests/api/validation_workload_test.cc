@@ -130,7 +130,9 @@ TEST_CASE("AStatefulSetKeepsWhatItsPodsAreKnownBy") {
       "'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden";
   for (const char* patch :
        {R"({"spec": {"serviceName": "other"}})", R"({"spec": {"podManagementPolicy": "Parallel"}})",
-        R"({"spec": {"volumeClaimTemplates": [{"metadata": {"name": "d"}}]}})",
+        R"({"spec": {"volumeClaimTemplates": [{"metadata": {"name": "d"}, "spec": {
+                "accessModes": ["ReadWriteOnce"],
+                "resources": {"requests": {"storage": "1Gi"}}}}]}})",
         R"({"spec": {"selector": {"matchLabels": {"app": "web", "x": null},
                                  "matchExpressions": [{"key": "app", "operator": "Exists"}]}}})"}) {
     INFO(patch);

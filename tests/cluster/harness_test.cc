@@ -24,6 +24,7 @@ std::unique_ptr<Cluster> Open(const std::function<void(ClusterOptions*)>& change
   options.clock = ClockKind::kVirtual;
   options.seed = 7;
   if (change) change(&options);
+  if (options.clock == ClockKind::kReal) options.seed.reset();
   auto cluster = Cluster::Open(options);
   INFO(cluster.status());
   REQUIRE(cluster.ok());
@@ -583,7 +584,6 @@ TEST_CASE("ClosingEndsCallsThatASlowDiskHoldsUp") {
     for (const int members : {1, 3}) {
       const auto cluster = Open([&](ClusterOptions* options) {
         options->clock = clock;
-        if (clock == ClockKind::kReal) options->seed.reset();
         options->members = members;
       });
       // Of virtual time so much passes at once that it would be over first.
@@ -600,7 +600,8 @@ TEST_CASE("ClosingEndsCallsThatASlowDiskHoldsUp") {
       const absl::Duration took = Took([&] { Good(cluster->Close(/*stop_pods=*/true)); });
       caller.join();
       INFO(members << " members, " << created);
-      CHECK(absl::IsUnavailable(created));
+      // What had reached the members' logs by then may be done.
+      CHECK((absl::IsUnavailable(created) || absl::IsDeadlineExceeded(created)));
       CHECK(took < absl::Seconds(30));
     }
   }

@@ -146,6 +146,7 @@ class ControllerTest(unittest.TestCase):
             cluster = self.open(controllers=[skiff.Controller("c", "configmaps", lambda *_: -5)],
                                 clock="virtual")
             cluster.create(config_map("a"))
+            cluster.advance(1)
         self.assertIn("reconcile returned -5", logs.output[0])
 
     def test_a_callback_cannot_close_its_cluster(self):

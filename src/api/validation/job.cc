@@ -70,7 +70,9 @@ void CheckCounts(const batchv1::JobSpec& spec, const Path& path, ErrorList* erro
   errors->NotNegative(path / "ttlSecondsAfterFinished", spec.ttl_seconds_after_finished());
   errors->NotNegative(path / "backoffLimitPerIndex", spec.backoff_limit_per_index());
   errors->NotNegative(path / "maxFailedIndexes", spec.max_failed_indexes());
-  errors->OneOf(path / "completionMode", spec.completion_mode(), {"Indexed", "NonIndexed"});
+  if (spec.has_completion_mode()) {
+    errors->OneOf(path / "completionMode", spec.completion_mode(), {"Indexed", "NonIndexed"});
+  }
   if (IsIndexed(spec)) {
     if (!spec.has_completions()) {
       errors->Required(path / "completions", "when completion mode is Indexed");
