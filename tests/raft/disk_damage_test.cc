@@ -118,17 +118,30 @@ class Image {
     ++index;
     write(index++, RandomBytes(&rng, 1 << 20), false);
     write(index++, std::string(5000, '\0'), false);
-    for (const auto& file : fs::directory_iterator(dir)) {
-      const std::string name = file.path().filename();
-      // LOG, LOCK, and what is not yet anything.
-      const bool counts = !absl::StartsWith(name, "LO") && !absl::EndsWith(name, ".new");
-      if (counts) files_[name] = ReadFile(file.path());
+    // What compacts and deletes tables in the background ends first, so that all files belong to
+    // one state; the logs are kept as the crash would find them.
+    const std::map<std::string, std::string> logs = Files(dir, ".log");
+    opened->reset();
+    files_ = Files(dir, "");
+    for (const auto& [name, bytes] : logs) {
+      if (files_.contains(name)) files_[name] = bytes;
     }
   }
 
   const std::map<std::string, std::string>& files() const { return files_; }
 
  private:
+  // Without LOG, LOCK, and what is not yet anything.
+  static std::map<std::string, std::string> Files(const std::string& dir, absl::string_view end) {
+    std::map<std::string, std::string> out;
+    for (const auto& file : fs::directory_iterator(dir)) {
+      const std::string name = file.path().filename();
+      const bool counts = !absl::StartsWith(name, "LO") && !absl::EndsWith(name, ".new");
+      if (counts && absl::EndsWith(name, end)) out[name] = ReadFile(file.path());
+    }
+    return out;
+  }
+
   std::map<std::string, std::string> files_;
 };
 
@@ -224,6 +237,7 @@ TEST_CASE("ADamagedFileIsHealedOrRefusedByName") {
       damaged[at] = static_cast<char>(damaged[at] ^ 1 << rng.Below(8));
       copies.Try(name, damaged, absl::StrCat("a bit of byte ", at));
     }
+    INFO(name << " of " << bytes.size() << " bytes, " << used << " used");
     if (matters) CHECK(copies.refused() > before);
     copies.TryWithout(name);
     for (const size_t length : {size_t{0}, size_t{1}, used / 3, used / 2, used - 1,
