@@ -2,39 +2,8 @@
 #pragma once
 
 #include "api/quantity.h"
+#include "api/type_names.h"
 #include "api/types.h"
-
-// Types of groups whose generated headers are included where they are used.
-namespace k8s::io::api::autoscaling::v2 {
-class HorizontalPodAutoscaler;
-}  // namespace k8s::io::api::autoscaling::v2
-namespace k8s::io::api::flowcontrol::v1 {
-class FlowSchema;
-class PriorityLevelConfiguration;
-}  // namespace k8s::io::api::flowcontrol::v1
-namespace k8s::io::api::scheduling::v1 {
-class PriorityClass;
-}  // namespace k8s::io::api::scheduling::v1
-namespace k8s::io::api::discovery::v1 {
-class EndpointSlice;
-}  // namespace k8s::io::api::discovery::v1
-namespace k8s::io::api::networking::v1 {
-class IngressClass;
-class NetworkPolicy;
-}  // namespace k8s::io::api::networking::v1
-namespace k8s::io::api::rbac::v1 {
-class ClusterRoleBinding;
-class RoleBinding;
-}  // namespace k8s::io::api::rbac::v1
-namespace k8s::io::api::resource::v1 {
-class ResourceClaim;
-class ResourceClaimTemplate;
-}  // namespace k8s::io::api::resource::v1
-namespace k8s::io::api::storage::v1 {
-class CSIDriver;
-class StorageClass;
-class VolumeAttachment;
-}  // namespace k8s::io::api::storage::v1
 
 namespace skiff::api {
 

@@ -12,22 +12,9 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "api/object.h"
+#include "api/type_names.h"
 #include "apiserver/admission/admission.h"
 #include "store/store.h"
-
-// Types of groups whose generated headers are included where they are used.
-namespace k8s::io::api::certificates::v1 {
-class CertificateSigningRequest;
-}  // namespace k8s::io::api::certificates::v1
-namespace k8s::io::api::discovery::v1 {
-class EndpointSlice;
-}  // namespace k8s::io::api::discovery::v1
-namespace k8s::io::api::resource::v1 {
-class DeviceClass;
-class ResourceClaim;
-class ResourceClaimTemplate;
-class ResourceSlice;
-}  // namespace k8s::io::api::resource::v1
 
 namespace skiff::apiserver {
 
