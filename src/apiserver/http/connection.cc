@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "apiserver/http/answer.h"
+#include "apiserver/http/reply.h"
 #include "base/status.h"
 
 namespace skiff::apiserver::http {
@@ -64,13 +65,13 @@ const char* Phrase(int status) {
 
 }  // namespace
 
-class Connection::Reply final : public Exchange {
+class Connection::Reply final : public ReplyBase {
  public:
   Reply(std::shared_ptr<Connection> connection, Request request)
-      : connection_(std::move(connection)), request_(std::move(request)) {}
+      : ReplyBase(std::move(request)), connection_(std::move(connection)) {}
   ~Reply() override {
     // An answer that nobody will give any more must not leave the client waiting.
-    if (done_ || gone_) return;
+    if (over()) return;
     if (started_) {
       connection_->Close();
     } else {
@@ -78,14 +79,12 @@ class Connection::Reply final : public Exchange {
     }
   }
 
-  const Request& request() const override { return request_; }
   const TlsSession* tls() const override { return connection_->socket_->tls(); }
 
   void Send(Response response) override {
-    if (done_ || gone_) return;
+    if (over()) return;
     done_ = true;
-    size_t length = 0;
-    for (const auto& piece : response.body) length += piece->size();
+    const size_t length = response.body_bytes();
     Pieces body;
     if (request_.method != "HEAD" && length != 0) body = std::move(response.body);
     connection_->SendHead(response, /*streamed=*/false, length, std::move(body));
@@ -93,7 +92,7 @@ class Connection::Reply final : public Exchange {
   }
 
   void Start(Response head) override {
-    if (done_ || gone_) return;
+    if (over()) return;
     started_ = true;
     queued_limit_ = head.queued_bytes != 0 ? head.queued_bytes : connection_->limits_.queued_bytes;
     // HTTP/1.0 knows no chunks: the end of the connection is the end of the answer.
@@ -103,7 +102,7 @@ class Connection::Reply final : public Exchange {
     if (request_.method == "HEAD") {
       done_ = true;
       connection_->AnswerDone();
-      if (on_close_) std::exchange(on_close_, nullptr)();
+      TellGiver();
       return;
     }
     // A client that has closed its side may be gone altogether; no stream goes on for it for long.
@@ -112,7 +111,7 @@ class Connection::Reply final : public Exchange {
   }
 
   bool Write(Pieces pieces) override {
-    if (done_ || gone_) return false;
+    if (over()) return false;
     size_t bytes = 0;
     for (const auto& piece : pieces) bytes += piece->size();
     if (bytes == 0) return true;
@@ -132,36 +131,15 @@ class Connection::Reply final : public Exchange {
   }
 
   void Finish() override {
-    if (done_ || gone_) return;
+    if (over()) return;
     done_ = true;
     if (chunked_) connection_->Push("0\r\n\r\n");
     connection_->AnswerDone();
   }
 
-  void OnClose(std::function<void()> callback) override {
-    if (gone_) {
-      callback();
-    } else if (!done_) {
-      on_close_ = std::move(callback);
-    }
-  }
-
-  bool streaming() const { return started_ && !done_ && !gone_; }
-
-  void Gone() {
-    if (std::exchange(gone_, true)) return;
-    if (!done_ && on_close_) std::exchange(on_close_, nullptr)();
-  }
-
  private:
   const std::shared_ptr<Connection> connection_;
-  const Request request_;
-  std::function<void()> on_close_;
-  size_t queued_limit_ = 0;
   bool chunked_ = true;
-  bool started_ = false;
-  bool done_ = false;
-  bool gone_ = false;
 };
 
 Connection::Connection(std::shared_ptr<Socket> socket, Executor* executor,

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "apiserver/http/answer.h"
 #include "apiserver/http/parser.h"
+#include "apiserver/http/reply.h"
 #include "base/status.h"
 
 namespace skiff::apiserver::http {
@@ -50,7 +51,6 @@ struct Http2Connection::Stream {
   size_t header_bytes = 0;
   int fault = 0;            // The status of what is wrong with the headers.
   bool dispatched = false;  // The request is whole, or was refused.
-  bool answered = false;    // The head of the answer is on its way.
   bool ended = false;       // Nothing is added to its body any more.
   bool deferred = false;    // nghttp2 waits to be told that there is more.
   std::deque<std::shared_ptr<const std::string>> body;
@@ -59,13 +59,13 @@ struct Http2Connection::Stream {
   std::weak_ptr<Reply> reply;
 };
 
-class Http2Connection::Reply final : public Exchange {
+class Http2Connection::Reply final : public ReplyBase {
  public:
   Reply(std::shared_ptr<Http2Connection> connection, int32_t id, Request request)
-      : connection_(std::move(connection)), id_(id), request_(std::move(request)) {}
+      : ReplyBase(std::move(request)), connection_(std::move(connection)), id_(id) {}
   ~Reply() override {
     // An answer that nobody will give any more must not leave the client waiting.
-    if (done_ || gone_) return;
+    if (over()) return;
     if (started_) {
       connection_->Reset(id_, NGHTTP2_INTERNAL_ERROR);
     } else {
@@ -73,15 +73,12 @@ class Http2Connection::Reply final : public Exchange {
     }
   }
 
-  const Request& request() const override { return request_; }
   const TlsSession* tls() const override { return connection_->socket_->tls(); }
 
   void Send(Response response) override {
-    if (done_ || gone_) return;
+    if (over()) return;
     done_ = true;
-    size_t length = 0;
-    for (const auto& piece : response.body) length += piece->size();
-    const bool empty = request_.method == "HEAD" || length == 0;
+    const bool empty = request_.method == "HEAD" || response.body_bytes() == 0;
     connection_->SendHead(id_, response, /*streamed=*/false, empty);
     if (empty) return;
     connection_->Push(id_, std::move(response.body), SIZE_MAX);
@@ -89,54 +86,33 @@ class Http2Connection::Reply final : public Exchange {
   }
 
   void Start(Response head) override {
-    if (done_ || gone_) return;
+    if (over()) return;
     started_ = true;
     queued_limit_ = head.queued_bytes != 0 ? head.queued_bytes : connection_->limits_.queued_bytes;
     const bool headless = request_.method == "HEAD";
     connection_->SendHead(id_, head, /*streamed=*/true, headless);
     if (headless) {
       done_ = true;
-      if (on_close_) std::exchange(on_close_, nullptr)();
+      TellGiver();
     } else if (!head.body.empty()) {
       Write(std::move(head.body));
     }
   }
 
   bool Write(std::vector<std::shared_ptr<const std::string>> pieces) override {
-    if (done_ || gone_) return false;
+    if (over()) return false;
     return connection_->Push(id_, std::move(pieces), queued_limit_);
   }
 
   void Finish() override {
-    if (done_ || gone_) return;
+    if (over()) return;
     done_ = true;
     connection_->EndAnswer(id_);
-  }
-
-  void OnClose(std::function<void()> callback) override {
-    if (gone_) {
-      callback();
-    } else if (!done_) {
-      on_close_ = std::move(callback);
-    }
-  }
-
-  bool streaming() const { return started_ && !done_ && !gone_; }
-
-  void Gone() {
-    if (std::exchange(gone_, true)) return;
-    if (!done_ && on_close_) std::exchange(on_close_, nullptr)();
   }
 
  private:
   const std::shared_ptr<Http2Connection> connection_;
   const int32_t id_;
-  const Request request_;
-  std::function<void()> on_close_;
-  size_t queued_limit_ = 0;
-  bool started_ = false;
-  bool done_ = false;
-  bool gone_ = false;
 };
 
 Http2Connection::Http2Connection(std::shared_ptr<Socket> socket, Executor* executor,
@@ -326,16 +302,13 @@ ssize_t Http2Connection::ReadBody(int32_t id, uint8_t* buffer, size_t size, uint
 void Http2Connection::SendHead(int32_t id, const Response& response, bool streamed, bool ends) {
   Stream* stream = Find(id);
   if (stream == nullptr || closing_) return;
-  stream->answered = true;
   stream->ended = ends;
   const std::string status = absl::StrCat(response.status);
   std::string length;
   std::vector<nghttp2_nv> fields = {Field(":status", status)};
   for (const auto& [name, value] : response.headers) fields.push_back(Field(name, value));
   if (!streamed && response.status != 304) {
-    size_t bytes = 0;
-    for (const auto& piece : response.body) bytes += piece->size();
-    length = absl::StrCat(bytes);
+    length = absl::StrCat(response.body_bytes());
     fields.push_back(Field("content-length", length));
   }
   nghttp2_data_provider body{};

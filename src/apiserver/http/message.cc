@@ -21,6 +21,12 @@ absl::string_view Request::Header(absl::string_view lower_case_name) const {
   return it == headers.end() ? absl::string_view() : it->second;
 }
 
+size_t Response::body_bytes() const {
+  size_t out = 0;
+  for (const auto& piece : body) out += piece->size();
+  return out;
+}
+
 Response Response::Text(int status, std::string text, std::string content_type) {
   Response out;
   out.status = status;

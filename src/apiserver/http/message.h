@@ -40,6 +40,8 @@ struct Response {
   // limit.
   size_t queued_bytes = 0;
 
+  size_t body_bytes() const;
+
   static Response Text(int status, std::string text,
                        std::string content_type = "text/plain; charset=utf-8");
 };
