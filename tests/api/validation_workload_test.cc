@@ -1,5 +1,5 @@
 // Rules of the kinds that make pods: sets, controllers and cron jobs.
-#include "tests/api/patched_object.h"
+#include "tests/api/rules.h"
 
 namespace skiff::api {
 namespace {
@@ -52,7 +52,7 @@ TEST_CASE("GoodSetsAndCronJobsHaveNoErrors") {
 }
 
 TEST_CASE("StatefulSetFaultsNameTheirField") {
-  const PatchRow rows[] = {
+  const RuleRow rows[] = {
       {R"({"spec": {"podManagementPolicy": "Random"}})",
        "spec.podManagementPolicy: Invalid value: \"Random\": must be 'OrderedReady' or 'Parallel'"},
       {R"({"spec": {"updateStrategy": {"type": "Maybe"}}})",
@@ -92,7 +92,7 @@ TEST_CASE("StatefulSetFaultsNameTheirField") {
       {R"({"spec": {"template": {"spec": {"containers": []}}}})",
        "spec.template.spec.containers: Required value"},
   };
-  CheckCreated(StatefulSet(), rows);
+  CheckCreates(StatefulSet(), rows);
   CHECK(StatefulSet()
             .Created(R"({"metadata": {"name": "a.b"}})")
             .find("metadata.name: Invalid value: \"a.b\": must not contain dots") == 0);
@@ -165,7 +165,7 @@ TEST_CASE("AStatefulSetsStatusAddsUp") {
 }
 
 TEST_CASE("DaemonSetFaultsNameTheirField") {
-  const PatchRow rows[] = {
+  const RuleRow rows[] = {
       {R"({"spec": {"updateStrategy": {"type": "Maybe"}}})",
        "spec.updateStrategy: Unsupported value: {\"Type\":\"Maybe\",\"RollingUpdate\":null}: "
        "supported values: \"RollingUpdate\", \"OnDelete\""},
@@ -199,7 +199,7 @@ TEST_CASE("DaemonSetFaultsNameTheirField") {
        "spec.template.spec.activeDeadlineSeconds: Forbidden: activeDeadlineSeconds in DaemonSet is "
        "not Supported"},
   };
-  CheckCreated(DaemonSet(), rows);
+  CheckCreates(DaemonSet(), rows);
   CHECK(DaemonSet().Updated(R"({"spec": {"template": {"metadata": {"labels": {"x": "y"}}},
       "selector": {"matchLabels": {"x": "y"}}}})") ==
         "spec.selector: Invalid value: {\"matchLabels\":{\"app\":\"web\",\"x\":\"y\"}}: field is "
@@ -221,7 +221,7 @@ TEST_CASE("ARevisionsDataIsAnObjectAndStays") {
 }
 
 TEST_CASE("ReplicationControllerFaultsNameTheirField") {
-  const PatchRow rows[] = {
+  const RuleRow rows[] = {
       {R"({"spec": {"replicas": -1}})",
        "spec.replicas: Invalid value: -1: must be greater than or equal to 0"},
       {R"({"spec": {"minReadySeconds": -1}})",
@@ -239,7 +239,7 @@ TEST_CASE("ReplicationControllerFaultsNameTheirField") {
        "spec.template.spec.activeDeadlineSeconds: Forbidden: activeDeadlineSeconds in "
        "ReplicationController is not Supported"},
   };
-  CheckCreated(Controller(), rows);
+  CheckCreates(Controller(), rows);
   CHECK(Controller().StatusUpdated(R"({"status": {"replicas": 1, "readyReplicas": 2}})") ==
         "status.readyReplicas: Invalid value: 2: cannot be greater than status.replicas");
   CHECK(Controller().StatusUpdated(R"({"status": {"replicas": 1, "availableReplicas": 1}})") ==
@@ -247,7 +247,7 @@ TEST_CASE("ReplicationControllerFaultsNameTheirField") {
 }
 
 TEST_CASE("CronJobFaultsNameTheirField") {
-  const PatchRow rows[] = {
+  const RuleRow rows[] = {
       {R"({"spec": {"schedule": ""}})", "spec.schedule: Required value"},
       {R"({"spec": {"schedule": "* * * *"}})",
        "spec.schedule: Invalid value: \"* * * *\": expected exactly 5 fields, found 4: [* * * *]"},
@@ -292,7 +292,7 @@ TEST_CASE("CronJobFaultsNameTheirField") {
        "metadata.name: Invalid value: \"a23456789-a23456789-a23456789-a23456789-a23456789-123\": "
        "must be no more than 52 characters"},
   };
-  CheckCreated(CronJob(), rows);
+  CheckCreates(CronJob(), rows);
 }
 
 TEST_CASE("AScheduleWithAZoneOfOldStaysChangeable") {
