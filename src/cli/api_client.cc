@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <optional>
 #include <sstream>
 
 #include "absl/strings/ascii.h"
@@ -48,6 +49,15 @@ absl::Status ErrorOf(const ApiClient::Reply& reply) {
                                          absl::StripAsciiWhitespace(reply.body)));
 }
 
+// Nothing if it cannot be read.
+std::optional<std::string> ReadFile(const std::string& path) {
+  const std::ifstream file(path, std::ios::binary);
+  if (!file) return std::nullopt;
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
 // A file that the kubeconfig holds (`name`-data) or names (`name`, from the kubeconfig's
 // directory).
 absl::StatusOr<std::string> Embedded(const api::JsonValue* owner, const std::string& name,
@@ -62,14 +72,10 @@ absl::StatusOr<std::string> Embedded(const api::JsonValue* owner, const std::str
   const std::string path = Text(owner->Find(name));
   if (path.empty()) return "";
   const std::filesystem::path whole = std::filesystem::path(kubeconfig).parent_path() / path;
-  std::ifstream file(whole, std::ios::binary);
-  if (!file) {
-    return absl::NotFoundError(absl::StrCat("kubeconfig ", kubeconfig, ": the ", name, " ",
-                                            whole.string(), " cannot be read"));
-  }
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
+  auto text = ReadFile(whole);
+  if (text) return *std::move(text);
+  return absl::NotFoundError(absl::StrCat("kubeconfig ", kubeconfig, ": the ", name, " ",
+                                          whole.string(), " cannot be read"));
 }
 
 // Lives as long as the transfer.
@@ -97,15 +103,13 @@ absl::StatusOr<ApiClient> ApiClient::FromKubeconfig(const std::string& kubeconfi
   if (path.empty() && std::getenv("HOME") != nullptr) {
     path = absl::StrCat(std::getenv("HOME"), "/.kube/config");
   }
-  std::ifstream file(path);
-  if (!file) {
+  const auto text = ReadFile(path);
+  if (!text) {
     return absl::NotFoundError(absl::StrCat("kubeconfig ", path,
                                             " cannot be read: start a cluster with `skiff dev`, or "
                                             "name the file with --kubeconfig"));
   }
-  std::ostringstream text;
-  text << file.rdbuf();
-  const auto documents = api::YamlToJson(text.str());
+  const auto documents = api::YamlToJson(*text);
   if (!documents.ok() || documents->empty()) {
     return absl::InvalidArgumentError(absl::StrCat(
         "kubeconfig ", path, ": ", documents.ok() ? "it is empty" : documents.status().message()));

@@ -4,9 +4,7 @@
 #include <ifaddrs.h>
 #include <unistd.h>
 
-#include <fstream>
 #include <set>
-#include <sstream>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
@@ -20,13 +18,6 @@ namespace skiff::cluster {
 namespace {
 
 constexpr char kAuthorityName[] = "kubernetes";
-
-// Empty if there is none.
-std::string Slurp(const std::string& path) {
-  std::ostringstream out;
-  out << std::ifstream(path, std::ios::binary).rdbuf();
-  return out.str();
-}
 
 // Of every interface that is there.
 void AddOwnAddresses(std::set<std::string>* names) {
@@ -72,13 +63,21 @@ std::vector<std::string> ServerNames(const std::string& host) {
 absl::StatusOr<TlsIdentity> ApiAuthority(const std::string& home) {
   const std::string certificate = home + "/pki/ca.crt";
   const std::string key = home + "/pki/ca.key";
-  TlsIdentity out{Slurp(certificate), Slurp(key)};
+  TlsIdentity out;
+  const auto known = ReadWholeFile(certificate);
   // The key is written first: a certificate without one is no first start cut short.
-  if (out.certificate_pem.empty()) {
+  if (absl::IsNotFound(known.status())) {
     SKIFF_ASSIGN_OR_RETURN(out, MakeAuthority(kAuthorityName));
     SKIFF_RETURN_IF_ERROR(WriteSecretFile(key, out.key_pem));
     SKIFF_RETURN_IF_ERROR(WriteSecretFile(certificate, out.certificate_pem));
     return out;
+  }
+  SKIFF_ASSIGN_OR_RETURN(out.certificate_pem, known);
+  const auto its_key = ReadWholeFile(key);
+  if (its_key.ok()) {
+    out.key_pem = *its_key;
+  } else if (!absl::IsNotFound(its_key.status())) {
+    return its_key.status();
   }
   const auto usable = IssueCertificate(out, {.common_name = "check"}, absl::UnixEpoch());
   if (usable.ok()) return out;

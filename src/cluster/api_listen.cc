@@ -1,17 +1,19 @@
 #include "cluster/api_listen.h"
 
-#include <fstream>
-#include <sstream>
+#include <arpa/inet.h>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "cluster/secret_file.h"
 
 namespace skiff::cluster {
 namespace {
 
-bool IsLoopback(absl::string_view host) {
-  return host == "localhost" || host == "::1" || absl::StartsWith(host, "127.");
+bool IsLoopback(const std::string& host) {
+  in_addr v4{};
+  if (inet_pton(AF_INET, host.c_str(), &v4) == 1) return (ntohl(v4.s_addr) >> 24) == 127;
+  return host == "localhost" || host == "::1";
 }
 
 }  // namespace
@@ -33,13 +35,11 @@ absl::StatusOr<ListenAddress> ParseListen(const std::string& listen) {
 }
 
 absl::StatusOr<apiserver::Authenticator> ReadTokens(const std::string& path) {
-  const std::ifstream file(path, std::ios::binary);
-  if (!file) {
+  const auto text = ReadWholeFile(path);
+  if (!text.ok()) {
     return absl::NotFoundError(absl::StrCat("the token file ", path, " cannot be read"));
   }
-  std::ostringstream text;
-  text << file.rdbuf();
-  auto tokens = apiserver::Authenticator::FromTokenFile(text.str());
+  auto tokens = apiserver::Authenticator::FromTokenFile(*text);
   if (tokens.ok()) return tokens;
   return absl::InvalidArgumentError(
       absl::StrCat("the token file ", path, ", ", tokens.status().message()));

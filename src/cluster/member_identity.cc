@@ -1,13 +1,6 @@
 #include "cluster/member_identity.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <filesystem>
-#include <fstream>
-#include <sstream>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
@@ -185,11 +178,12 @@ absl::StatusOr<MemberIdentity> DecodeToken(absl::string_view token) {
 
 absl::StatusOr<MemberIdentity> LoadIdentity(const std::string& dir) {
   const std::string path = absl::StrCat(dir, "/", kFile);
-  std::ifstream file(path);
-  if (!file) return absl::NotFoundError(absl::StrCat(path, ": there is none"));
-  std::ostringstream text;
-  text << file.rdbuf();
-  auto member = FromJson(text.str());
+  const auto text = ReadWholeFile(path);
+  if (absl::IsNotFound(text.status())) {
+    return absl::NotFoundError(absl::StrCat(path, ": there is none"));
+  }
+  SKIFF_RETURN_IF_ERROR(text.status());
+  auto member = FromJson(*text);
   if (member.ok()) return member;
   return absl::DataLossError(absl::StrCat(
       path, " is damaged: ", member.status().message(),

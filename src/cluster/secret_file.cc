@@ -29,4 +29,15 @@ absl::Status WriteSecretFile(const std::string& path, absl::string_view bytes) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::string> ReadWholeFile(const std::string& path) {
+  const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd.valid()) return ErrnoStatus(errno, path);
+  std::string out;
+  char bytes[16 << 10];
+  ssize_t n = 0;
+  while ((n = read(fd.get(), bytes, sizeof bytes)) > 0) out.append(bytes, static_cast<size_t>(n));
+  if (n < 0) return ErrnoStatus(errno, path);
+  return out;
+}
+
 }  // namespace skiff::cluster
