@@ -55,6 +55,8 @@ ClusterOptions OptionsOf(const DevOptions& options) {
 
 // How long a process that is told to end waits for its opening to end first.
 constexpr absl::Duration kPatience = absl::Seconds(10);
+// Between two looks at whether a member can serve.
+constexpr absl::Duration kLookAgain = absl::Milliseconds(20);
 
 // A cluster that is opened by one thread while another waits for signals.
 class Opening {
@@ -120,23 +122,23 @@ class Opening {
     return absl::OkStatus();
   }
 
-  // Until it answers reads, as it does once a majority is there: false if it is told to end first.
-  // kFailedPrecondition: it never will.
+  // Until it answers reads, as it does once a majority is there, and a leader has made what every
+  // cluster has: false if it is told to end first. kFailedPrecondition: it never will.
   absl::StatusOr<bool> AwaitServing(Cluster* cluster) {
     for (std::string said;;) {
       const absl::Status part = cluster->Members().status();
       if (absl::IsFailedPrecondition(part)) return part;
-      ListQuery query;
-      query.kind = "namespaces";
-      const absl::Status read = cluster->List(query).status();
+      const absl::Status read = cluster->Get({"namespaces", "", "default"}).status();
       if (read.ok()) return true;
       const std::string why(read.message());
       MutexLock lock(&mutex_);
       const auto stopping = [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return stopping_; };
       if (stopping_) return false;
-      if (why != said) std::cerr << "waiting until it can serve: " << why << std::endl;
-      said = why;
-      if (changed_.AwaitFor(&mutex_, absl::Seconds(1), stopping)) return false;
+      if (!absl::IsNotFound(read) && why != said) {
+        std::cerr << "waiting until it can serve: " << why << std::endl;
+        said = why;
+      }
+      if (changed_.AwaitFor(&mutex_, kLookAgain, stopping)) return false;
     }
   }
 
