@@ -434,6 +434,7 @@ absl::Status Replica::ForEachEntry(
     SKIFF_RETURN_IF_ERROR(storage_->Read(from, std::min(to, held - 1),
                                          [&](raft::Entry entry) { return visit(entry); }));
   }
+  SKIFF_CHECK(window_.empty() || to <= window_.back().index);
   for (raft::Index index = std::max(from, held); index <= to; ++index) {
     SKIFF_RETURN_IF_ERROR(visit(window_[index - held]));
   }
@@ -544,6 +545,9 @@ void Replica::Close() {
 
 void Replica::CloseOnLoop() {
   closed_ = true;    // Nothing new goes to the writer.
+  // What the core has heard since the last turn may be committed, and may have replaced what is at
+  // hand.
+  if (!installing_) Gather(core_->TakeReady());
   writer_.Finish();  // What it has is answered as it goes.
   checkpointer_.Finish();
   ApplyCommitted().IgnoreError();  // What waited for its turn is done: its clients are told so.
