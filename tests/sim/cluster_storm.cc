@@ -690,7 +690,8 @@ class Storm {
     Await("an answer to every client", absl::Minutes(1), [&] { return clients_->open() == 0; });
     time_.Run([&] {
       for (int i = 0; i < options_.members; ++i) {
-        lives_[i].stream.complete_to = record_.revision();
+        // What came since, a lease, may be on its way.
+        lives_[i].stream.complete_to = result_.revision;
         Unfollow(i);
         record_.CheckState(IdOf(i), *group_->plane(i)->store().snapshot());
       }
