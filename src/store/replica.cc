@@ -544,7 +544,7 @@ void Replica::Close() {
 }
 
 void Replica::CloseOnLoop() {
-  closed_ = true;    // Nothing new goes to the writer.
+  closed_ = true;  // Nothing new goes to the writer.
   // What the core has heard since the last turn may be committed, and may have replaced what is at
   // hand.
   if (!installing_) Gather(core_->TakeReady());
