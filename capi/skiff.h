@@ -437,9 +437,9 @@ SKIFF_API void skiff_options_set_members(skiff_options* options, int members);
  * happens in an order of the seed's. */
 SKIFF_API void skiff_options_set_permute_order(skiff_options* options, int permute);
 
-/* Controllers that are not to run, with commas between: deployment-controller, event-ttl,
- * garbage-collector, job-controller, namespace-controller, node-controller, pod-garbage-collector,
- * replicaset-controller. NULL or "": all run. */
+/* Controllers that are not to run, with commas between: deployment-controller,
+ * disruption-controller, event-ttl, garbage-collector, job-controller, namespace-controller,
+ * node-controller, pod-garbage-collector, replicaset-controller. NULL or "": all run. */
 SKIFF_API void skiff_options_set_controllers_off(skiff_options* options, const char* names);
 
 /* The seed of a virtual clock; 0 for a real one, or NULL. Does not block. */

@@ -14,7 +14,7 @@ SERVED = {
     ("core", "v1"): {
         "configmaps": [], "endpoints": [], "events": [], "limitranges": [],
         "namespaces": ["finalize"], "nodes": [], "persistentvolumeclaims": [],
-        "persistentvolumes": [], "pods": ["log", "binding"], "podtemplates": [],
+        "persistentvolumes": [], "pods": ["log", "binding", "eviction"], "podtemplates": [],
         "replicationcontrollers": [], "resourcequotas": [], "secrets": [], "serviceaccounts": [],
         "services": [],
     },

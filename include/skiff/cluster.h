@@ -82,9 +82,9 @@ struct ClusterOptions {
   // On a virtual clock: what is due at the same instant in several loops, events among it, happens
   // in an order of the seed's.
   bool permute_order = false;
-  // Controllers that are not to run: deployment-controller, event-ttl, garbage-collector,
-  // job-controller, namespace-controller, node-controller, pod-garbage-collector,
-  // replicaset-controller.
+  // Controllers that are not to run: deployment-controller, disruption-controller,
+  // event-ttl, garbage-collector, job-controller, namespace-controller, node-controller,
+  // pod-garbage-collector, replicaset-controller.
   std::set<std::string> controllers_off;
 };
 

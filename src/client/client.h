@@ -75,8 +75,10 @@ struct Write {
   const api::ResourceInfo* resource = nullptr;
   std::string name_space;
   std::string name;
-  std::string subresource;  // "", "status", "binding", "scale", "finalize".
-  // Create, update: what to write. resourceVersion in it, if set, is a precondition.
+  // "", "status", "scale", "finalize", "approval"; to create: "binding", "eviction".
+  std::string subresource;
+  // Create, update: what to write, or what the subresource speaks of (a Scale, a Binding, an
+  // Eviction). resourceVersion in it, if set, is a precondition.
   api::MessagePtr object;
   // Update, delete: preconditions, unchecked where empty or 0.
   std::string uid;

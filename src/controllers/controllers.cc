@@ -70,6 +70,7 @@ ControllerManager::ControllerManager(client::Client* client, Executor* executor,
   if (!off.contains("node-controller")) AddNodes();
   if (!off.contains("pod-garbage-collector")) AddPodGc();
   if (!off.contains("event-ttl")) AddEvents();
+  if (!off.contains("disruption-controller")) AddDisruptions();
   // After every controller has taken note: keys that waited for the view may go
   // on.
   informers_.ForEach([this](client::Informer& informer) {
@@ -85,10 +86,10 @@ ControllerManager::ControllerManager(client::Client* client, Executor* executor,
 ControllerManager::~ControllerManager() = default;
 
 const std::set<std::string>& ControllerManager::Names() {
-  static const auto* const names =
-      new std::set<std::string>({"deployment-controller", "event-ttl", "garbage-collector",
-                                 "job-controller", "namespace-controller", "node-controller",
-                                 "pod-garbage-collector", "replicaset-controller"});
+  static const auto* const names = new std::set<std::string>(
+      {"deployment-controller", "disruption-controller", "event-ttl", "garbage-collector",
+       "job-controller", "namespace-controller", "node-controller", "pod-garbage-collector",
+       "replicaset-controller"});
   return *names;
 }
 

@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "base/metrics.h"
+#include "controllers/disruption.h"
 #include "controllers/job.h"
 #include "controllers/node_lifecycle.h"
 #include "controllers/runner.h"
@@ -21,7 +22,7 @@ namespace skiff::controllers {
 class ControllerManager {
  public:
   // Everything given outlives it. `off` names controllers that are not to run:
-  // replicaset-controller, deployment-controller, job-controller,
+  // replicaset-controller, deployment-controller, disruption-controller, job-controller,
   // garbage-collector, namespace-controller, node-controller,
   // pod-garbage-collector, event-ttl; other names mean nothing.
   ControllerManager(client::Client* client, Executor* executor, Logger logger, Metrics* metrics,
@@ -67,6 +68,8 @@ class ControllerManager {
   void AddPodGc();
   void ForgetNode(const api::Object& pod);
   void AddEvents();
+  void AddDisruptions();
+  absl::StatusOr<Scaled> ScaleOf(const api::Object& controlled);
   NodeObserved Observe(const api::ObjectPtr& node);
   // Calls `enqueue` with the key of the controlling owner of that kind, for
   // both states of the object.

@@ -8,6 +8,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "api/conditions.h"
 #include "api/int_or_string.h"
 #include "api/time.h"
 
@@ -401,20 +402,11 @@ class Walk {
 
   void SetCondition(const std::string& type, const std::string& value, const std::string& reason,
                     const std::string& message, bool touch, appsv1::DeploymentStatus* status) {
-    appsv1::DeploymentCondition* condition = nullptr;
-    for (auto& existing : *status->mutable_conditions()) {
-      if (existing.type() == type) condition = &existing;
-    }
-    if (condition == nullptr) condition = status->add_conditions();
-    const bool same = condition->status() == value && condition->reason() == reason;
-    if (condition->status() != value) {
-      *condition->mutable_last_transition_time() = api::MakeTime(observed_.now);
-    }
+    auto* conditions = status->mutable_conditions();
+    const auto* before = api::FindCondition(*conditions, type);
+    const bool same = before != nullptr && before->status() == value && before->reason() == reason;
+    auto* condition = api::SetCondition(type, value, reason, message, observed_.now, conditions);
     if (!same || touch) *condition->mutable_last_update_time() = api::MakeTime(observed_.now);
-    condition->set_type(type);
-    condition->set_status(value);
-    condition->set_reason(reason);
-    condition->set_message(message);
   }
 
   const DeploymentObserved& observed_;

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "absl/strings/str_cat.h"
+#include "api/conditions.h"
 #include "api/time.h"
 #include "controllers/job_pods.h"
 
@@ -475,8 +476,10 @@ class Round {
   }
 
   void WriteStatus() {
-    const int ready = static_cast<int>(std::count_if(
-        active_.begin(), active_.end(), [](const auto& pod) { return IsPodReady(Typed(pod)); }));
+    const int ready =
+        static_cast<int>(std::count_if(active_.begin(), active_.end(), [](const auto& pod) {
+          return api::IsPodReady(Typed(pod));
+        }));
     status_->set_active(static_cast<int>(active_.size()) + created_);
     status_->set_ready(ready);
     status_->set_terminating(terminating_);

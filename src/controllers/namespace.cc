@@ -5,7 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "api/time.h"
+#include "api/conditions.h"
 
 namespace skiff::controllers {
 namespace {
@@ -41,19 +41,8 @@ std::string List(const std::map<std::string, int>& counts, const std::string& ve
 
 void SetCondition(const std::string& type, bool holds, const std::string& reason,
                   const std::string& message, absl::Time now, corev1::NamespaceStatus* status) {
-  corev1::NamespaceCondition* condition = nullptr;
-  for (auto& each : *status->mutable_conditions()) {
-    if (each.type() == type) condition = &each;
-  }
-  if (condition == nullptr) condition = status->add_conditions();
-  const std::string value = holds ? "True" : "False";
-  if (condition->status() != value) {
-    *condition->mutable_last_transition_time() = api::MakeTime(now);
-  }
-  condition->set_type(type);
-  condition->set_status(value);
-  condition->set_reason(reason);
-  condition->set_message(message);
+  api::SetCondition(type, holds ? "True" : "False", reason, message, now,
+                    status->mutable_conditions());
 }
 
 // All kinds are known and every deletion is part of the plan, which happens or does not: the

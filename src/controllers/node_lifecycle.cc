@@ -4,6 +4,7 @@
 #include <set>
 
 #include "absl/strings/str_cat.h"
+#include "api/conditions.h"
 #include "api/time.h"
 
 namespace skiff::controllers {
@@ -164,7 +165,7 @@ class Round {
          absl::StrCat("Node ", node_.metadata().name(), " status is now: NodeNotReady")});
     // Once, with the transition: a node that lives after all says itself how its pods are.
     for (const api::ObjectPtr& pod : pods_) {
-      if (IsPodReady(pod->As<corev1::Pod>())) MarkNotReady(pod);
+      if (api::IsPodReady(pod->As<corev1::Pod>())) MarkNotReady(pod);
     }
   }
 

@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "absl/strings/numbers.h"
+#include "api/conditions.h"
 #include "api/time.h"
 
 namespace skiff::controllers {
@@ -83,29 +84,13 @@ void Claim(const api::Object& owner, const metav1::LabelSelector& selector,
   }
 }
 
-namespace {
-
-const corev1::PodCondition* ReadyCondition(const corev1::Pod& pod) {
-  for (const corev1::PodCondition& condition : pod.status().conditions()) {
-    if (condition.type() == "Ready") return &condition;
-  }
-  return nullptr;
-}
-
-}  // namespace
-
-bool IsPodReady(const corev1::Pod& pod) {
-  const corev1::PodCondition* ready = ReadyCondition(pod);
-  return ready != nullptr && ready->status() == "True";
-}
-
 bool IsPodAvailable(const corev1::Pod& pod, int32_t min_ready_seconds, absl::Time now) {
-  if (!IsPodReady(pod)) return false;
+  if (!api::IsPodReady(pod)) return false;
   return min_ready_seconds == 0 || PodAvailableAt(pod, min_ready_seconds) <= now;
 }
 
 absl::Time PodAvailableAt(const corev1::Pod& pod, int32_t min_ready_seconds) {
-  const corev1::PodCondition* ready = ReadyCondition(pod);
+  const auto* ready = api::FindCondition(pod.status().conditions(), "Ready");
   if (ready == nullptr) return absl::InfiniteFuture();
   return api::ToAbsl(ready->last_transition_time()) + absl::Seconds(min_ready_seconds);
 }
@@ -122,18 +107,8 @@ bool IsPodTerminating(const corev1::Pod& pod) {
 
 void SetDisruption(const std::string& reason, const std::string& message, absl::Time now,
                    corev1::Pod* pod) {
-  corev1::PodCondition* condition = nullptr;
-  for (auto& each : *pod->mutable_status()->mutable_conditions()) {
-    if (each.type() == "DisruptionTarget") condition = &each;
-  }
-  if (condition == nullptr) condition = pod->mutable_status()->add_conditions();
-  if (condition->status() != "True") {
-    *condition->mutable_last_transition_time() = api::MakeTime(now);
-  }
-  condition->set_type("DisruptionTarget");
-  condition->set_status("True");
-  condition->set_reason(reason);
-  condition->set_message(message);
+  api::SetCondition("DisruptionTarget", "True", reason, message, now,
+                    pod->mutable_status()->mutable_conditions());
 }
 
 std::vector<api::ObjectPtr> InOrderOfRemoval(std::vector<api::ObjectPtr> pods) {
@@ -150,7 +125,7 @@ std::vector<api::ObjectPtr> InOrderOfRemoval(std::vector<api::ObjectPtr> pods) {
     const auto priced = annotations.find("controller.kubernetes.io/pod-deletion-cost");
     int32_t cost = 0;
     if (priced != annotations.end() && !absl::SimpleAtoi(priced->second, &cost)) cost = 0;
-    const bool ready = IsPodReady(pod);
+    const bool ready = api::IsPodReady(pod);
     const int64_t ready_since = ready ? absl::ToUnixSeconds(PodAvailableAt(pod, 0)) : 0;
     const int64_t created = absl::ToUnixSeconds(api::ToAbsl(pod.metadata().creation_timestamp()));
     return std::make_tuple(!pod.spec().node_name().empty(),

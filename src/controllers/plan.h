@@ -46,7 +46,6 @@ bool HasFinalizer(const metav1::ObjectMeta& meta, absl::string_view name);
 // The object without that finalizer of its own.
 client::Write WithoutFinalizer(const api::Object& object, absl::string_view name);
 
-bool IsPodReady(const corev1::Pod& pod);
 // Ready for at least that long.
 bool IsPodAvailable(const corev1::Pod& pod, int32_t min_ready_seconds, absl::Time now);
 // When a ready pod will have been so for that long.

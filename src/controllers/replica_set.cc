@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "api/conditions.h"
 
 namespace skiff::controllers {
 namespace {
@@ -60,7 +61,7 @@ Plan ReconcileReplicaSet(const ReplicaSetObserved& observed) {
   int available = 0;
   for (const api::ObjectPtr& object : active) {
     const auto& pod = object->As<corev1::Pod>();
-    if (!IsPodReady(pod)) continue;
+    if (!api::IsPodReady(pod)) continue;
     ++ready;
     if (IsPodAvailable(pod, set.spec().min_ready_seconds(), observed.now)) {
       ++available;

@@ -6,6 +6,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "api/conditions.h"
 #include "api/quantity.h"
 #include "api/time.h"
 #include "node/node.h"
@@ -36,19 +37,8 @@ std::string OsName() {
 
 void SetCondition(const char* type, bool holds, const char* reason, const char* message,
                   absl::Time now, corev1::NodeStatus* status) {
-  corev1::NodeCondition* condition = nullptr;
-  for (corev1::NodeCondition& existing : *status->mutable_conditions()) {
-    if (existing.type() == type) condition = &existing;
-  }
-  if (condition == nullptr) condition = status->add_conditions();
-  const std::string wanted = holds ? "True" : "False";
-  if (condition->status() != wanted) {
-    *condition->mutable_last_transition_time() = api::MakeTime(now);
-  }
-  condition->set_type(type);
-  condition->set_status(wanted);
-  condition->set_reason(reason);
-  condition->set_message(message);
+  auto* condition = api::SetCondition(type, holds ? "True" : "False", reason, message, now,
+                                      status->mutable_conditions());
   *condition->mutable_last_heartbeat_time() = api::MakeTime(now);
 }
 

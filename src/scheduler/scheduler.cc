@@ -4,7 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "api/time.h"
+#include "api/conditions.h"
 #include "base/status.h"
 #include "scheduler/topology.h"
 
@@ -87,18 +87,8 @@ std::string WhyNot(const corev1::Pod& pod) {
 }
 
 void SetUnschedulable(const std::string& message, absl::Time now, corev1::Pod* pod) {
-  corev1::PodCondition* condition = nullptr;
-  for (corev1::PodCondition& existing : *pod->mutable_status()->mutable_conditions()) {
-    if (existing.type() == "PodScheduled") condition = &existing;
-  }
-  if (condition == nullptr) condition = pod->mutable_status()->add_conditions();
-  condition->set_type("PodScheduled");
-  if (condition->status() != "False") {
-    *condition->mutable_last_transition_time() = api::MakeTime(now);
-  }
-  condition->set_status("False");
-  condition->set_reason("Unschedulable");
-  condition->set_message(message);
+  api::SetCondition("PodScheduled", "False", "Unschedulable", message, now,
+                    pod->mutable_status()->mutable_conditions());
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
 // What the server does to sets, controllers, priorities, flow control and certificate requests
 // besides storing them.
+#include "api/scale.h"
 #include "api/time.h"
-#include "apiserver/rest/scale.h"
 #include "k8s.io/api/certificates/v1/generated.pb.h"
 #include "k8s.io/api/flowcontrol/v1/generated.pb.h"
 #include "k8s.io/api/scheduling/v1/generated.pb.h"
@@ -63,10 +63,10 @@ TEST_CASE("StatefulSetsAndControllersScale") {
   FillPodSpec(pods->mutable_spec());
   REQUIRE(server.Create(std::move(controller)).ok());
 
-  const auto set_scale = ScaleOf(*server.Find<appsv1::StatefulSet>("web"));
+  const auto set_scale = api::ScaleOf(*server.Find<appsv1::StatefulSet>("web"));
   CHECK(set_scale.spec().replicas() == 1);
   CHECK(set_scale.status().selector() == "app=web");
-  const auto controller_scale = ScaleOf(*server.Find<corev1::ReplicationController>("old"));
+  const auto controller_scale = api::ScaleOf(*server.Find<corev1::ReplicationController>("old"));
   CHECK(controller_scale.spec().replicas() == 1);
   CHECK(controller_scale.status().selector() == "app=old");
 

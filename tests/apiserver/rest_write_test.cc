@@ -1,6 +1,6 @@
 #include <set>
 
-#include "apiserver/rest/scale.h"
+#include "api/scale.h"
 #include "tests/apiserver/rest_fixture.h"
 
 namespace skiff::apiserver {
@@ -366,7 +366,7 @@ TEST_CASE("UnconditionalUpdatesThatRaceAllApply") {
 TEST_CASE("ScaleIsAViewOfReplicas") {
   SimServer api;
   REQUIRE(api.Create(MakeDeployment("web", 2)).ok());
-  const auto scale = ScaleOf(*api.Find<appsv1::Deployment>("web"));
+  const auto scale = api::ScaleOf(*api.Find<appsv1::Deployment>("web"));
   CHECK(scale.spec().replicas() == 2);
   CHECK(scale.status().selector() == "app=web");
   auto wanted = std::make_unique<autoscalingv1::Scale>(scale);

@@ -421,7 +421,7 @@ TEST_CASE("EachControllerCanBeOff") {
     return out;
   };
   const std::set<std::string> all = names(*Open());
-  CHECK(all.size() == 8);
+  CHECK(all.size() == 9);
   for (const std::string& off : all) {
     std::set<std::string> others = all;
     others.erase(off);

@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include "absl/strings/str_cat.h"
+#include "api/conditions.h"
 #include "controllers/node_lifecycle.h"
 #include "controllers/pod_gc.h"
 #include "tests/controllers/world.h"
@@ -110,7 +111,7 @@ TEST_CASE("ASilentNodesPodsAreNotReadyAndGoAfterFiveMinutes") {
   AddPod(&world, "hasty", {For(kUnreachable, 0)});
   Live(&world, absl::Minutes(10), {"n1", "n2"});
   CHECK(TheNode(world).spec().taints().empty());
-  CHECK(IsPodReady(world.Get<corev1::Pod>("usual")->As<corev1::Pod>()));
+  CHECK(api::IsPodReady(world.Get<corev1::Pod>("usual")->As<corev1::Pod>()));
   FallSilent(&world, absl::Seconds(48));
   CHECK(TheNode(world).status().conditions(0).status() == "True");
   FallSilent(&world, absl::Seconds(4));
@@ -121,7 +122,7 @@ TEST_CASE("ASilentNodesPodsAreNotReadyAndGoAfterFiveMinutes") {
   CHECK(HasTaint(silent, kUnreachable, "NoSchedule"));
   CHECK(HasTaint(silent, kUnreachable, "NoExecute"));
   const api::ObjectPtr usual = world.Get<corev1::Pod>("usual");
-  CHECK_FALSE(IsPodReady(usual->As<corev1::Pod>()));
+  CHECK_FALSE(api::IsPodReady(usual->As<corev1::Pod>()));
   CHECK(Find(usual->As<corev1::Pod>(), "Ready")->reason() == "NodeNotReady");
   CHECK(IsLeaving(world, "hasty"));
   CHECK_FALSE(IsLeaving(world, "usual"));
@@ -149,7 +150,7 @@ TEST_CASE("ANodeThatComesBackKeepsItsPods") {
   Live(&world, absl::Minutes(10), {"n1", "n2"});
   CHECK(TheNode(world).spec().taints().empty());
   CHECK_FALSE(IsLeaving(world, "usual"));
-  CHECK(IsPodReady(world.Get<corev1::Pod>("usual")->As<corev1::Pod>()));
+  CHECK(api::IsPodReady(world.Get<corev1::Pod>("usual")->As<corev1::Pod>()));
 }
 
 TEST_CASE("WithoutAnyReadyNodeNobodyIsDrivenAway") {
@@ -161,7 +162,7 @@ TEST_CASE("WithoutAnyReadyNodeNobodyIsDrivenAway") {
   CHECK(HasTaint(TheNode(world), kUnreachable, "NoSchedule"));
   CHECK_FALSE(HasTaint(TheNode(world), kUnreachable, "NoExecute"));
   CHECK_FALSE(IsLeaving(world, "hasty"));
-  CHECK_FALSE(IsPodReady(world.Get<corev1::Pod>("usual")->As<corev1::Pod>()));
+  CHECK_FALSE(api::IsPodReady(world.Get<corev1::Pod>("usual")->As<corev1::Pod>()));
   // Once another lives, this one alone is to blame.
   AddNode(&world, "n2");
   CHECK(HasTaint(TheNode(world), kUnreachable, "NoExecute"));

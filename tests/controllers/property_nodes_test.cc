@@ -4,6 +4,7 @@
 #include <optional>
 #include <set>
 
+#include "api/conditions.h"
 #include "controllers/namespace.h"
 #include "controllers/node_lifecycle.h"
 #include "controllers/pod_gc.h"
@@ -89,7 +90,7 @@ class Fleet {
         if (!end.has_value()) CHECK(AllDown());
         if (end.has_value()) CHECK(model_.now() >= *end);
       }
-      if (IsReadyUnknown(node->As<corev1::Node>())) CHECK_FALSE(IsPodReady(typed));
+      if (IsReadyUnknown(node->As<corev1::Node>())) CHECK_FALSE(api::IsPodReady(typed));
     }
     for (const api::ObjectPtr& node : model_.All<corev1::Node>()) {
       const bool late = model_.now() - heard_.at(node->meta().name()) >= absl::Seconds(50);

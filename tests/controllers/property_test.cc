@@ -5,6 +5,7 @@
 #include <catch2/catch.hpp>
 #include <functional>
 
+#include "api/conditions.h"
 #include "controllers/deployment.h"
 #include "controllers/garbage_collector.h"
 #include "controllers/job.h"
@@ -202,7 +203,8 @@ TEST_CASE("DeploymentsSettleWithinTheirBoundsWhateverHappens") {
       for (const api::ObjectPtr& pod : model.All<corev1::Pod>()) {
         if (IsPodTerminating(pod->As<corev1::Pod>())) {
           model.FinishPod(pod, "Succeeded");
-        } else if (IsPodActive(pod->As<corev1::Pod>()) && !IsPodReady(pod->As<corev1::Pod>())) {
+        } else if (IsPodActive(pod->As<corev1::Pod>()) &&
+                   !api::IsPodReady(pod->As<corev1::Pod>())) {
           model.SetPod(pod, "Running", true);
         }
       }

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "absl/strings/str_cat.h"
+#include "api/conditions.h"
 #include "tests/controllers/world.h"
 
 namespace skiff::controllers {
@@ -70,7 +71,7 @@ TEST_CASE("ADeploymentRollsWithinItsBoundsToTheEnd") {
     int available = 0, all = 0;
     for (const api::ObjectPtr& pod : world.All<corev1::Pod>()) {
       ++all;
-      available += IsPodReady(pod->As<corev1::Pod>()) ? 1 : 0;
+      available += api::IsPodReady(pod->As<corev1::Pod>()) ? 1 : 0;
     }
     CHECK(all <= 5);
     CHECK(available >= 3);

@@ -2,6 +2,7 @@
 // everything is as it was asked to be.
 #include <catch2/catch.hpp>
 
+#include "api/conditions.h"
 #include "tests/sim/sim_cluster.h"
 
 namespace skiff {
@@ -29,7 +30,7 @@ int ReadyPods(const SimCluster& cluster) {
   int ready = 0;
   for (const api::ObjectPtr& pod : cluster.All<corev1::Pod>()) {
     const auto& typed = pod->As<corev1::Pod>();
-    if (controllers::IsPodActive(typed) && controllers::IsPodReady(typed)) ++ready;
+    if (controllers::IsPodActive(typed) && api::IsPodReady(typed)) ++ready;
   }
   return ready;
 }

@@ -10,10 +10,10 @@
 #include "absl/strings/strip.h"
 #include "api/codec.h"
 #include "api/errors.h"
+#include "api/scale.h"
 #include "apiserver/http/answer.h"
 #include "apiserver/http/discovery.h"
 #include "apiserver/http/table.h"
-#include "apiserver/rest/scale.h"
 #include "base/status.h"
 
 namespace skiff::apiserver::http {
@@ -294,7 +294,7 @@ void ApiHandler::GetOne(const ExchangePtr& exchange, const Target& target) {
   const auto object = server_->GetNow(*target.resource, target.name_space, target.name);
   if (!object.ok()) return SendError(*exchange, object.status());
   if (target.subresource == "scale") {
-    return SendMessage(*exchange, 200, ScaleOf(**object), "autoscaling/v1", "Scale", *format);
+    return SendMessage(*exchange, 200, api::ScaleOf(**object), "autoscaling/v1", "Scale", *format);
   }
   SendObject(*exchange, 200, *object, *format, loop_->clock().Now());
 }

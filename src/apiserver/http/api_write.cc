@@ -6,11 +6,12 @@
 #include "absl/strings/str_join.h"
 #include "api/codec.h"
 #include "api/errors.h"
+#include "api/scale.h"
 #include "apiserver/auth/reviews.h"
 #include "apiserver/http/answer.h"
 #include "apiserver/http/api_handler.h"
-#include "apiserver/rest/scale.h"
 #include "base/status.h"
+#include "k8s.io/api/policy/v1/generated.pb.h"
 
 namespace skiff::apiserver::http {
 namespace {
@@ -134,6 +135,14 @@ absl::StatusOr<WriteQuery> ReadQuery(const Request& request) {
   return out;
 }
 
+metav1::Status Success(int code) {
+  metav1::Status out;
+  out.mutable_metadata();
+  out.set_status("Success");
+  out.set_code(code);
+  return out;
+}
+
 // Kind and version of what a path takes: the resource itself, or what its subresource speaks of.
 struct BodyType {
   const google::protobuf::Message* prototype;
@@ -146,6 +155,9 @@ BodyType BodyTypeOf(const api::ResourceInfo& resource, const std::string& subres
     return {&autoscalingv1::Scale::default_instance(), "autoscaling/v1", "Scale"};
   }
   if (subresource == "binding") return {&corev1::Binding::default_instance(), "v1", "Binding"};
+  if (subresource == "eviction") {
+    return {&policyv1::Eviction::default_instance(), "policy/v1", "Eviction"};
+  }
   return {resource.prototype, resource.api_version(), std::string(resource.kind)};
 }
 
@@ -181,23 +193,27 @@ void ApiHandler::Create(const ExchangePtr& exchange, const Target& target) {
   write.name = target.name;
   write.subresource = target.subresource;
   write.object = *std::move(message);
-  if (target.subresource == "binding") write.uid = api::MetaOf(*write.object)->uid();
+  // What is done to the pod, and not made.
+  const bool binding = target.subresource == "binding";
+  const bool eviction = target.subresource == "eviction";
+  if (binding) write.uid = api::MetaOf(*write.object)->uid();
+  bool dry_run = query->dry_run;
+  if (eviction) {
+    const auto& options = static_cast<const policyv1::Eviction&>(*write.object).delete_options();
+    dry_run = dry_run || !options.dry_run().empty();
+  }
   std::vector<client::Write> writes;
   writes.push_back(std::move(write));
-  server_->Write(
-      std::move(writes), {.dry_run = query->dry_run}, loop_,
-      [exchange, format = query->format, warnings = std::move(warnings), this, alive = alive_,
-       binding = target.subresource == "binding"](absl::StatusOr<Written> written) {
-        if (!*alive) return;
-        if (!written.ok()) return SendError(*exchange, written.status());
-        const api::ObjectPtr& object = written->items[0].object;
-        if (binding) {
-          metav1::Status done = SuccessStatus(*object);
-          done.set_code(201);
-          return SendMessage(*exchange, 201, done, "v1", "Status", format);
-        }
-        SendObject(*exchange, 201, object, format, loop_->clock().Now(), warnings);
-      });
+  server_->Write(std::move(writes), {.dry_run = dry_run}, loop_,
+                 [exchange, format = query->format, warnings = std::move(warnings), this,
+                  alive = alive_, done = binding || eviction](absl::StatusOr<Written> written) {
+                   if (!*alive) return;
+                   if (!written.ok()) return SendError(*exchange, written.status());
+                   if (done)
+                     return SendMessage(*exchange, 201, Success(201), "v1", "Status", format);
+                   SendObject(*exchange, 201, written->items[0].object, format,
+                              loop_->clock().Now(), warnings);
+                 });
 }
 
 void ApiHandler::Update(const ExchangePtr& exchange, const Target& target) {
@@ -236,7 +252,8 @@ void ApiHandler::Update(const ExchangePtr& exchange, const Target& target) {
         if (!written.ok()) return SendError(*exchange, written.status());
         const api::ObjectPtr& object = written->items[0].object;
         if (scale) {
-          return SendMessage(*exchange, 200, ScaleOf(*object), "autoscaling/v1", "Scale", format);
+          return SendMessage(*exchange, 200, api::ScaleOf(*object), "autoscaling/v1", "Scale",
+                             format);
         }
         SendObject(*exchange, 200, object, format, loop_->clock().Now(), warnings);
       });
@@ -274,8 +291,8 @@ void ApiHandler::Patch(const ExchangePtr& exchange, const Target& target) {
                    if (!*alive) return;
                    if (!patched.ok()) return SendError(*exchange, patched.status());
                    if (scale) {
-                     return SendMessage(*exchange, 200, ScaleOf(*patched->object), "autoscaling/v1",
-                                        "Scale", format);
+                     return SendMessage(*exchange, 200, api::ScaleOf(*patched->object),
+                                        "autoscaling/v1", "Scale", format);
                    }
                    SendObject(*exchange, 200, patched->object, format, loop_->clock().Now(),
                               patched->warnings);
@@ -391,11 +408,7 @@ void ApiHandler::DeleteCollection(const ExchangePtr& exchange, const Target& tar
        alive = alive_](absl::StatusOr<Written> written) {
         if (!*alive) return;
         if (!written.ok()) return SendError(*exchange, written.status());
-        metav1::Status done;
-        done.mutable_metadata();
-        done.set_status("Success");
-        done.set_code(200);
-        SendMessage(*exchange, 200, done, "v1", "Status", format, warnings);
+        SendMessage(*exchange, 200, Success(200), "v1", "Status", format, warnings);
       });
 }
 

@@ -95,19 +95,18 @@ void Planner::MarkDeleted(const api::ObjectPtr& old, const std::string& key, api
 }
 
 absl::Status Planner::DeletePod(const api::ObjectPtr& pod, const std::string& key,
-                                const client::Write& write) {
+                                const client::Write& write, std::unique_ptr<corev1::Pod> changed) {
   const metav1::ObjectMeta& meta = pod->meta();
   const int64_t grace = GraceFor(pod->As<corev1::Pod>(), write);
-  auto object = pod->CopyAs<corev1::Pod>();
-  SKIFF_RETURN_IF_ERROR(ApplyPolicy(write.propagation_policy, object->mutable_metadata()));
-  if (grace == 0 && object->metadata().finalizers().empty()) {
+  SKIFF_RETURN_IF_ERROR(ApplyPolicy(write.propagation_policy, changed->mutable_metadata()));
+  if (grace == 0 && changed->metadata().finalizers().empty()) {
     Remove(key, pod);
   } else if (!meta.has_deletion_timestamp() || grace < meta.deletion_grace_period_seconds()) {
-    MarkDeleted(pod, key, std::move(object), grace);
-  } else if (SameFinalizers(meta, object->metadata())) {
+    MarkDeleted(pod, key, std::move(changed), grace);
+  } else if (SameFinalizers(meta, changed->metadata())) {
     KeepAsIs(pod);  // A grace period only ever gets shorter.
   } else {
-    Put(key, pod, std::move(object));
+    Put(key, pod, std::move(changed));
   }
   return absl::OkStatus();
 }
@@ -146,7 +145,9 @@ absl::Status Planner::Delete(client::Write write) {
                               RequestOf(AdmissionRequest::Operation::kDelete, *write.resource,
                                         old->meta(), &old->message()),
                               nullptr));
-  if (write.resource == &api::ResourceOf<corev1::Pod>()) return DeletePod(old, key, write);
+  if (write.resource == &api::ResourceOf<corev1::Pod>()) {
+    return DeletePod(old, key, write, old->CopyAs<corev1::Pod>());
+  }
   return DeleteOther(old, key, write);
 }
 

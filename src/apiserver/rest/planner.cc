@@ -2,14 +2,16 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "api/conditions.h"
 #include "api/defaulting.h"
 #include "api/errors.h"
+#include "api/scale.h"
 #include "api/time.h"
 #include "api/validation/validation.h"
 #include "apiserver/admission/admission.h"
-#include "apiserver/rest/scale.h"
 #include "base/status.h"
 #include "k8s.io/api/certificates/v1/generated.pb.h"
+#include "k8s.io/api/policy/v1/generated.pb.h"
 
 namespace skiff::apiserver {
 namespace {
@@ -37,6 +39,7 @@ const google::protobuf::Descriptor* BodyOf(const client::Write& write) {
     if (sub.name != write.subresource || sub.name == "log") continue;
     if (sub.name == "scale") return autoscalingv1::Scale::descriptor();
     if (sub.name == "binding") return corev1::Binding::descriptor();
+    if (sub.name == "eviction") return policyv1::Eviction::descriptor();
     return write.resource->prototype->GetDescriptor();
   }
   return nullptr;
@@ -54,7 +57,8 @@ absl::Status CheckShape(const client::Write& write) {
   const bool path_fits =
       write.verb == client::Write::Verb::kDelete
           ? write.subresource.empty()
-          : write.subresource.empty() || create == (write.subresource == "binding");
+          : write.subresource.empty() ||
+                create == (write.subresource == "binding" || write.subresource == "eviction");
   if (body == nullptr || !path_fits) {
     return api::BadRequest(absl::StrCat(write.resource->qualified(), " \"", write.name,
                                         "\" cannot be written on the path \"", write.subresource,
@@ -104,7 +108,9 @@ absl::Status Planner::Add(client::Write write) {
   if (!write.resource->namespaced) write.name_space.clear();
   switch (write.verb) {
     case client::Write::Verb::kCreate:
-      return write.subresource == "binding" ? Bind(std::move(write)) : Create(std::move(write));
+      if (write.subresource == "binding") return Bind(std::move(write));
+      if (write.subresource == "eviction") return Evict(std::move(write));
+      return Create(std::move(write));
     case client::Write::Verb::kUpdate:
       return Update(std::move(write));
     case client::Write::Verb::kDelete:
@@ -391,7 +397,7 @@ absl::Status Planner::UpdateScale(const api::ObjectPtr& old, const std::string& 
           "must be greater than or equal to 0"}});
   }
   api::MessagePtr object = old->Copy();
-  SetReplicas(object.get(), scale.spec().replicas());
+  api::SetReplicas(object.get(), scale.spec().replicas());
   return UpdateMain(old, key, std::move(object));
 }
 
@@ -438,7 +444,8 @@ absl::Status Planner::Bind(client::Write write) {
   for (const auto& [name, value] : binding.metadata().annotations()) {
     (*bound->mutable_metadata()->mutable_annotations())[name] = value;
   }
-  SetPodScheduled(env_.now, bound.get());
+  api::SetCondition("PodScheduled", "True", "", "", env_.now,
+                    bound->mutable_status()->mutable_conditions());
   Put(key, old, std::move(bound));
   return absl::OkStatus();
 }

@@ -59,8 +59,12 @@ class Planner {
   absl::Status Finalize(const api::ObjectPtr& old, const std::string& key, api::MessagePtr object);
   absl::Status Bind(client::Write write);
   absl::Status Delete(client::Write write);
+  // `changed`: the pod with what is to be different in it besides.
   absl::Status DeletePod(const api::ObjectPtr& pod, const std::string& key,
-                         const client::Write& write);
+                         const client::Write& write, std::unique_ptr<corev1::Pod> changed);
+  absl::Status Evict(client::Write write);
+  // Of the budget that counts the pod, if there is one.
+  absl::Status SpendBudget(const corev1::Pod& pod);
 
   AdmissionRequest RequestOf(AdmissionRequest::Operation operation,
                              const api::ResourceInfo& resource, const metav1::ObjectMeta& meta,

@@ -7,7 +7,7 @@
 #include "api/codec.h"
 #include "api/errors.h"
 #include "api/patch.h"
-#include "apiserver/rest/scale.h"
+#include "api/scale.h"
 #include "base/status.h"
 
 namespace skiff::apiserver {
@@ -287,14 +287,15 @@ void Server::PatchAgain(PatchRequest request, int tries, Executor* reply_on,
   const auto current = GetNow(*request.resource, request.name_space, request.name);
   if (!current.ok()) return Reply<Patched>(reply_on, std::move(done), current.status());
   const bool scale = request.subresource == "scale";
-  if (scale && !HasScale(*request.resource)) {
+  if (scale && !api::HasScale(*request.resource)) {
     return Reply<Patched>(reply_on, std::move(done),
                           api::MethodNotSupported(*request.resource, "patch"));
   }
   std::vector<std::string> warnings;
-  auto made = scale ? ApplyPatch(ScaleOf(**current), "Scale", "autoscaling/v1", request, &warnings)
-                    : ApplyPatch((*current)->message(), request.resource->kind,
-                                 request.resource->api_version(), request, &warnings);
+  auto made =
+      scale ? ApplyPatch(api::ScaleOf(**current), "Scale", "autoscaling/v1", request, &warnings)
+            : ApplyPatch((*current)->message(), request.resource->kind,
+                         request.resource->api_version(), request, &warnings);
   if (!made.ok()) return Reply<Patched>(reply_on, std::move(done), made.status());
   client::Write write;
   write.verb = client::Write::Verb::kUpdate;

@@ -1,12 +1,11 @@
-#include "apiserver/rest/scale.h"
+#include "api/scale.h"
 
 #include <type_traits>
 
 #include "api/selector.h"
-#include "api/time.h"
 #include "base/status.h"
 
-namespace skiff::apiserver {
+namespace skiff::api {
 namespace {
 
 template <typename T, typename Message>
@@ -31,24 +30,24 @@ void VisitScalable(Message& object, Visit visit) {
 }
 
 std::string SelectorOf(const metav1::LabelSelector& selector) {
-  const auto parsed = api::LabelSelector::FromProto(selector);
+  const auto parsed = LabelSelector::FromProto(selector);
   return parsed.ok() ? parsed->ToString() : "";
 }
 
 std::string SelectorOf(const google::protobuf::Map<std::string, std::string>& labels) {
-  return api::LabelSelector::FromMap(labels).ToString();
+  return LabelSelector::FromMap(labels).ToString();
 }
 
 }  // namespace
 
-bool HasScale(const api::ResourceInfo& resource) {
+bool HasScale(const ResourceInfo& resource) {
   for (const auto& sub : resource.subresources) {
     if (sub.name == "scale") return true;
   }
   return false;
 }
 
-autoscalingv1::Scale ScaleOf(const api::Object& object) {
+autoscalingv1::Scale ScaleOf(const Object& object) {
   autoscalingv1::Scale scale;
   metav1::ObjectMeta* meta = scale.mutable_metadata();
   meta->set_name(object.meta().name());
@@ -70,16 +69,4 @@ void SetReplicas(google::protobuf::Message* object, int32_t replicas) {
                 [replicas](auto& scaled) { scaled.mutable_spec()->set_replicas(replicas); });
 }
 
-void SetPodScheduled(absl::Time now, corev1::Pod* pod) {
-  corev1::PodCondition* condition = nullptr;
-  for (corev1::PodCondition& existing : *pod->mutable_status()->mutable_conditions()) {
-    if (existing.type() == "PodScheduled") condition = &existing;
-  }
-  if (condition == nullptr) condition = pod->mutable_status()->add_conditions();
-  condition->Clear();
-  condition->set_type("PodScheduled");
-  condition->set_status("True");
-  *condition->mutable_last_transition_time() = api::MakeTime(now);
-}
-
-}  // namespace skiff::apiserver
+}  // namespace skiff::api
