@@ -104,6 +104,9 @@ void ControlPlane::SwitchLoops() {
       StartLoops();
     } else {
       Logger(sink_, "control-plane").Warning("cannot begin to lead: %s", made.ToString());
+      MutexLock lock(&mutex_);
+      const auto moot = [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return stopping_ || !leads_; };
+      switched_.AwaitFor(&mutex_, kBootstrapAgain, moot);
     }
   }
 }
