@@ -8,10 +8,13 @@ namespace skiff::apiserver {
 AdmissionPlugins DefaultAdmission() {
   return {
       {"NamespaceLifecycle", nullptr, KeepSystemNamespaces},
+      {"LimitRanger", AdmitLimits, CheckLimits},
       {"ServiceAccount", AdmitServiceAccount, nullptr},
       {"RuntimeClass", AdmitRuntimeClass, nullptr},
       {"Priority", AdmitPriority, nullptr},
       {"DefaultTolerationSeconds", AdmitTolerations, nullptr},
+      {"DefaultStorageClass", AdmitStorageClass, nullptr},
+      {"DefaultIngressClass", AdmitIngressClass, nullptr},
   };
 }
 

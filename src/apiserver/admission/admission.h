@@ -31,6 +31,10 @@ struct AdmissionRequest {
   absl::FunctionRef<api::ObjectPtr(const api::ResourceInfo& resource, absl::string_view name_space,
                                    absl::string_view name)>
       find;
+  // Calls `visit` with each object of that resource and namespace ("": of all), by key.
+  absl::FunctionRef<void(const api::ResourceInfo& resource, absl::string_view name_space,
+                         absl::FunctionRef<void(const api::ObjectPtr&)> visit)>
+      list;
   bool dry_run = false;  // Nothing will be stored.
 };
 
@@ -48,8 +52,9 @@ struct AdmissionPlugin {
 };
 using AdmissionPlugins = std::vector<AdmissionPlugin>;
 
-// NamespaceLifecycle, ServiceAccount, RuntimeClass, Priority, DefaultTolerationSeconds: as
-// Kubernetes' plugins of these names.
+// NamespaceLifecycle, LimitRanger, ServiceAccount, RuntimeClass, Priority,
+// DefaultTolerationSeconds, DefaultStorageClass, DefaultIngressClass: as Kubernetes' plugins of
+// these names.
 AdmissionPlugins DefaultAdmission();
 
 // The first error of the plugins, in their order.
@@ -61,10 +66,14 @@ absl::Status Check(const AdmissionPlugins& plugins, const AdmissionRequest& requ
 // The plugins themselves.
 absl::Status KeepSystemNamespaces(const AdmissionRequest& request,
                                   const google::protobuf::Message* object);
+absl::Status AdmitLimits(const AdmissionRequest& request, google::protobuf::Message* object);
+absl::Status CheckLimits(const AdmissionRequest& request, const google::protobuf::Message* object);
 absl::Status AdmitServiceAccount(const AdmissionRequest& request,
                                  google::protobuf::Message* object);
 absl::Status AdmitRuntimeClass(const AdmissionRequest& request, google::protobuf::Message* object);
 absl::Status AdmitPriority(const AdmissionRequest& request, google::protobuf::Message* object);
 absl::Status AdmitTolerations(const AdmissionRequest& request, google::protobuf::Message* object);
+absl::Status AdmitStorageClass(const AdmissionRequest& request, google::protobuf::Message* object);
+absl::Status AdmitIngressClass(const AdmissionRequest& request, google::protobuf::Message* object);
 
 }  // namespace skiff::apiserver

@@ -114,17 +114,12 @@ absl::Status Planner::Evict(client::Write write) {
 absl::Status Planner::SpendBudget(const corev1::Pod& pod) {
   api::ObjectPtr budget;
   bool several = false;
-  snapshot_->Scan(
-      store::Prefix(api::ResourceOf<policyv1::PodDisruptionBudget>(), pod.metadata().namespace_()),
-      "", [&](absl::string_view key, const api::ObjectPtr&) {
-        const api::ObjectPtr found = Find(std::string(key));
-        if (found == nullptr || !api::Selects(found->As<policyv1::PodDisruptionBudget>(), pod)) {
-          return true;
-        }
-        several = budget != nullptr;
-        budget = found;
-        return !several;
-      });
+  list_(api::ResourceOf<policyv1::PodDisruptionBudget>(), pod.metadata().namespace_(),
+        [&](const api::ObjectPtr& one) {
+          if (!api::Selects(one->As<policyv1::PodDisruptionBudget>(), pod)) return;
+          several = several || budget != nullptr;
+          budget = one;
+        });
   if (budget == nullptr) return absl::OkStatus();
   if (several) return SeveralBudgets();
   if (!api::IsPodReady(pod) && LetsUnreadyGo(budget->As<policyv1::PodDisruptionBudget>())) {

@@ -85,7 +85,15 @@ Planner::Planner(Env env, std::shared_ptr<const store::Snapshot> snapshot, bool 
       previews_(previews),
       find_(
           [this](const api::ResourceInfo& resource, absl::string_view name_space,
-                 absl::string_view name) { return Find(store::Key(resource, name_space, name)); }) {
+                 absl::string_view name) { return Find(store::Key(resource, name_space, name)); }),
+      list_([this](const api::ResourceInfo& resource, absl::string_view name_space,
+                   absl::FunctionRef<void(const api::ObjectPtr&)> visit) {
+        snapshot_->Scan(store::Prefix(resource, name_space), "",
+                        [&](absl::string_view key, const api::ObjectPtr&) {
+                          if (const auto found = Find(std::string(key))) visit(found);
+                          return true;
+                        });
+      }) {
   env_.snapshot = snapshot_.get();
 }
 
@@ -93,7 +101,7 @@ AdmissionRequest Planner::RequestOf(AdmissionRequest::Operation operation,
                                     const api::ResourceInfo& resource,
                                     const metav1::ObjectMeta& meta,
                                     const google::protobuf::Message* old) const {
-  return {operation, &resource, meta.namespace_(), meta.name(), old, find_, env_.dry_run};
+  return {operation, &resource, meta.namespace_(), meta.name(), old, find_, list_, env_.dry_run};
 }
 
 store::Txn Planner::TakeTxn() { return std::move(txn_); }

@@ -92,6 +92,9 @@ class Planner {
   const std::function<api::ObjectPtr(const api::ResourceInfo&, absl::string_view,
                                      absl::string_view)>
       find_;
+  const std::function<void(const api::ResourceInfo&, absl::string_view,
+                           absl::FunctionRef<void(const api::ObjectPtr&)>)>
+      list_;
   store::Txn txn_;
   std::vector<Outcome> outcomes_;
   std::map<std::string, api::ObjectPtr> staged_;  // By this transaction; null: deleted.
