@@ -103,7 +103,7 @@ void ControlPlane::SwitchLoops() {
       MutexLock lock(&steady_);
       StartLoops();
     } else {
-      Logger(sink_, "control-plane").Warning("cannot begin to lead: %s", made.ToString());
+      Logger(sink_, "control-plane").Warning("cannot begin to lead: %s", made.message());
       MutexLock lock(&mutex_);
       const auto moot = [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return stopping_ || !leads_; };
       switched_.AwaitFor(&mutex_, kBootstrapAgain, moot);
@@ -128,7 +128,7 @@ void ControlPlane::SwitchOnDriver() {
     if (made.ok() && still) {
       StartLoops();
     } else if (!made.ok()) {
-      Logger(sink_, "control-plane").Warning("cannot begin to lead: %s", made.status().ToString());
+      Logger(sink_, "control-plane").Warning("cannot begin to lead: %s", made.status().message());
     }
     store_loop_->PostAfter(made.ok() ? absl::ZeroDuration() : kBootstrapAgain,
                            [this] { SwitchOnDriver(); });

@@ -311,7 +311,7 @@ void CustomController::OnDone(const std::string& key, Done done) {
     if (again > absl::ZeroDuration()) WakeLater(key, again);
   } else {
     if (errors_ != nullptr) errors_->Increment();
-    logger_.Warning("%s %s: %s", name(), key, result.status().ToString());
+    logger_.Warning("%s %s: %s", name(), key, result.status().message());
     const int doublings = std::min(failures_[key]++, kDoublings);
     WakeLater(key, std::min(kFirstRetry * (1 << doublings), kLongestRetry));
   }

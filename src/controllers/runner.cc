@@ -209,7 +209,7 @@ void Runner::OnCommitted(const std::string& key, std::vector<EventNote> events,
   const bool raced =
       absl::IsAborted(status) || absl::IsNotFound(status) || absl::IsAlreadyExists(status);
   if (!raced) {
-    logger_.Warning("%s %s: %s", name_, key, status.ToString());
+    logger_.Warning("%s %s: %s", name_, key, status.message());
     TellFailed(events, status);
   }
   const int failures = std::min(failures_[key]++, 14);

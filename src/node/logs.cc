@@ -294,7 +294,7 @@ void Node::RotateLogs() {
             },
             [this, large](const absl::Status& status) {
               if (status.ok() || absl::IsNotFound(status)) return;
-              logger_.Warning("cannot rotate %s: %s", large.path, status.ToString());
+              logger_.Warning("cannot rotate %s: %s", large.path, status.message());
             });
       }
     });

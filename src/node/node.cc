@@ -155,7 +155,7 @@ void Node::AdoptFound() {
   for (const auto& [name, runtime] : options_.runtimes) {
     const auto found = runtime->List();
     if (!found.ok()) {
-      logger_.Error("cannot list the pods of %s: %s", name, found.status().ToString());
+      logger_.Error("cannot list the pods of %s: %s", name, found.status().message());
       retain_ = false;
       continue;
     }
@@ -191,7 +191,7 @@ void Node::RetainAddresses() {
   }
   for (const auto& [runtime, network] : options_.networks) {
     if (const absl::Status kept = network->Retain(uids); !kept.ok()) {
-      logger_.Error("cannot take back the addresses of pods that are gone: %s", kept.ToString());
+      logger_.Error("cannot take back the addresses of pods that are gone: %s", kept.message());
     }
   }
 }
@@ -448,7 +448,7 @@ void Node::FinishRemoval(const std::string& uid) {
                     if (const PodPtr done = Find(uid)) done->writing = false;
                     if (!running_) return LastWord();
                     if (result.ok() || absl::IsNotFound(result.status())) return;
-                    logger_.Warning("cannot delete pod %s: %s", uid, result.status().ToString());
+                    logger_.Warning("cannot delete pod %s: %s", uid, result.status().message());
                     loop_->PostAfter(absl::Seconds(1), [this, alive, uid] {
                       if (*alive && running_) FinishRemoval(uid);
                     });
@@ -500,7 +500,7 @@ void Node::WriteStatus(const std::string& uid) {
                    done->object->revision() > base) {
           Sync(uid);  // The newer object came while the write was under way.
         } else if (!absl::IsAborted(result.status()) && !absl::IsNotFound(result.status())) {
-          logger_.Warning("cannot report pod %s: %s", uid, result.status().ToString());
+          logger_.Warning("cannot report pod %s: %s", uid, result.status().message());
           loop_->PostAfter(absl::Seconds(1), [this, alive, uid] {
             if (*alive) Sync(uid);
           });

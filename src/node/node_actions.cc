@@ -167,7 +167,7 @@ void Node::Release(const std::string& uid) {
       [this, uid](const absl::Status& status) {
         UnfollowVolumes(uid);
         if (status.ok()) return;
-        logger_.Error("cannot give up the sandbox of pod %s: %s", uid, status.ToString());
+        logger_.Error("cannot give up the sandbox of pod %s: %s", uid, status.message());
         Find(uid)->memory.released = false;
         Pause(uid, kRemoveRetry);
       });
@@ -188,7 +188,7 @@ void Node::Remove(const std::string& uid) {
           Find(uid)->removed = true;
           return FinishRemoval(uid);
         }
-        logger_.Error("cannot remove pod %s: %s", uid, status.ToString());
+        logger_.Error("cannot remove pod %s: %s", uid, status.message());
         Pause(uid, kRemoveRetry);
       });
 }
@@ -201,7 +201,7 @@ void Node::GiveBackAddress(const std::string& uid) {
       [this, uid](const absl::Status& status) {
         Find(uid)->detached = status.ok();
         if (status.ok()) return;
-        logger_.Error("cannot take back the address of pod %s: %s", uid, status.ToString());
+        logger_.Error("cannot take back the address of pod %s: %s", uid, status.message());
         Pause(uid, kRemoveRetry);
       });
 }

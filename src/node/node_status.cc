@@ -108,7 +108,7 @@ void Node::Register() {
                     if (!*alive) return;
                     --reports_;
                     if (result.ok() || absl::IsAlreadyExists(result.status())) return;
-                    logger_.Warning("cannot register: %s", result.status().ToString());
+                    logger_.Warning("cannot register: %s", result.status().message());
                     loop_->PostAfter(absl::Seconds(1), [this, alive] {
                       if (*alive && running_) Register();
                     });

@@ -162,7 +162,7 @@ void Scheduler::WatchPods() {
 // A broken watch may have missed deletions: the picture is drawn anew.
 void Scheduler::Restart(absl::Status why) {
   if (!running_ || restart_ != 0) return;
-  logger_.Warning("watch ended, starting over: %s", why.ToString());
+  logger_.Warning("watch ended, starting over: %s", why.message());
   Stop();
   running_ = true;
   restart_ = loop_->PostAfter(absl::Seconds(1), [this] {
@@ -396,7 +396,7 @@ void Scheduler::OnBound(const std::vector<std::string>& keys, absl::Status statu
       continue;
     }
     if (!pod.assumed) continue;  // The watch has told of another outcome meanwhile.
-    logger_.Warning("binding %s failed: %s", key, status.ToString());
+    logger_.Warning("binding %s failed: %s", key, status.message());
     pod.assumed = false;
     Release(pod);
     pod.failed_because = std::string(status.message());

@@ -330,7 +330,7 @@ void Replica::Pump() {
   }
   const absl::Status applied = ApplyUpTo(std::min(core_->commit(), applied_ + kTurnEntries));
   if (!applied.ok() && applied != unapplied_) {
-    logger_.Error("cannot apply log entry %d: %s", applied_ + 1, applied.ToString());
+    logger_.Error("cannot apply log entry %d: %s", applied_ + 1, applied.message());
   }
   unapplied_ = applied;
   barriers_.OnApplied(applied_);

@@ -81,7 +81,7 @@ void Replica::StartCheckpoint() {
 void Replica::OnCheckpoint(const std::shared_ptr<PendingCheckpoint>& pending,
                            const absl::Status& result) {
   if (!result.ok() && result != checkpointed_) {
-    logger_.Error("cannot write a checkpoint: %s", result.ToString());
+    logger_.Error("cannot write a checkpoint: %s", result.message());
   }
   checkpointed_ = result;
   if (result.ok()) return core_->Compacted(pending->checkpoint);
@@ -96,7 +96,7 @@ void Replica::OnWritten(const std::shared_ptr<Batch>& batch, absl::Status result
     if (result.ok()) {
       logger_.Info("the disk takes writes again");
     } else {
-      logger_.Error("cannot write: %s", result.ToString());
+      logger_.Error("cannot write: %s", result.message());
     }
   }
   disk_ = result;

@@ -249,7 +249,7 @@ void Replica::SendAll(std::vector<raft::Message> messages) {
           });
       // As if it were lost on the way.
       if (!read.ok()) {
-        logger_.Warning("cannot read the log for member %d: %s", message.to, read.ToString());
+        logger_.Warning("cannot read the log for member %d: %s", message.to, read.message());
         continue;
       }
     }
@@ -605,7 +605,7 @@ void Replica::OnStaged(const absl::Status& staged) {
   if (closed_) return;
   const raft::Index index = receiver_.checkpoint().index;
   if (!staged.ok()) {
-    logger_.Error("cannot keep the state of another member: %s", staged.ToString());
+    logger_.Error("cannot keep the state of another member: %s", staged.message());
     receiver_ = {};
   }
   if (receiver_.whole()) return Pump();
@@ -641,7 +641,7 @@ void Replica::Install(uint64_t revision) {
                 if (installed.ok()) return OnInstalled(revision);
                 // The core has moved on already: there is no way but forward.
                 logger_.Error("cannot take over the state of another member: %s",
-                              installed.ToString());
+                              installed.message());
                 executor_->PostAfter(absl::Seconds(1), [this, revision, alive = alive_] {
                   if (*alive && !closed_) Install(revision);
                 });
