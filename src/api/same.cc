@@ -6,6 +6,7 @@
 #include "api/codec.h"
 #include "api/map_field.h"
 #include "api/schema.h"
+#include "api/types.h"
 #include "base/status.h"
 
 namespace skiff::api {
@@ -25,24 +26,49 @@ std::string JsonOf(const Message& message) {
 // left out and what is null are the encoder's (json_encode.cc).
 class Comparer {
  public:
-  explicit Comparer(const FieldDescriptor* but) : but_(but) {}
+  explicit Comparer(absl::Span<const FieldDescriptor* const> but) : but_(but) {}
 
   bool Value(const Plan& plan, const Message& a, const Message& b) const {
     if (plan.form == JsonForm::kObject) return Fields(plan, a, b);
-    return a.SerializePartialAsString() == b.SerializePartialAsString() || JsonOf(a) == JsonOf(b);
+    return SameBytes(plan, a, b) || JsonOf(a) == JsonOf(b);
+  }
+
+  bool Field(const FieldPlan& field, const Message& a, const Message& b,
+             const Reflection& reflection) const {
+    if (std::find(but_.begin(), but_.end(), field.field) != but_.end()) return true;
+    if (field.is_map) return Map(field, a, b, reflection);
+    if (field.is_list) return List(field, a, b, reflection);
+    return field.message != nullptr ? Nested(field, a, b, reflection)
+                                    : Singular(field, a, b, reflection);
   }
 
  private:
+  // Whether what is shown in a form of its own is stored the same.
+  static bool SameBytes(const Plan& plan, const Message& a, const Message& b) {
+    switch (plan.form) {
+      case JsonForm::kTime: {
+        const auto& left = static_cast<const metav1::Time&>(a);
+        const auto& right = static_cast<const metav1::Time&>(b);
+        return left.has_seconds() == right.has_seconds() && left.seconds() == right.seconds();
+      }
+      case JsonForm::kQuantity:
+      case JsonForm::kRaw: {
+        const FieldDescriptor* text = plan.descriptor->field(0);
+        std::string scratch_a;
+        std::string scratch_b;
+        return a.GetReflection()->GetStringReference(a, text, &scratch_a) ==
+               b.GetReflection()->GetStringReference(b, text, &scratch_b);
+      }
+      default:
+        return a.SerializePartialAsString() == b.SerializePartialAsString();
+    }
+  }
+
   // From the last: metadata is long and seldom what differs.
   bool Fields(const Plan& plan, const Message& a, const Message& b) const {
     const Reflection& reflection = *a.GetReflection();
-    return std::all_of(plan.fields.rbegin(), plan.fields.rend(), [&](const FieldPlan& field) {
-      if (field.field == but_) return true;
-      if (field.is_map) return Map(field, a, b, reflection);
-      if (field.is_list) return List(field, a, b, reflection);
-      return field.message != nullptr ? Nested(field, a, b, reflection)
-                                      : Singular(field, a, b, reflection);
-    });
+    return std::all_of(plan.fields.rbegin(), plan.fields.rend(),
+                       [&](const FieldPlan& field) { return Field(field, a, b, reflection); });
   }
 
   bool Nested(const FieldPlan& field, const Message& a, const Message& b,
@@ -139,13 +165,18 @@ class Comparer {
     return true;
   }
 
-  const FieldDescriptor* const but_;
+  const absl::Span<const FieldDescriptor* const> but_;
 };
 
 }  // namespace
 
-bool LooksSame(const Message& a, const Message& b, const FieldDescriptor* but) {
+bool LooksSame(const Message& a, const Message& b, absl::Span<const FieldDescriptor* const> but) {
   return Comparer(but).Value(PlanOf(a.GetDescriptor()), a, b);
+}
+
+bool FieldLooksSame(const FieldPlan& field, const Message& a, const Message& b,
+                    absl::Span<const FieldDescriptor* const> but) {
+  return Comparer(but).Field(field, a, b, *a.GetReflection());
 }
 
 }  // namespace skiff::api

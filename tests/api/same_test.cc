@@ -112,10 +112,10 @@ TEST_CASE("OneFieldMayBeLeftOutOfTheComparison") {
   auto other = FromJson<corev1::ConfigMap>(
       R"({"data": {"y": "2", "x": "1"}, "metadata": {"name": "a", "resourceVersion": "2"}})");
   const auto* version = metav1::ObjectMeta::descriptor()->FindFieldByName("resource_version");
-  CHECK(LooksSame(one, other, version));
+  CHECK(LooksSame(one, other, {version}));
   CHECK_FALSE(LooksSame(one, other));
   (*other.mutable_data())["x"] = "3";
-  CHECK_FALSE(LooksSame(one, other, version));
+  CHECK_FALSE(LooksSame(one, other, {version}));
 }
 
 }  // namespace

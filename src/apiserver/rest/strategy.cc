@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "api/managed_fields.h"
 #include "api/same.h"
 #include "api/time.h"
 #include "base/status.h"
@@ -151,9 +152,13 @@ bool CountsChange(const Message& old, const Message& now) {
 }  // namespace
 
 bool SameContent(const Message& a, const Message& b) {
-  static const FieldDescriptor* const kVersion =
-      metav1::ObjectMeta::descriptor()->FindFieldByName("resource_version");
-  return api::LooksSame(a, b, kVersion);
+  static const FieldDescriptor* const kUnseen[] = {
+      metav1::ObjectMeta::descriptor()->FindFieldByName("resource_version"),
+      metav1::ObjectMeta::descriptor()->FindFieldByName("managed_fields"),
+  };
+  // Who wrote last is nothing new where it wrote nothing.
+  return api::SameButTimes(api::MetaOf(a)->managed_fields(), api::MetaOf(b)->managed_fields()) &&
+         api::LooksSame(a, b, kUnseen);
 }
 
 absl::Status PrepareCreate(const Env& env, Message* object) {
