@@ -157,6 +157,12 @@ class Decoder {
     if (value.get(items) != simdjson::SUCCESS) {
       return Mismatch(value, absl::StrCat("[]", ItemType(field)));
     }
+    // A list of owners that is empty, and not absent, says that there are to be none: what a
+    // message can only say by one that is empty.
+    if (items.size() == 0 && field.message != nullptr &&
+        field.message->descriptor == metav1::ManagedFieldsEntry::descriptor()) {
+      reflection.AddMessage(message, field.field);
+    }
     int index = 0;
     for (const dom::element item : items) {
       path_.push_back({"", index++});

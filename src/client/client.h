@@ -86,12 +86,17 @@ struct Write {
   // Delete.
   std::optional<int64_t> grace_period_seconds;
   std::string propagation_policy;  // "", "Orphan", "Background", "Foreground".
+  // Create, update: who writes, and so owns the fields that change (api/managed_fields.h).
+  std::string manager;
 
   static Write Create(api::MessagePtr object);
   static Write Update(api::MessagePtr object, std::string subresource = "");
   static Write Delete(
       const api::Object& object);  // Of this very object: its uid is a precondition.
 };
+
+// The same writes, all by that manager.
+std::vector<Write> By(absl::string_view manager, std::vector<Write> writes);
 
 struct WriteResult {
   uint64_t revision = 0;  // Of the one transaction that holds all of them.

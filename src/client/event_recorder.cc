@@ -81,7 +81,7 @@ void EventRecorder::Send(const std::shared_ptr<Recent>& recent,
   recent->in_flight = true;
   std::vector<Write> writes;
   writes.push_back(create ? Write::Create(std::move(event)) : Write::Update(std::move(event)));
-  client_->Commit(std::move(writes), executor_,
+  client_->Commit(By(component_, std::move(writes)), executor_,
                   [this, alive = alive_, recent](absl::StatusOr<WriteResult> result) {
                     if (!*alive) return;
                     recent->in_flight = false;

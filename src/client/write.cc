@@ -34,4 +34,9 @@ Write Write::Delete(const api::Object& object) {
   return write;
 }
 
+std::vector<Write> By(absl::string_view manager, std::vector<Write> writes) {
+  for (Write& write : writes) write.manager = std::string(manager);
+  return writes;
+}
+
 }  // namespace skiff::client

@@ -117,7 +117,7 @@ absl::StatusOr<client::WriteResult> Objects::Commit(client::Write write) {
   return Await<client::WriteResult>(loop_, [&](client::Callback<client::WriteResult> done) {
     std::vector<client::Write> writes;
     writes.push_back(std::move(write));
-    client_->Commit(std::move(writes), loop_, std::move(done));
+    client_->Commit(client::By("skiff", std::move(writes)), loop_, std::move(done));
   });
 }
 

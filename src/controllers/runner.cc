@@ -130,7 +130,7 @@ void Runner::Process() {
       continue;
     }
     in_flight_.insert(key);
-    client_->Commit(std::move(plan.writes), executor_,
+    client_->Commit(client::By("kube-controller-manager", std::move(plan.writes)), executor_,
                     [this, alive = alive_, key, events = std::move(plan.events)](
                         absl::StatusOr<client::WriteResult> result) mutable {
                       if (*alive) OnCommitted(key, std::move(events), std::move(result));

@@ -442,7 +442,7 @@ void Node::FinishRemoval(const std::string& uid) {
   std::vector<client::Write> writes;
   writes.push_back(std::move(write));
   pod->writing = true;
-  client_->Commit(std::move(writes), loop_,
+  client_->Commit(client::By("kubelet", std::move(writes)), loop_,
                   [this, alive = alive_, uid](absl::StatusOr<client::WriteResult> result) {
                     if (!*alive) return;
                     if (const PodPtr done = Find(uid)) done->writing = false;
@@ -480,7 +480,7 @@ void Node::WriteStatus(const std::string& uid) {
   writes.push_back(client::Write::Update(std::move(changed), "status"));
   pod->writing = true;
   client_->Commit(
-      std::move(writes), loop_,
+      client::By("kubelet", std::move(writes)), loop_,
       [this, alive = alive_, uid, base](absl::StatusOr<client::WriteResult> result) {
         if (!*alive) return;
         const PodPtr done = Find(uid);

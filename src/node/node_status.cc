@@ -103,7 +103,7 @@ void Node::Register() {
   std::vector<client::Write> writes;
   writes.push_back(client::Write::Create(std::move(node)));
   ++reports_;
-  client_->Commit(std::move(writes), loop_,
+  client_->Commit(client::By("kubelet", std::move(writes)), loop_,
                   [this, alive = alive_](absl::StatusOr<client::WriteResult> result) {
                     if (!*alive) return;
                     --reports_;
@@ -121,7 +121,7 @@ void Node::ReportNode(const api::ObjectPtr& current) {
   std::vector<client::Write> writes;
   writes.push_back(client::Write::Update(std::move(node), "status"));
   ++reports_;
-  client_->Commit(std::move(writes), loop_,
+  client_->Commit(client::By("kubelet", std::move(writes)), loop_,
                   [this, alive = alive_](absl::StatusOr<client::WriteResult> result) {
                     if (!*alive) return;
                     --reports_;
@@ -196,7 +196,7 @@ void Node::RenewLease() {
                  std::vector<client::Write> writes;
                  writes.push_back(found.ok() ? client::Write::Update(std::move(lease))
                                              : client::Write::Create(std::move(lease)));
-                 client_->Commit(std::move(writes), loop_,
+                 client_->Commit(client::By("kubelet", std::move(writes)), loop_,
                                  [](absl::StatusOr<client::WriteResult>) {});
                });
 }

@@ -366,7 +366,7 @@ void Scheduler::Bind(std::vector<std::string> keys) {
   }
   ++in_flight_;
   client_->Commit(
-      std::move(writes), loop_,
+      client::By("kube-scheduler", std::move(writes)), loop_,
       [this, alive = alive_, keys = std::move(keys)](absl::StatusOr<client::WriteResult> result) {
         if (!*alive) return;
         --in_flight_;
@@ -430,7 +430,7 @@ void Scheduler::ReportUnschedulable(Pod& pod, const std::string& message) {
   writes.push_back(client::Write::Update(std::move(changed), "status"));
   ++in_flight_;
   client_->Commit(
-      std::move(writes), loop_,
+      client::By("kube-scheduler", std::move(writes)), loop_,
       [this, alive = alive_, key = pod.info.key](absl::StatusOr<client::WriteResult> result) {
         if (!*alive) return;
         --in_flight_;

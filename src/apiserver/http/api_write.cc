@@ -6,6 +6,7 @@
 #include "absl/strings/str_join.h"
 #include "api/codec.h"
 #include "api/errors.h"
+#include "api/json_value.h"
 #include "api/scale.h"
 #include "apiserver/auth/reviews.h"
 #include "apiserver/http/answer.h"
@@ -119,16 +120,77 @@ absl::StatusOr<api::MessagePtr> DecodeBody(const Request& request,
   return message;
 }
 
+constexpr size_t kMaxManagerBytes = 128;
+
 struct WriteQuery {
   FieldValidation validation = FieldValidation::kWarn;
   bool dry_run = false;
   Format format;
+  std::string manager;
+  bool force = false;
 };
 
-absl::StatusOr<WriteQuery> ReadQuery(const Request& request) {
+bool IsApply(const Request& request) { return IsOfType(request, "application/apply-patch+yaml"); }
+
+// The part of the client's name before its version, as far as it can be printed.
+std::string ManagerOfAgent(absl::string_view agent) {
+  std::string out;
+  for (const char c : agent.substr(0, agent.find('/'))) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte == 0x7f) continue;
+    if (out.size() == kMaxManagerBytes) break;
+    out.push_back(c);
+  }
+  return out;
+}
+
+// Who writes, and whether by force. `options`: what the verb calls its options, "PatchOptions".
+absl::Status ReadManager(const Request& request, absl::string_view options, WriteQuery* out) {
+  std::vector<api::FieldError> errors;
+  const auto fault = [&](api::FieldError::Kind kind, const char* field, std::string value,
+                         std::string detail) {
+    errors.push_back({kind, field, std::move(value), std::move(detail)});
+  };
+  using Kind = api::FieldError::Kind;
+  const bool apply = IsApply(request);
+  const absl::string_view manager = request.Query("fieldManager");
+  if (options == "PatchOptions") {
+    const absl::string_view force = request.Query("force");
+    out->force = force == "true" || force == "1";
+    if (!apply && !force.empty()) {
+      fault(Kind::kForbidden, "force", "", "may not be specified for non-apply patch");
+    }
+    if (apply && manager.empty()) {
+      fault(Kind::kRequired, "fieldManager", "", "is required for apply patch");
+    }
+  }
+  if (manager.size() > kMaxManagerBytes) {
+    fault(Kind::kTooLong, "fieldManager", "",
+          absl::StrCat("may not be more than ", kMaxManagerBytes, " bytes"));
+  }
+  for (size_t i = 0; i < manager.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(manager[i]);
+    if (byte >= 0x20 && byte != 0x7f) continue;
+    fault(Kind::kInvalid, "fieldManager", api::JsonString(manager),
+          absl::StrCat("invalid character U+", absl::Hex(byte, absl::kZeroPad4), " (at position ",
+                       i, ")"));
+  }
+  if (!errors.empty()) {
+    api::ResourceInfo resource{};
+    resource.group = "meta.k8s.io";
+    resource.kind = options;
+    return api::Invalid(resource, "", errors);
+  }
+  out->manager =
+      manager.empty() ? ManagerOfAgent(request.Header("user-agent")) : std::string(manager);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<WriteQuery> ReadQuery(const Request& request, absl::string_view options) {
   WriteQuery out;
   SKIFF_ASSIGN_OR_RETURN(out.validation, ReadValidation(request));
   SKIFF_ASSIGN_OR_RETURN(out.dry_run, ReadDryRun(request));
+  SKIFF_RETURN_IF_ERROR(ReadManager(request, options, &out));
   Offer offer;
   offer.table = offer.partial = true;
   SKIFF_ASSIGN_OR_RETURN(out.format, Negotiate(request.Header("accept"), offer));
@@ -168,7 +230,7 @@ void ApiHandler::Create(const ExchangePtr& exchange, const Target& target) {
   if (!target.name.empty() && target.subresource.empty()) {
     return SendError(*exchange, api::MethodNotSupported(*target.resource, "create"));
   }
-  const auto query = ReadQuery(request);
+  const auto query = ReadQuery(request, "CreateOptions");
   if (!query.ok()) return SendError(*exchange, query.status());
   const BodyType type = BodyTypeOf(*target.resource, target.subresource);
   std::vector<std::string> warnings;
@@ -193,6 +255,7 @@ void ApiHandler::Create(const ExchangePtr& exchange, const Target& target) {
   write.name = target.name;
   write.subresource = target.subresource;
   write.object = *std::move(message);
+  write.manager = query->manager;
   // What is done to the pod, and not made.
   const bool binding = target.subresource == "binding";
   const bool eviction = target.subresource == "eviction";
@@ -217,9 +280,9 @@ void ApiHandler::Create(const ExchangePtr& exchange, const Target& target) {
 }
 
 void ApiHandler::Update(const ExchangePtr& exchange, const Target& target) {
-  const auto query = ReadQuery(exchange->request());
+  const auto query = ReadQuery(exchange->request(), "UpdateOptions");
   if (!query.ok()) return SendError(*exchange, query.status());
-  const auto make = [exchange, target, validation = query->validation](
+  const auto make = [exchange, target, validation = query->validation, manager = query->manager](
                         std::vector<std::string>* warnings) -> absl::StatusOr<client::Write> {
     const BodyType type = BodyTypeOf(*target.resource, target.subresource);
     client::Write write;
@@ -231,6 +294,7 @@ void ApiHandler::Update(const ExchangePtr& exchange, const Target& target) {
     write.name_space = target.name_space;
     write.name = target.name;
     write.subresource = target.subresource;
+    write.manager = manager;
     return write;
   };
   std::vector<std::string> warnings;
@@ -261,8 +325,6 @@ void ApiHandler::Update(const ExchangePtr& exchange, const Target& target) {
 
 void ApiHandler::Patch(const ExchangePtr& exchange, const Target& target) {
   const Request& request = exchange->request();
-  const auto query = ReadQuery(request);
-  if (!query.ok()) return SendError(*exchange, query.status());
   PatchRequest patch;
   if (IsOfType(request, "application/json-patch+json")) {
     patch.type = PatchType::kJson;
@@ -270,14 +332,19 @@ void ApiHandler::Patch(const ExchangePtr& exchange, const Target& target) {
     patch.type = PatchType::kMerge;
   } else if (IsOfType(request, "application/strategic-merge-patch+json")) {
     patch.type = PatchType::kStrategic;
+  } else if (IsApply(request)) {
+    patch.type = PatchType::kApply;
   } else {
     return SendError(*exchange,
                      api::UnsupportedMediaType(absl::StrCat(
                          "the body of the request was in an unknown format (",
                          absl::AsciiStrToLower(MediaType(request)),
                          ") - accepted media types include: application/json-patch+json, "
-                         "application/merge-patch+json, application/strategic-merge-patch+json")));
+                         "application/merge-patch+json, application/strategic-merge-patch+json, "
+                         "application/apply-patch+yaml")));
   }
+  const auto query = ReadQuery(request, "PatchOptions");
+  if (!query.ok()) return SendError(*exchange, query.status());
   patch.resource = target.resource;
   patch.name_space = target.name_space;
   patch.name = target.name;
@@ -285,6 +352,8 @@ void ApiHandler::Patch(const ExchangePtr& exchange, const Target& target) {
   patch.body = request.body;
   patch.validation = query->validation;
   patch.dry_run = query->dry_run;
+  patch.manager = query->manager;
+  patch.force = query->force;
   server_->Patch(std::move(patch), loop_,
                  [exchange, format = query->format, this, alive = alive_,
                   scale = target.subresource == "scale"](absl::StatusOr<Patched> patched) {
@@ -294,8 +363,8 @@ void ApiHandler::Patch(const ExchangePtr& exchange, const Target& target) {
                      return SendMessage(*exchange, 200, api::ScaleOf(*patched->object),
                                         "autoscaling/v1", "Scale", format);
                    }
-                   SendObject(*exchange, 200, patched->object, format, loop_->clock().Now(),
-                              patched->warnings);
+                   SendObject(*exchange, patched->created ? 201 : 200, patched->object, format,
+                              loop_->clock().Now(), patched->warnings);
                  });
 }
 
@@ -361,7 +430,7 @@ std::vector<std::string> DeletionWarnings(const api::ResourceInfo& resource,
 
 void ApiHandler::Delete(const ExchangePtr& exchange, const Target& target) {
   const Request& request = exchange->request();
-  const auto query = ReadQuery(request);
+  const auto query = ReadQuery(request, "DeleteOptions");
   if (!query.ok()) return SendError(*exchange, query.status());
   const auto options = ReadDeleteOptions(request);
   if (!options.ok()) return SendError(*exchange, options.status());
@@ -388,7 +457,7 @@ void ApiHandler::Delete(const ExchangePtr& exchange, const Target& target) {
 
 void ApiHandler::DeleteCollection(const ExchangePtr& exchange, const Target& target) {
   const Request& request = exchange->request();
-  const auto query = ReadQuery(request);
+  const auto query = ReadQuery(request, "DeleteOptions");
   if (!query.ok()) return SendError(*exchange, query.status());
   const auto options = ReadDeleteOptions(request);
   if (!options.ok()) return SendError(*exchange, options.status());

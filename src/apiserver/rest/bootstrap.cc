@@ -67,7 +67,7 @@ void Server::Bootstrap(Executor* reply_on, client::Callback<uint64_t> done) {
     });
     return;
   }
-  Write(std::move(writes), {}, reply_on,
+  Write(client::By("kube-apiserver", std::move(writes)), {}, reply_on,
         [this, reply_on, done = std::move(done)](absl::StatusOr<Written> written) mutable {
           // Another server of the same store is at it as well: what it has made needs no making.
           if (absl::IsAlreadyExists(written.status())) {

@@ -9,6 +9,7 @@
 #include "api/time.h"
 #include "api/validation/validation.h"
 #include "apiserver/admission/admission.h"
+#include "apiserver/rest/ownership.h"
 #include "base/status.h"
 #include "k8s.io/api/certificates/v1/generated.pb.h"
 #include "k8s.io/api/policy/v1/generated.pb.h"
@@ -217,6 +218,9 @@ absl::Status Planner::Create(client::Write write) {
 
   const AdmissionRequest request =
       RequestOf(AdmissionRequest::Operation::kCreate, resource, *meta, nullptr);
+  // What the client says is its own; what is filled in from here on is not.
+  api::SetDefaults(write.object.get());
+  RecordOwner(env_, write.manager, "", *resource.prototype, write.object.get());
   SKIFF_RETURN_IF_ERROR(PrepareCreate(env_, write.object.get()));
   SKIFF_RETURN_IF_ERROR(Mutate(*env_.plugins, request, write.object.get()));
   api::SetDefaults(write.object.get());
@@ -324,16 +328,17 @@ absl::Status Planner::Update(client::Write write) {
   const std::string key = store::Key(resource, write.name_space, write.name);
   SKIFF_ASSIGN_OR_RETURN(const api::ObjectPtr old, Current(write, key));
   if (scale) {
-    return UpdateScale(old, key, static_cast<const autoscalingv1::Scale&>(*write.object));
+    return UpdateScale(old, key, write);
   }
-  if (write.subresource == "status") return UpdateStatus(old, key, std::move(write.object));
-  if (write.subresource == "approval") return Approve(old, key, std::move(write.object));
-  if (write.subresource == "finalize") return Finalize(old, key, std::move(write.object));
-  return UpdateMain(old, key, std::move(write.object));
+  if (write.subresource == "finalize") return Finalize(old, key, write);
+  api::MessagePtr object = std::move(write.object);
+  if (write.subresource == "status") return UpdateStatus(old, key, std::move(object), write);
+  if (write.subresource == "approval") return Approve(old, key, std::move(object), write);
+  return UpdateMain(old, key, std::move(object), write);
 }
 
 absl::Status Planner::UpdateMain(const api::ObjectPtr& old, const std::string& key,
-                                 api::MessagePtr object) {
+                                 api::MessagePtr object, const client::Write& write) {
   const api::ResourceInfo& resource = old->resource();
   metav1::ObjectMeta* meta = api::MutableMetaOf(object.get());
   meta->set_name(old->meta().name());
@@ -342,6 +347,8 @@ absl::Status Planner::UpdateMain(const api::ObjectPtr& old, const std::string& k
   meta->set_resource_version(old->meta().resource_version());
   const AdmissionRequest request =
       RequestOf(AdmissionRequest::Operation::kUpdate, resource, old->meta(), &old->message());
+  api::SetDefaults(object.get());
+  RecordOwner(env_, write.manager, write.subresource, old->message(), object.get());
   SKIFF_RETURN_IF_ERROR(Mutate(*env_.plugins, request, object.get()));
   api::SetDefaults(object.get());
   SKIFF_RETURN_IF_ERROR(PrepareUpdate(env_, old->message(), object.get()));
@@ -368,9 +375,10 @@ absl::Status Planner::UpdateMain(const api::ObjectPtr& old, const std::string& k
 }
 
 absl::Status Planner::UpdateStatus(const api::ObjectPtr& old, const std::string& key,
-                                   api::MessagePtr object) {
+                                   api::MessagePtr object, const client::Write& write) {
   PrepareStatusUpdate(env_, old->message(), object.get());
   api::SetDefaults(object.get());
+  RecordOwner(env_, write.manager, write.subresource, old->message(), object.get());
   SKIFF_RETURN_IF_ERROR(Verdict(old->resource(), old->meta().name(),
                                 api::ValidateStatusUpdate(*object, old->message())));
   if (SameContent(*object, old->message())) {
@@ -382,9 +390,10 @@ absl::Status Planner::UpdateStatus(const api::ObjectPtr& old, const std::string&
 }
 
 absl::Status Planner::Approve(const api::ObjectPtr& old, const std::string& key,
-                              api::MessagePtr object) {
+                              api::MessagePtr object, const client::Write& write) {
   using Request = certificatesv1::CertificateSigningRequest;
   PrepareApproval(env_, old->As<Request>(), static_cast<Request*>(object.get()));
+  RecordOwner(env_, write.manager, write.subresource, old->message(), object.get());
   SKIFF_RETURN_IF_ERROR(
       Verdict(old->resource(), old->meta().name(),
               api::ValidateApproval(static_cast<const Request&>(*object), old->As<Request>())));
@@ -397,7 +406,8 @@ absl::Status Planner::Approve(const api::ObjectPtr& old, const std::string& key,
 }
 
 absl::Status Planner::UpdateScale(const api::ObjectPtr& old, const std::string& key,
-                                  const autoscalingv1::Scale& scale) {
+                                  const client::Write& write) {
+  const auto& scale = static_cast<const autoscalingv1::Scale&>(*write.object);
   if (scale.spec().replicas() < 0) {
     return api::Invalid(
         old->resource(), old->meta().name(),
@@ -406,14 +416,15 @@ absl::Status Planner::UpdateScale(const api::ObjectPtr& old, const std::string& 
   }
   api::MessagePtr object = old->Copy();
   api::SetReplicas(object.get(), scale.spec().replicas());
-  return UpdateMain(old, key, std::move(object));
+  return UpdateMain(old, key, std::move(object), write);
 }
 
 absl::Status Planner::Finalize(const api::ObjectPtr& old, const std::string& key,
-                               api::MessagePtr object) {
+                               const client::Write& write) {
   auto changed = old->CopyAs<corev1::Namespace>();
-  const auto& given = static_cast<const corev1::Namespace&>(*object);
+  const auto& given = static_cast<const corev1::Namespace&>(*write.object);
   *changed->mutable_spec()->mutable_finalizers() = given.spec().finalizers();
+  RecordOwner(env_, write.manager, write.subresource, old->message(), changed.get());
   if (old->meta().has_deletion_timestamp() && changed->spec().finalizers().empty() &&
       old->meta().finalizers().empty()) {
     Remove(key, old);

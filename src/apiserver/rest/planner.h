@@ -48,15 +48,18 @@ class Planner {
  private:
   absl::Status Create(client::Write write);
   absl::Status Update(client::Write write);
-  absl::Status UpdateMain(const api::ObjectPtr& old, const std::string& key,
-                          api::MessagePtr object);
+  // `object` is what the write makes of `old`.
+  absl::Status UpdateMain(const api::ObjectPtr& old, const std::string& key, api::MessagePtr object,
+                          const client::Write& write);
   absl::Status UpdateStatus(const api::ObjectPtr& old, const std::string& key,
-                            api::MessagePtr object);
+                            api::MessagePtr object, const client::Write& write);
   // The approval path of a certificate request.
-  absl::Status Approve(const api::ObjectPtr& old, const std::string& key, api::MessagePtr object);
+  absl::Status Approve(const api::ObjectPtr& old, const std::string& key, api::MessagePtr object,
+                       const client::Write& write);
   absl::Status UpdateScale(const api::ObjectPtr& old, const std::string& key,
-                           const autoscalingv1::Scale& scale);
-  absl::Status Finalize(const api::ObjectPtr& old, const std::string& key, api::MessagePtr object);
+                           const client::Write& write);
+  absl::Status Finalize(const api::ObjectPtr& old, const std::string& key,
+                        const client::Write& write);
   absl::Status Bind(client::Write write);
   absl::Status Delete(client::Write write);
   // `changed`: the pod with what is to be different in it besides.

@@ -8,6 +8,7 @@
 #include "api/errors.h"
 #include "api/patch.h"
 #include "api/scale.h"
+#include "apiserver/rest/apply.h"
 #include "base/status.h"
 
 namespace skiff::apiserver {
@@ -31,6 +32,7 @@ client::Write CopyOf(const client::Write& write) {
   copy.if_revision = write.if_revision;
   copy.grace_period_seconds = write.grace_period_seconds;
   copy.propagation_policy = write.propagation_policy;
+  copy.manager = write.manager;
   return copy;
 }
 
@@ -146,6 +148,7 @@ void Server::Try(std::shared_ptr<Attempt> attempt) {
   const auto snapshot = store_->snapshot();
   Env env = MakeEnv();
   env.dry_run = dry_run;
+  env.owners_settled = attempt->options.owners_settled;
   Planner planner(std::move(env), snapshot, /*previews=*/dry_run || attempt->writes.size() > 1);
   if (attempt->tries > 0 && attempt->options.again != nullptr) {
     auto made = attempt->options.again();
@@ -252,6 +255,8 @@ absl::StatusOr<api::MessagePtr> ApplyPatch(const google::protobuf::Message& curr
     case PatchType::kStrategic:
       patched = api::StrategicMergePatch(json, request.body, current.GetDescriptor());
       break;
+    case PatchType::kApply:
+      return api::BadRequest("an apply is no patch of what is there");
   }
   SKIFF_RETURN_IF_ERROR(patched.status());
   api::MessagePtr message(current.New());
@@ -284,6 +289,9 @@ void Server::PatchAgain(PatchRequest request, int tries, Executor* reply_on,
     return Reply<Patched>(reply_on, std::move(done),
                           api::BadRequest("the patch names no resource"));
   }
+  if (request.type == PatchType::kApply) {
+    return ApplyAgain(std::move(request), tries, reply_on, std::move(done));
+  }
   const auto current = GetNow(*request.resource, request.name_space, request.name);
   if (!current.ok()) return Reply<Patched>(reply_on, std::move(done), current.status());
   const bool scale = request.subresource == "scale";
@@ -303,6 +311,7 @@ void Server::PatchAgain(PatchRequest request, int tries, Executor* reply_on,
   write.name_space = request.name_space;
   write.name = request.name;
   write.subresource = request.subresource;
+  write.manager = request.manager;
   // The patch was made on this very state; a revision that the patch itself names is the client's
   // own.
   const std::string wanted = api::MetaOf(**made)->resource_version();
@@ -325,7 +334,33 @@ void Server::PatchAgain(PatchRequest request, int tries, Executor* reply_on,
             return PatchAgain(std::move(request), tries + 1, reply_on, std::move(done));
           }
           if (!written.ok()) return std::move(done)(written.status());
-          std::move(done)(Patched{written->items.at(0).object, std::move(warnings)});
+          std::move(done)(Patched{written->items.at(0).object, std::move(warnings), false});
+        });
+}
+
+void Server::ApplyAgain(PatchRequest request, int tries, Executor* reply_on,
+                        client::Callback<Patched> done) {
+  const auto found = GetNow(*request.resource, request.name_space, request.name);
+  const api::ObjectPtr before = found.ok() ? *found : nullptr;
+  auto planned = PlanApply(request, before, clock_->Now());
+  if (!planned.ok()) return Reply<Patched>(reply_on, std::move(done), planned.status());
+  std::vector<client::Write> writes;
+  writes.push_back(std::move(planned->write));
+  WriteOptions options;
+  options.dry_run = request.dry_run;
+  options.owners_settled = true;
+  Write(std::move(writes), std::move(options), reply_on,
+        [this, request = std::move(request), tries, reply_on, before, again = planned->again,
+         done = std::move(done)](absl::StatusOr<Written> written) mutable {
+          const auto now = GetNow(*request.resource, request.name_space, request.name);
+          const bool raced = before == nullptr
+                                 ? absl::IsAlreadyExists(written.status())
+                                 : absl::IsAborted(written.status()) && IsNewer(now, *before);
+          if (raced && again && tries + 1 < kAttempts) {
+            return ApplyAgain(std::move(request), tries + 1, reply_on, std::move(done));
+          }
+          if (!written.ok()) return std::move(done)(written.status());
+          std::move(done)(Patched{written->items.at(0).object, {}, before == nullptr});
         });
 }
 

@@ -27,13 +27,14 @@
 
 namespace skiff::apiserver {
 
-enum class PatchType { kJson, kMerge, kStrategic };
+enum class PatchType { kJson, kMerge, kStrategic, kApply };
 
 // What to do with fields that the schema does not have: Kubernetes' fieldValidation.
 enum class FieldValidation { kIgnore, kWarn, kStrict };
 
 struct WriteOptions {
   bool dry_run = false;
+  bool owners_settled = false;  // Env has it.
   // Makes the write, a lone one, once more when others got in between and it is planned again; on
   // any thread, until `done` is called. Null: it is copied before each plan.
   std::function<absl::StatusOr<client::Write>()> again = nullptr;
@@ -54,7 +55,9 @@ struct PatchRequest {
   std::string name;
   std::string subresource;  // "", "status", "scale"
   PatchType type = PatchType::kStrategic;
-  std::string body;  // JSON
+  std::string body;     // JSON
+  std::string manager;  // Who patches; of an apply, never empty.
+  bool force = false;   // Of an apply: takes what others own.
   FieldValidation validation = FieldValidation::kStrict;
   bool dry_run = false;
 };
@@ -71,6 +74,7 @@ struct DeleteCollectionRequest {
 struct Patched {
   api::ObjectPtr object;
   std::vector<std::string> warnings;
+  bool created = false;  // By an apply.
 };
 
 class Server final : public client::Client {
@@ -108,7 +112,8 @@ class Server final : public client::Client {
   void Write(std::vector<client::Write> writes, WriteOptions options, Executor* reply_on,
              client::Callback<Written> done);
   // Made anew on the newer state when others write in between, unless the patch itself names a
-  // resourceVersion: then kAborted (Conflict).
+  // resourceVersion: then kAborted (Conflict). An apply of what is not there creates it, and one
+  // that would change what others own is kAborted as well, with a cause a field.
   void Patch(PatchRequest request, Executor* reply_on, client::Callback<Patched> done);
   // Some at a time, in the order of their keys. What others delete meanwhile is no error; what they
   // create meanwhile stays. `done` gets the objects as a single Delete would answer them.
@@ -146,6 +151,8 @@ class Server final : public client::Client {
                    absl::StatusOr<store::TxnResult> result);
   absl::Status WhyLost(const Attempt& attempt) const;
   void PatchAgain(PatchRequest request, int tries, Executor* reply_on,
+                  client::Callback<Patched> done);
+  void ApplyAgain(PatchRequest request, int tries, Executor* reply_on,
                   client::Callback<Patched> done);
   void SweepOn(std::shared_ptr<Sweep> sweep);
   void Pin(std::shared_ptr<const store::Snapshot> snapshot);

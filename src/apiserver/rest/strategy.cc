@@ -40,12 +40,16 @@ void CopyPart(const Message& from, const FieldDescriptor* part, Message* to) {
   }
 }
 
+}  // namespace
+
 bool HasStatusPath(const Message& message) {
   for (const auto& sub : api::ResourceOfDescriptor(message.GetDescriptor()).subresources) {
     if (sub.name == "status") return Part(message, "status") != nullptr;
   }
   return false;
 }
+
+namespace {
 
 // The kinds with a metadata.generation, and the part whose changes it counts: "" all but the
 // metadata, null none.
@@ -168,7 +172,6 @@ absl::Status PrepareCreate(const Env& env, Message* object) {
   meta->clear_deletion_timestamp();
   meta->clear_deletion_grace_period_seconds();
   meta->clear_self_link();
-  meta->clear_managed_fields();
   meta->clear_generation();
   const auto* type = object->GetDescriptor();
   // A node says what it is when it registers; what has a status path besides starts without status.
@@ -221,7 +224,6 @@ absl::Status PrepareUpdate(const Env& env, const Message& old, Message* now) {
     meta->set_generate_name(before.generate_name());
   }
   meta->clear_self_link();
-  meta->clear_managed_fields();
   if (HasStatusPath(*now)) CopyPart(old, Part(*now, "status"), now);
   if (const Preparation* own = FindPreparation(*now)) own->write(env, &old, now);
   const auto* type = now->GetDescriptor();
@@ -244,6 +246,10 @@ void PrepareStatusUpdate(const Env& env, const Message& old, Message* now) {
   const api::MessagePtr whole(old.New());
   whole->CopyFrom(old);
   CopyPart(*now, Part(*now, "status"), whole.get());
+  // Entries of owners may be written with it; whether they are is not decided here.
+  api::MutableMetaOf(whole.get())
+      ->mutable_managed_fields()
+      ->Swap(api::MutableMetaOf(now)->mutable_managed_fields());
   now->GetReflection()->Swap(now, whole.get());
   const Preparation* own = FindPreparation(*now);
   if (own != nullptr && own->status != nullptr) own->status(env, old, now);

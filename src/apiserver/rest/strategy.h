@@ -27,6 +27,8 @@ struct Env {
   const store::Snapshot* snapshot = nullptr;
   const AdmissionPlugins* plugins = nullptr;
   bool dry_run = false;
+  // The object's managedFields are what they are to be: it comes from an apply.
+  bool owners_settled = false;
   // A free cluster IP or node port; kResourceExhausted.
   std::function<absl::StatusOr<std::string>()> allocate_cluster_ip;
   std::function<absl::StatusOr<int32_t>()> allocate_node_port;
@@ -42,7 +44,8 @@ absl::Status FinishCreate(const Env& env, google::protobuf::Message* object);
 absl::Status PrepareUpdate(const Env& env, const google::protobuf::Message& old,
                            google::protobuf::Message* now);
 
-// `now` replaces `old` on the status path: everything but status stays.
+// `now` replaces `old` on the status path: everything but status and
+// managedFields stays.
 void PrepareStatusUpdate(const Env& env, const google::protobuf::Message& old,
                          google::protobuf::Message* now);
 // `now` replaces `old` on a certificate request's approval path: everything but the status'
@@ -50,7 +53,10 @@ void PrepareStatusUpdate(const Env& env, const google::protobuf::Message& old,
 void PrepareApproval(const Env& env, const certificatesv1::CertificateSigningRequest& old,
                      certificatesv1::CertificateSigningRequest* now);
 
-// Whether a client sees no difference between them but resourceVersion.
+// Whether its status is written on a path of its own.
+bool HasStatusPath(const google::protobuf::Message& object);
+
+// Whether a client sees no difference between them but resourceVersion and the times of owners.
 bool SameContent(const google::protobuf::Message& a, const google::protobuf::Message& b);
 
 // A kind's own steps (pod.cc, job.cc, service.cc).
