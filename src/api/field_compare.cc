@@ -1,9 +1,11 @@
 #include "api/field_compare.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -34,8 +36,8 @@ absl::Status NoKeys(const MergeType& list) {
                    "] (and doesn't have default values for any key fields)"));
 }
 
-void AppendKey(absl::string_view name, absl::string_view json, std::string* out) {
-  absl::StrAppend(out, out->empty() ? "{\"" : ",\"", name, "\":", json);
+void AppendKeyName(absl::string_view name, std::string* out) {
+  absl::StrAppend(out, out->empty() ? "{\"" : ",\"", name, "\":");
 }
 
 // Fields that need not be looked at.
@@ -43,11 +45,6 @@ using Unseen = absl::Span<const FieldDescriptor* const>;
 
 const FieldSet::Node* NodeOf(const FieldSet* set, const PathStep& step) {
   return set == nullptr || set->empty() ? nullptr : set->Find(step);
-}
-
-bool Has(const FieldSet* set, const PathStep& step) {
-  const FieldSet::Node* node = NodeOf(set, step);
-  return node != nullptr && node->member;
 }
 
 // A value of a document.
@@ -67,12 +64,15 @@ struct JsonNode {
         return Shape::kScalar;
     }
   }
-  bool empty() const {
+  bool empty(const MergeType& /*type*/) const {
     return value == nullptr || (value->items().empty() && value->entries().empty());
   }
   size_t size() const { return shape() == Shape::kList ? value->items().size() : 0; }
   JsonNode item(size_t i) const { return {&value->items()[i]}; }
-  absl::StatusOr<std::string> Text(const MergeType& list) const { return ItemText(list, *value); }
+  absl::Status Text(const MergeType& list, std::string* out) const {
+    SKIFF_ASSIGN_OR_RETURN(*out, ItemText(list, *value));
+    return absl::OkStatus();
+  }
   static bool Same(const JsonNode& a, const JsonNode& b) { return *a.value == *b.value; }
 
   using Entries = absl::flat_hash_map<absl::string_view, const JsonValue*>;
@@ -92,12 +92,13 @@ struct JsonNode {
   // `visit(step, type, a's, b's)` for each member of the one or the other.
   template <typename Visit>
   static absl::Status Zip(const MergeType& type, const JsonNode& a, const JsonNode& b,
-                          Unseen /*unseen*/, const FieldSet* /*ignored*/, const Visit& visit) {
+                          Unseen /*unseen*/, const FieldSet* /*ignored*/, FieldChanges* out,
+                          const Visit& visit) {
     const auto member = [&](const std::string& name, const JsonValue* left,
                             const JsonValue* right) {
       const MergeType* below = type.shape == MergeType::Shape::kDeduced ? &type : type.Member(name);
       if (below == nullptr) return absl::OkStatus();
-      return visit(PathStep::Field(name), *below, JsonNode{left}, JsonNode{right});
+      return visit(PathStep::Field(out->Keep(name)), *below, JsonNode{left}, JsonNode{right});
     };
     if (a.shape() == Shape::kMap) {
       const Entries others = IndexOf(b);
@@ -146,9 +147,10 @@ class MessageNode {
     }
   }
 
-  bool empty() const {
+  // As a map of that type.
+  bool empty(const MergeType& type) const {
     if (kind_ != Kind::kMessage) return kind_ == Kind::kAbsent || kind_ == Kind::kNull;
-    return IsEmpty(*plan_, *message_);
+    return IsEmpty(type, *message_);
   }
 
   size_t size() const {
@@ -169,23 +171,29 @@ class MessageNode {
     return out;
   }
 
-  absl::StatusOr<std::string> Text(const MergeType& list) const {
-    if (list.keys.empty()) return ScalarJson();
-    std::string out;
+  absl::Status Text(const MergeType& list, std::string* out) const {
+    out->clear();
+    if (list.keys.empty()) {
+      AppendScalar(out);
+      return absl::OkStatus();
+    }
     for (const MergeType::Key& key : list.keys) {
       const Message* holder = message_;
       for (size_t i = 0; i + 1 < key.path.size(); ++i) {
         holder = &holder->GetReflection()->GetMessage(*holder, key.path[i]->field);
       }
-      const MessageNode part = OfField(*key.path.back(), *holder);
+      const MessageNode part = OfField(*key.path.back(), *holder, *holder->GetReflection());
       if (part.kind_ == Kind::kScalar) {
-        AppendKey(key.name, part.ScalarJson(), &out);
+        AppendKeyName(key.name, out);
+        part.AppendScalar(out);
       } else if (!key.default_value.empty()) {
-        AppendKey(key.name, key.default_value, &out);
+        AppendKeyName(key.name, out);
+        *out += key.default_value;
       }
     }
-    if (out.empty()) return NoKeys(list);
-    return absl::StrCat(out, "}");
+    if (out->empty()) return NoKeys(list);
+    out->push_back('}');
+    return absl::OkStatus();
   }
 
   // Of two that are there.
@@ -200,7 +208,7 @@ class MessageNode {
       case Kind::kText:
         return *a.text_ == *b.text_;
       case Kind::kItem:
-        return a.ScalarJson() == b.ScalarJson();
+        return a.ScalarText() == b.ScalarText();
       default:
         return FieldLooksSame(*a.field_, *a.message_, *b.message_);
     }
@@ -217,8 +225,9 @@ class MessageNode {
 
   template <typename Visit>
   static absl::Status Zip(const MergeType& type, const MessageNode& a, const MessageNode& b,
-                          Unseen unseen, const FieldSet* ignored, const Visit& visit) {
-    if (type.plan == nullptr) return ZipMap(*type.element, a, b, visit);
+                          Unseen unseen, const FieldSet* ignored, FieldChanges* out,
+                          const Visit& visit) {
+    if (type.plan == nullptr) return ZipMap(*type.element, a, b, out, visit);
     return ZipFields(type, a.kind_ == Kind::kMessage ? a.message_ : nullptr,
                      b.kind_ == Kind::kMessage ? b.message_ : nullptr, unseen, ignored, visit);
   }
@@ -226,8 +235,8 @@ class MessageNode {
  private:
   enum class Kind : uint8_t { kAbsent, kNull, kMessage, kList, kMap, kScalar, kItem, kText };
 
-  static bool IsZero(const FieldDescriptor* field, const Message& message) {
-    const Reflection& reflection = *message.GetReflection();
+  static bool IsZero(const FieldDescriptor* field, const Message& message,
+                     const Reflection& reflection) {
     switch (field->cpp_type()) {
       case FieldDescriptor::CPPTYPE_STRING: {
         std::string scratch;
@@ -250,8 +259,8 @@ class MessageNode {
   }
 
   // What is left out and what is null is the encoder's rule (json_encode.cc).
-  static MessageNode OfField(const FieldPlan& field, const Message& message) {
-    const Reflection& reflection = *message.GetReflection();
+  static MessageNode OfField(const FieldPlan& field, const Message& message,
+                             const Reflection& reflection) {
     const FieldFacts& facts = *field.facts;
     MessageNode out;
     out.field_ = &field;
@@ -273,8 +282,8 @@ class MessageNode {
       if (!IsUnsetTime(*field.message, below)) return Of(*field.message, below);
       out.kind_ = Kind::kNull;
     } else {
-      const bool left_out =
-          !facts.pointer() && facts.omit_empty() && (!has || IsZero(field.field, message));
+      const bool left_out = !facts.pointer() && facts.omit_empty() &&
+                            (!has || IsZero(field.field, message, reflection));
       out.kind_ = left_out ? Kind::kAbsent : Kind::kScalar;
     }
     return out;
@@ -284,12 +293,19 @@ class MessageNode {
     return field.inlined && field.message != nullptr && field.message->form == JsonForm::kObject;
   }
 
-  static bool IsEmpty(const Plan& plan, const Message& message) {
-    for (const FieldPlan& field : plan.fields) {
-      if (IsInlined(field)) {
-        const Message& below = message.GetReflection()->GetMessage(message, field.field);
-        if (!IsEmpty(*field.message, below)) return false;
-      } else if (OfField(field, message).kind_ != Kind::kAbsent) {
+  static bool IsSet(const FieldPlan& field, const Message& message, const Reflection& reflection) {
+    if (field.is_map) return MapAccess::Size(reflection, message, field.field) > 0;
+    if (field.is_list) return reflection.FieldSize(message, field.field) > 0;
+    return reflection.HasField(message, field.field);
+  }
+
+  static bool IsEmpty(const MergeType& type, const Message& message) {
+    const Reflection& reflection = *type.reflection;
+    for (const auto& [field, below, silent] : type.fields) {
+      if (IsInlined(*field)) {
+        if (!IsEmpty(*below, reflection.GetMessage(message, field->field))) return false;
+      } else if ((!silent || IsSet(*field, message, reflection)) &&
+                 OfField(*field, message, reflection).kind_ != Kind::kAbsent) {
         return false;
       }
     }
@@ -299,25 +315,33 @@ class MessageNode {
   template <typename Visit>
   static absl::Status ZipFields(const MergeType& type, const Message* a, const Message* b,
                                 Unseen unseen, const FieldSet* ignored, const Visit& visit) {
-    for (size_t i = 0; i < type.fields.size(); ++i) {
-      const FieldPlan& field = type.plan->fields[i];
-      if (Has(ignored, PathStep::Field(field.json_name))) continue;
-      if (a != nullptr && b != nullptr && FieldLooksSame(field, *a, *b, unseen)) continue;
-      if (IsInlined(field)) {
-        const auto below = [&](const Message* message) -> const Message* {
-          if (message == nullptr) return nullptr;
-          const Reflection& reflection = *message->GetReflection();
-          if (!reflection.HasField(*message, field.field)) return nullptr;
-          return &reflection.GetMessage(*message, field.field);
-        };
-        SKIFF_RETURN_IF_ERROR(
-            ZipFields(*type.fields[i], below(a), below(b), unseen, ignored, visit));
+    const std::vector<FieldSet::Node>* skip = ignored == nullptr ? nullptr : &ignored->nodes();
+    size_t at = 0;  // In them: both are in order.
+    const Reflection& reflection = *type.reflection;
+    for (const auto& [plan, below, silent] : type.fields) {
+      const FieldPlan& field = *plan;
+      const bool in_a = a != nullptr && IsSet(field, *a, reflection);
+      const bool in_b = b != nullptr && IsSet(field, *b, reflection);
+      if (!in_a && !in_b && (silent || (a != nullptr && b != nullptr))) continue;
+      while (skip != nullptr && at < skip->size() &&
+             Compare((*skip)[at].step(), PathStep::Field(field.json_name)) < 0) {
+        ++at;
+      }
+      if (skip != nullptr && at < skip->size() && (*skip)[at].member &&
+          (*skip)[at].text == field.json_name) {
         continue;
       }
-      const MessageNode left = a == nullptr ? MessageNode() : OfField(field, *a);
-      const MessageNode right = b == nullptr ? MessageNode() : OfField(field, *b);
+      if (in_a && in_b && FieldLooksSame(field, *a, *b, unseen)) continue;
+      if (IsInlined(field)) {
+        const Message* left = in_a ? &reflection.GetMessage(*a, field.field) : nullptr;
+        const Message* right = in_b ? &reflection.GetMessage(*b, field.field) : nullptr;
+        SKIFF_RETURN_IF_ERROR(ZipFields(*below, left, right, unseen, ignored, visit));
+        continue;
+      }
+      const MessageNode left = a == nullptr ? MessageNode() : OfField(field, *a, reflection);
+      const MessageNode right = b == nullptr ? MessageNode() : OfField(field, *b, reflection);
       if (left.kind_ == Kind::kAbsent && right.kind_ == Kind::kAbsent) continue;
-      SKIFF_RETURN_IF_ERROR(visit(PathStep::Field(field.json_name), *type.fields[i], left, right));
+      SKIFF_RETURN_IF_ERROR(visit(PathStep::Field(field.json_name), *below, left, right));
     }
     return absl::OkStatus();
   }
@@ -342,7 +366,7 @@ class MessageNode {
 
   template <typename Visit>
   static absl::Status ZipMap(const MergeType& element, const MessageNode& a, const MessageNode& b,
-                             const Visit& visit) {
+                             FieldChanges* out, const Visit& visit) {
     const auto each = [&](const MessageNode& of, const MessageNode& other, bool left) {
       if (of.kind_ != Kind::kMap) return absl::OkStatus();
       const Reflection& reflection = *of.message_->GetReflection();
@@ -351,11 +375,10 @@ class MessageNode {
       for (int i = 0; i < size; ++i, ++it) {
         MessageNode opposite;
         const bool both = other.Find(it.GetKey(), &opposite);
-        if (both && !left) continue;
-        const std::string& name = it.GetKey().GetStringValue();
         const MessageNode own = of.ValueOf(it.GetValueRef());
-        SKIFF_RETURN_IF_ERROR(
-            visit(PathStep::Field(name), element, left ? own : opposite, left ? opposite : own));
+        if (both && (!left || Same(own, opposite))) continue;
+        const PathStep step = PathStep::Field(out->Keep(it.GetKey().GetStringValue()));
+        SKIFF_RETURN_IF_ERROR(visit(step, element, left ? own : opposite, left ? opposite : own));
       }
       return absl::OkStatus();
     };
@@ -363,30 +386,37 @@ class MessageNode {
     return each(b, a, false);
   }
 
-  std::string ScalarJson() const {
+  std::string ScalarText() const {
+    std::string out;
+    AppendScalar(&out);
+    return out;
+  }
+
+  void AppendScalar(std::string* out) const {
     const Reflection& reflection = *message_->GetReflection();
     const bool list = kind_ == Kind::kItem;
     const FieldDescriptor* field = field_->field;
-    std::string scratch;
     switch (field->cpp_type()) {
       case FieldDescriptor::CPPTYPE_STRING: {
+        std::string scratch;
         const std::string& text =
             list ? reflection.GetRepeatedStringReference(*message_, field, index_, &scratch)
                  : reflection.GetStringReference(*message_, field, &scratch);
-        return field->type() == FieldDescriptor::TYPE_BYTES
-                   ? absl::StrCat("\"", absl::Base64Escape(text), "\"")
-                   : JsonString(text);
+        if (field->type() == FieldDescriptor::TYPE_BYTES) {
+          return absl::StrAppend(out, "\"", absl::Base64Escape(text), "\"");
+        }
+        return AppendJsonString(text, out);
       }
       case FieldDescriptor::CPPTYPE_INT32:
-        return absl::StrCat(list ? reflection.GetRepeatedInt32(*message_, field, index_)
-                                 : reflection.GetInt32(*message_, field));
+        return absl::StrAppend(out, list ? reflection.GetRepeatedInt32(*message_, field, index_)
+                                         : reflection.GetInt32(*message_, field));
       case FieldDescriptor::CPPTYPE_INT64:
-        return absl::StrCat(list ? reflection.GetRepeatedInt64(*message_, field, index_)
-                                 : reflection.GetInt64(*message_, field));
+        return absl::StrAppend(out, list ? reflection.GetRepeatedInt64(*message_, field, index_)
+                                         : reflection.GetInt64(*message_, field));
       case FieldDescriptor::CPPTYPE_BOOL:
-        return reflection.GetBool(*message_, field) ? "true" : "false";
+        return absl::StrAppend(out, reflection.GetBool(*message_, field) ? "true" : "false");
       default:
-        return absl::StrCat(reflection.GetDouble(*message_, field));
+        return absl::StrAppend(out, reflection.GetDouble(*message_, field));
     }
   }
 
@@ -398,49 +428,11 @@ class MessageNode {
   const std::string* text_ = nullptr;  // kText: a value of a map.
 };
 
-// Where the walk is, and what it has found: each set is entered where the walk is, not from its
-// top for each path.
-class Findings {
- public:
-  explicit Findings(Changes* out) : sets_{{&out->added}, {&out->modified}, {&out->removed}} {}
-
-  enum Kind { kAdded, kModified, kRemoved };
-  void Push(const PathStep& step) {
-    path_.push_back(step);
-    for (Entered& set : sets_) set.levels.push_back(nullptr);
-  }
-  void Pop() {
-    path_.pop_back();
-    for (Entered& set : sets_) set.levels.pop_back();
-  }
-  // The place where the walk is.
-  void Insert(Kind kind) {
-    if (path_.empty()) return;
-    Level(sets_[kind], path_.size() - 1)->Descend(path_.back()).member = true;
-  }
-  absl::Span<const PathStep> path() const { return path_; }
-
- private:
-  struct Entered {
-    FieldSet* top;
-    absl::InlinedVector<FieldSet*, 12> levels;  // Below each step of the path; null: not entered.
-  };
-  FieldSet* Level(Entered& set, size_t depth) {
-    if (depth == 0) return set.top;
-    FieldSet*& level = set.levels[depth - 1];
-    if (level == nullptr) level = &Level(set, depth - 1)->Descend(path_[depth - 1]).below;
-    return level;
-  }
-
-  FieldPath path_;
-  Entered sets_[3];
-};
-
 // Walks two values of one type side by side.
 template <typename Node>
 class Comparer {
  public:
-  Comparer(Findings* out, Unseen unseen) : out_(*out), unseen_(unseen) {}
+  Comparer(FieldChanges* out, Unseen unseen) : out_(*out), unseen_(unseen) {}
 
   // `ignored`: what of the paths below here does not count; null: all counts.
   absl::Status Compare(const MergeType& type, const Node& a, const Node& b,
@@ -470,28 +462,30 @@ class Comparer {
         SKIFF_RETURN_IF_ERROR(Items(type, a, b, ignored));
         break;
       case MergeType::Shape::kMap:
-        if (type.atomic || (a.empty() && b.empty())) {
+        if (type.atomic || (IsThere(a) && IsThere(b) && a.empty(type) && b.empty(type))) {
           Leaf(a, b);
           return absl::OkStatus();
         }
         SKIFF_RETURN_IF_ERROR(Members(type, a, b, ignored));
         break;
     }
-    if (a.shape() == Shape::kAbsent) out_.Insert(Findings::kAdded);
-    if (b.shape() == Shape::kAbsent) out_.Insert(Findings::kRemoved);
+    if (a.shape() == Shape::kAbsent) out_.Insert(FieldChanges::kAdded);
+    if (b.shape() == Shape::kAbsent) out_.Insert(FieldChanges::kRemoved);
     return absl::OkStatus();
   }
 
  private:
   void Leaf(const Node& a, const Node& b) {
     if (a.shape() == Shape::kAbsent) {
-      out_.Insert(Findings::kAdded);
+      out_.Insert(FieldChanges::kAdded);
     } else if (b.shape() == Shape::kAbsent) {
-      out_.Insert(Findings::kRemoved);
+      out_.Insert(FieldChanges::kRemoved);
     } else if (!Node::Same(a, b)) {
-      out_.Insert(Findings::kModified);
+      out_.Insert(FieldChanges::kModified);
     }
   }
+
+  static bool IsThere(const Node& node) { return node.shape() != Shape::kAbsent; }
 
   static bool IsNothing(const Node& node) {
     return node.shape() == Shape::kAbsent || node.shape() == Shape::kNull;
@@ -500,15 +494,15 @@ class Comparer {
   // Null is of whatever type the other is; what changes its type does so from top to bottom.
   absl::Status Deduced(const MergeType& type, const Node& a, const Node& b,
                        const FieldSet* ignored) {
-    const bool left = a.shape() == Shape::kMap && !a.empty();
-    const bool right = b.shape() == Shape::kMap && !b.empty();
+    const bool left = a.shape() == Shape::kMap && !a.empty(type);
+    const bool right = b.shape() == Shape::kMap && !b.empty(type);
     const bool a_fits = left || IsNothing(a) || a.shape() == Shape::kMap;
     const bool b_fits = right || IsNothing(b) || b.shape() == Shape::kMap;
     if ((!left && !right) || !a_fits || !b_fits) Leaf(a, b);
     if (!left && !right) return absl::OkStatus();
     SKIFF_RETURN_IF_ERROR(Members(type, a, b, ignored));
-    if (a.shape() == Shape::kAbsent) out_.Insert(Findings::kAdded);
-    if (b.shape() == Shape::kAbsent) out_.Insert(Findings::kRemoved);
+    if (a.shape() == Shape::kAbsent) out_.Insert(FieldChanges::kAdded);
+    if (b.shape() == Shape::kAbsent) out_.Insert(FieldChanges::kRemoved);
     return absl::OkStatus();
   }
 
@@ -527,36 +521,72 @@ class Comparer {
 
   absl::Status Members(const MergeType& type, const Node& a, const Node& b,
                        const FieldSet* ignored) {
-    return Node::Zip(type, a, b, unseen_, ignored,
+    return Node::Zip(type, a, b, unseen_, ignored, &out_,
                      [&](const PathStep& step, const MergeType& below, const Node& left,
                          const Node& right) { return Below(step, below, left, right, ignored); });
   }
 
+  using Texts = absl::InlinedVector<absl::string_view, 8>;
+
+  absl::Status Gather(const MergeType& type, const Node& list, Texts* texts) {
+    for (size_t i = 0; i < list.size(); ++i) {
+      const absl::Status read = list.item(i).Text(type, &scratch_);
+      if (!read.ok()) {
+        return absl::InvalidArgumentError(
+            absl::StrCat(out_.Path(), ": element ", i, ": ", read.message()));
+      }
+      texts->push_back(out_.Keep(scratch_));
+    }
+    return absl::OkStatus();
+  }
+
+  static bool AllDiffer(const Texts& texts) {
+    if (texts.size() >= kManyMembers) {
+      return absl::flat_hash_set<absl::string_view>(texts.begin(), texts.end()).size() ==
+             texts.size();
+    }
+    for (size_t i = 0; i < texts.size(); ++i) {
+      if (std::find(texts.begin(), texts.begin() + i, texts[i]) != texts.begin() + i) return false;
+    }
+    return true;
+  }
+
+  absl::Status Items(const MergeType& type, const Node& a, const Node& b, const FieldSet* ignored) {
+    Texts left, right;
+    SKIFF_RETURN_IF_ERROR(Gather(type, a, &left));
+    SKIFF_RETURN_IF_ERROR(Gather(type, b, &right));
+    // Most lists keep their items where they are, or are new.
+    const bool fresh = left.empty();
+    if ((fresh || left == right) && AllDiffer(right)) {
+      for (size_t i = 0; i < right.size(); ++i) {
+        SKIFF_RETURN_IF_ERROR(Below(ItemStep(type, right[i]), *type.element,
+                                    fresh ? Node() : a.item(i), b.item(i), ignored));
+      }
+      return absl::OkStatus();
+    }
+    return Groups(type, a, left, b, right, ignored);
+  }
+
   // The places of the items of one name.
   struct Group {
-    std::string text;
+    absl::string_view text;
     std::vector<size_t> a;
     std::vector<size_t> b;
   };
 
-  absl::Status Items(const MergeType& type, const Node& a, const Node& b, const FieldSet* ignored) {
-    absl::flat_hash_map<std::string, size_t> index;
+  absl::Status Groups(const MergeType& type, const Node& a, const Texts& left, const Node& b,
+                      const Texts& right, const FieldSet* ignored) {
+    absl::flat_hash_map<absl::string_view, size_t> index;
     std::vector<Group> groups;
-    const auto gather = [&](const Node& of, std::vector<size_t> Group::*side) -> absl::Status {
-      for (size_t i = 0; i < of.size(); ++i) {
-        auto text = of.item(i).Text(type);
-        if (!text.ok()) {
-          return absl::InvalidArgumentError(absl::StrCat(PathToString(out_.path()), ": element ", i,
-                                                         ": ", text.status().message()));
-        }
-        const auto [it, fresh] = index.try_emplace(*text, groups.size());
-        if (fresh) groups.push_back({*std::move(text), {}, {}});
+    const auto gather = [&](const Texts& texts, std::vector<size_t> Group::*side) {
+      for (size_t i = 0; i < texts.size(); ++i) {
+        const auto [it, fresh] = index.try_emplace(texts[i], groups.size());
+        if (fresh) groups.push_back({texts[i], {}, {}});
         (groups[it->second].*side).push_back(i);
       }
-      return absl::OkStatus();
     };
-    SKIFF_RETURN_IF_ERROR(gather(a, &Group::a));
-    SKIFF_RETURN_IF_ERROR(gather(b, &Group::b));
+    gather(left, &Group::a);
+    gather(right, &Group::b);
     for (const Group& group : groups) {
       SKIFF_RETURN_IF_ERROR(CompareGroup(type, a, b, group, ignored));
     }
@@ -577,38 +607,35 @@ class Comparer {
       for (size_t i = 0; same && i < group.a.size(); ++i) {
         same = Node::Same(a.item(group.a[i]), b.item(group.b[i]));
       }
-      if (!same) InsertBelow(step, Findings::kModified);
+      if (!same) InsertBelow(step, FieldChanges::kModified);
       return absl::OkStatus();
     }
     if (many_a) {
       if (!group.b.empty()) {
         SKIFF_RETURN_IF_ERROR(Below(step, *type.element, Node(), right, ignored));
       }
-      InsertBelow(step, Findings::kRemoved);
+      InsertBelow(step, FieldChanges::kRemoved);
       return absl::OkStatus();
     }
     if (!group.a.empty()) {
       SKIFF_RETURN_IF_ERROR(Below(step, *type.element, left, Node(), ignored));
     }
-    InsertBelow(step, Findings::kAdded);
+    InsertBelow(step, FieldChanges::kAdded);
     return absl::OkStatus();
   }
 
-  void InsertBelow(const PathStep& step, Findings::Kind kind) {
+  void InsertBelow(const PathStep& step, FieldChanges::Kind kind) {
     out_.Push(step);
     out_.Insert(kind);
     out_.Pop();
   }
 
-  Findings& out_;
+  FieldChanges& out_;
   const Unseen unseen_;
+  std::string scratch_;
 };
 
 }  // namespace
-
-FieldSet Changes::Written() const {
-  return modified.empty() ? added : added.empty() ? modified : added.Union(modified);
-}
 
 absl::StatusOr<std::string> ItemText(const MergeType& list, const JsonValue& item) {
   if (list.keys.empty()) {
@@ -634,36 +661,36 @@ absl::StatusOr<std::string> ItemText(const MergeType& list, const JsonValue& ite
   std::string out;
   for (const MergeType::Key& key : list.keys) {
     if (const JsonValue* part = item.Find(key.name); part != nullptr) {
-      AppendKey(key.name, ScalarText(*part), &out);
+      AppendKeyName(key.name, &out);
+      out += ScalarText(*part);
     } else if (!key.default_value.empty()) {
-      AppendKey(key.name, key.default_value, &out);
+      AppendKeyName(key.name, &out);
+      out += key.default_value;
     }
   }
   if (out.empty()) return NoKeys(list);
   return absl::StrCat(out, "}");
 }
 
-absl::StatusOr<Changes> CompareFields(const Message& old, const Message& now,
-                                      const FieldSet& ignored) {
+absl::Status CompareFields(const Message& old, const Message& now, const FieldSet& ignored,
+                           FieldChanges* out) {
   // What owners own is long, and hardly ever a change that counts.
   static const FieldDescriptor* const kOwners[] = {
       metav1::ObjectMeta::descriptor()->FindFieldByName("managed_fields")};
   const bool skip = ignored.Has({PathStep::Field("metadata"), PathStep::Field("managedFields")});
   const MergeType& type = MergeTypeOf(old.GetDescriptor());
-  Changes out;
-  Findings findings(&out);
-  SKIFF_RETURN_IF_ERROR(Comparer<MessageNode>(&findings, skip ? Unseen(kOwners) : Unseen())
+  SKIFF_RETURN_IF_ERROR(Comparer<MessageNode>(out, skip ? Unseen(kOwners) : Unseen())
                             .Compare(type, MessageNode::Of(*type.plan, old),
                                      MessageNode::Of(*type.plan, now), &ignored));
-  return out;
+  out->Finish();
+  return absl::OkStatus();
 }
 
-absl::StatusOr<Changes> CompareFields(const MergeType& type, const JsonValue& old,
-                                      const JsonValue& now, const FieldSet& ignored) {
-  Changes out;
-  Findings findings(&out);
-  SKIFF_RETURN_IF_ERROR(Comparer<JsonNode>(&findings, {}).Compare(type, {&old}, {&now}, &ignored));
-  return out;
+absl::Status CompareFields(const MergeType& type, const JsonValue& old, const JsonValue& now,
+                           const FieldSet& ignored, FieldChanges* out) {
+  SKIFF_RETURN_IF_ERROR(Comparer<JsonNode>(out, {}).Compare(type, {&old}, {&now}, &ignored));
+  out->Finish();
+  return absl::OkStatus();
 }
 
 }  // namespace skiff::api

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "absl/status/statusor.h"
+#include "api/field_changes.h"
 #include "api/field_set.h"
 #include "api/json_value.h"
 #include "api/merge_type.h"
@@ -12,23 +13,15 @@
 
 namespace skiff::api {
 
-// No field is in two of them.
-struct Changes {
-  FieldSet added;
-  FieldSet modified;
-  FieldSet removed;
-  bool empty() const { return added.empty() && modified.empty() && removed.empty(); }
-  FieldSet Written() const;
-};
-
-// `old` and `now` are of one type. `ignored`: paths that do not count, nor what is below them.
-// kInvalidArgument: an item of a list has none of the keys that tell it from others.
-absl::StatusOr<Changes> CompareFields(const google::protobuf::Message& old,
-                                      const google::protobuf::Message& now,
-                                      const FieldSet& ignored);
-// The same of documents of that type.
-absl::StatusOr<Changes> CompareFields(const MergeType& type, const JsonValue& old,
-                                      const JsonValue& now, const FieldSet& ignored);
+// `old` and `now` are of one type, and outlive `out`, which is empty. `ignored`: paths that do not
+// count, nor what is below them. kInvalidArgument: an item of a list has none of the keys that tell
+// it from others; `out` is of no use then.
+absl::Status CompareFields(const google::protobuf::Message& old,
+                           const google::protobuf::Message& now, const FieldSet& ignored,
+                           FieldChanges* out);
+// The same of documents of that type, which need not outlive it.
+absl::Status CompareFields(const MergeType& type, const JsonValue& old, const JsonValue& now,
+                           const FieldSet& ignored, FieldChanges* out);
 
 // The text of the step to an item of a list of that type, which is not atomic.
 // kInvalidArgument: the item has no such step.

@@ -7,6 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "api/fields_v1.h"
 #include "api/json_value.h"
 #include "base/status.h"
 
@@ -137,186 +138,43 @@ absl::StatusOr<std::string> CanonicalJson(PathStep::Kind kind, absl::string_view
   return ScalarText(value);
 }
 
-char LetterOf(PathStep::Kind kind) { return "fkvi"[static_cast<int>(kind)]; }
-
-bool IsPlain(absl::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) {
-    return static_cast<unsigned char>(c) >= 0x20 && c != '"' && c != '\\';
-  });
-}
-
-void AppendStepName(const PathStep& step, std::string* out) {
-  const char head[] = {'"', LetterOf(step.kind), ':', '\0'};
-  if (IsPlain(step.text)) {
-    absl::StrAppend(out, head, step.text, "\"");
-  } else {
-    AppendJsonString(absl::StrCat(head + 1, step.text), out);
-  }
-}
-
 }  // namespace
 
 // The JSON of FieldsV1, straight into sets.
 class FieldSetReader {
  public:
-  explicit FieldSetReader(absl::string_view text) : text_(text) {}
+  explicit FieldSetReader(absl::string_view text) : in_(text) {}
 
   absl::Status Read(FieldSet* set) {
     bool self = false;
     SKIFF_RETURN_IF_ERROR(Object(1, set, &self));
-    SkipBlanks();
-    return at_ == text_.size() ? absl::OkStatus() : Fault("the end");
-  }
-
-  absl::Status Count(const FieldSet& of, size_t* count) {
-    bool self = false;
-    return CountObject(1, of, &self, count);
+    return in_.AtEnd() ? absl::OkStatus() : in_.Fault("the end");
   }
 
  private:
-  absl::Status Fault(absl::string_view expected) const {
-    return absl::InvalidArgumentError(
-        absl::StrCat("malformed FieldsV1 at byte ", at_, ": expected ", expected));
-  }
-
-  void SkipBlanks() {
-    while (at_ < text_.size() && absl::ascii_isspace(static_cast<unsigned char>(text_[at_]))) ++at_;
-  }
-
-  bool Take(char c) {
-    SkipBlanks();
-    if (at_ >= text_.size() || text_[at_] != c) return false;
-    ++at_;
-    return true;
-  }
-
-  // A string, in place where nothing in it is escaped.
-  absl::Status String(std::string* scratch, absl::string_view* out) {
-    if (!Take('"')) return Fault("a string");
-    const size_t start = at_;
-    bool escaped = false;
-    while (at_ < text_.size() && text_[at_] != '"') {
-      if (text_[at_] == '\\') {
-        escaped = true;
-        ++at_;
-      }
-      ++at_;
-    }
-    if (at_ >= text_.size()) return Fault("the end of a string");
-    const absl::string_view raw = text_.substr(start, at_ - start);
-    ++at_;
-    if (!escaped) {
-      *out = raw;
-      return absl::OkStatus();
-    }
-    scratch->clear();
-    for (size_t i = 0; i < raw.size(); ++i) {
-      if (raw[i] != '\\') {
-        scratch->push_back(raw[i]);
-      } else if (raw[i + 1] == '"' || raw[i + 1] == '\\' || raw[i + 1] == '/') {
-        scratch->push_back(raw[++i]);
-      } else {
-        SKIFF_ASSIGN_OR_RETURN(const JsonValue whole,
-                               JsonValue::Parse(absl::StrCat("\"", raw, "\"")));
-        *scratch = whole.text();
-        break;
-      }
-    }
-    *out = *scratch;
-    return absl::OkStatus();
-  }
-
-  // Any object, whose members count for nothing.
-  absl::Status Skip() {
-    if (!Take('{')) return Fault("an object");
-    for (int open = 1; open > 0; ++at_) {
-      if (at_ >= text_.size()) return Fault("the end of an object");
-      const char c = text_[at_];
-      if (c == '{') ++open;
-      if (c == '}') --open;
-      if (c != '"') continue;
-      for (++at_; at_ < text_.size() && text_[at_] != '"'; ++at_) {
-        if (text_[at_] == '\\') ++at_;
-      }
-    }
-    return absl::OkStatus();
-  }
-
-  absl::Status CountObject(int depth, const FieldSet& of, bool* self, size_t* count) {
-    if (depth > kMaxDepth) return Fault("less nesting");
-    if (!Take('{')) return Fault("an object");
-    bool below = false;
-    if (!Take('}')) {
-      do {
-        std::string scratch;
-        absl::string_view name;
-        SKIFF_RETURN_IF_ERROR(String(&scratch, &name));
-        if (!Take(':')) return Fault("a colon");
-        if (name == ".") {
-          *self = true;
-          SKIFF_RETURN_IF_ERROR(Skip());
-        } else {
-          below = true;
-          SKIFF_RETURN_IF_ERROR(CountMember(depth, name, of, count));
-        }
-      } while (Take(','));
-      if (!Take('}')) return Fault("a comma or the end of an object");
-    }
-    if (!below) *self = true;
-    return absl::OkStatus();
-  }
-
-  absl::Status CountMember(int depth, absl::string_view name, const FieldSet& of, size_t* count) {
-    const size_t letter = name.size() < 2 || name[1] != ':'
-                              ? absl::string_view::npos
-                              : absl::string_view("fkvi").find(name[0]);
-    if (letter == absl::string_view::npos) return Skip();
-    const FieldSet::Node* node = of.Find({static_cast<PathStep::Kind>(letter), name.substr(2)});
-    if (node == nullptr) return Skip();
-    bool self = false;
-    SKIFF_RETURN_IF_ERROR(CountObject(depth + 1, node->below, &self, count));
-    if (self && node->member) ++*count;
-    return absl::OkStatus();
-  }
-
-  // `self`: whether the path that leads here is a member: `.` stands in it, or nothing else.
+  // `self`: whether the path that leads here is a member.
   absl::Status Object(int depth, FieldSet* set, bool* self) {
-    if (depth > kMaxDepth) return Fault("less nesting");
-    if (!Take('{')) return Fault("an object");
-    if (!Take('}')) {
-      do {
-        std::string scratch;
-        absl::string_view name;
-        SKIFF_RETURN_IF_ERROR(String(&scratch, &name));
-        if (!Take(':')) return Fault("a colon");
-        if (name == ".") {
-          *self = true;
-          SKIFF_RETURN_IF_ERROR(Skip());
-        } else {
-          SKIFF_RETURN_IF_ERROR(Member(depth, name, set));
-        }
-      } while (Take(','));
-      if (!Take('}')) return Fault("a comma or the end of an object");
-    }
+    if (depth > kMaxDepth) return in_.Fault("less nesting");
+    SKIFF_RETURN_IF_ERROR(
+        in_.Object(self, [&](absl::string_view name) { return Member(depth, name, set); }));
     if (set->nodes_.empty()) *self = true;
     return absl::OkStatus();
   }
 
   absl::Status Member(int depth, absl::string_view name, FieldSet* set) {
-    if (name.size() < 2 || name[1] != ':') return Fault("a name as f:, k:, v: or i: begin it");
-    const size_t letter = absl::string_view("fkvi").find(name[0]);
-    if (letter == absl::string_view::npos) return Skip();
-    const auto kind = static_cast<PathStep::Kind>(letter);
-    const absl::string_view text = name.substr(2);
+    if (name.size() < 2 || name[1] != ':') return in_.Fault("a name as f:, k:, v: or i: begin it");
+    PathStep step{};
+    if (!FieldsV1Reader::StepOf(name, &step)) return in_.Skip();
+    const auto [kind, text] = step;
     FieldSet::Node* node = nullptr;
     if (kind == PathStep::Kind::kKey || kind == PathStep::Kind::kValue) {
       const auto canonical = CanonicalJson(kind, text);
-      if (!canonical.ok()) return Fault("JSON in the name");
+      if (!canonical.ok()) return in_.Fault("JSON in the name");
       node = &NodeOf({kind, *canonical}, set);
     } else {
       int64_t index;
       if (kind == PathStep::Kind::kIndex && !absl::SimpleAtoi(text, &index)) {
-        return Fault("a number in the name");
+        return in_.Fault("a number in the name");
       }
       node = &NodeOf({kind, text}, set);
     }
@@ -337,8 +195,7 @@ class FieldSetReader {
     return node;
   }
 
-  const absl::string_view text_;
-  size_t at_ = 0;
+  FieldsV1Reader in_;
 };
 
 std::string ScalarText(const JsonValue& value) {
@@ -400,12 +257,6 @@ absl::StatusOr<FieldSet> FieldSet::Parse(absl::string_view fields_v1) {
   FieldSet out;
   SKIFF_RETURN_IF_ERROR(FieldSetReader(fields_v1).Read(&out));
   return out;
-}
-
-absl::StatusOr<size_t> FieldSet::CountIn(absl::string_view fields_v1) const {
-  size_t count = 0;
-  SKIFF_RETURN_IF_ERROR(FieldSetReader(fields_v1).Count(*this, &count));
-  return count;
 }
 
 void FieldSet::AppendJson(bool self, std::string* out) const {

@@ -81,9 +81,6 @@ class FieldSet {
     return Has(absl::MakeConstSpan(path.begin(), path.size()));
   }
 
-  // How many of these paths are in the set whose JSON that is, without making the set.
-  absl::StatusOr<size_t> CountIn(absl::string_view fields_v1) const;
-
   FieldSet Union(const FieldSet& other) const;
   FieldSet Intersection(const FieldSet& other) const;
   FieldSet Difference(const FieldSet& other) const;

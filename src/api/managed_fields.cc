@@ -95,13 +95,14 @@ void Sort(ManagedFieldsEntries* entries) {
             [](const Entry* a, const Entry* b) { return Before(*a, *b); });
 }
 
-void FillEntry(const FieldManager& manager, Entry* entry) {
+// `fields`: the manager's, as JSON.
+void FillEntry(const FieldManager& manager, std::string fields, Entry* entry) {
   entry->set_manager(manager.name);
   entry->set_operation(manager.applies ? "Apply" : "Update");
   entry->set_api_version(manager.api_version);
   if (manager.time.has_value()) *entry->mutable_time() = MakeTime(*manager.time);
   entry->set_fields_type("FieldsV1");
-  entry->mutable_fields_v1()->set_raw(manager.fields.ToJson());
+  entry->mutable_fields_v1()->set_raw(std::move(fields));
   if (!manager.subresource.empty()) entry->set_subresource(manager.subresource);
 }
 
@@ -165,28 +166,26 @@ void MergeOldest(FieldManagers* managers) {
 // touched, and so not read.
 class Recorder {
  public:
-  Recorder(const FieldWrite& write, Changes changes, ManagedFieldsEntries* entries)
-      : write_(write),
-        removed_(std::move(changes.removed)),
-        own_(Owned(changes.modified.empty() ? std::move(changes.added) : changes.Written())),
-        size_(own_.size()),
-        entries_(*entries) {}
+  Recorder(const FieldWrite& write, const FieldChanges& changes, ManagedFieldsEntries* entries)
+      : write_(write), changes_(changes), entries_(*entries) {}
 
   void Run() {
+    const bool writes = changes_.written() > 0;
     bool found = false;
+    bool changed = false;
     for (Entry& entry : entries_) {
-      if (!own_.empty() && IsOwn(entry)) {
-        found = true;
+      if (writes && IsOwn(entry)) {
+        found = changed = true;
         Extend(&entry);
       } else {
-        TakeFrom(&entry);
+        changed = TakeFrom(&entry) || changed;
       }
     }
-    for (int i = entries_.size() - 1; i >= 0; --i) {
+    for (int i = entries_.size() - 1; changed && i >= 0; --i) {
       if (entries_[i].fields_v1().raw() == "{}") entries_.DeleteSubrange(i, 1);
     }
-    if (!found && !own_.empty()) AddOwn();
-    Sort(&entries_);
+    if (writes && !found) AddOwn();
+    if (entries_.size() > 1) Sort(&entries_);
   }
 
  private:
@@ -195,8 +194,8 @@ class Recorder {
            entry.operation() == "Update" && entry.api_version() == write_.api_version;
   }
 
-  static bool Has(absl::string_view raw, const FieldSet& any) {
-    return !any.empty() && any.CountIn(raw).value_or(0) > 0;
+  FieldChanges::Counts CountIn(const Entry& entry) const {
+    return changes_.CountIn(entry.fields_v1().raw()).value_or(FieldChanges::Counts());
   }
 
   // Stored entries are always of good form.
@@ -205,25 +204,35 @@ class Recorder {
     return set.ok() ? *std::move(set) : FieldSet();
   }
 
-  void Extend(Entry* entry) {
+  void Extend(Entry* entry) const {
     *entry->mutable_time() = MakeTime(write_.now);
-    const absl::string_view raw = entry->fields_v1().raw();
-    const bool has_all = own_.CountIn(raw).value_or(0) == size_;
-    if (has_all && !Has(raw, removed_)) return;
-    entry->mutable_fields_v1()->set_raw(Fields(*entry).Difference(removed_).Union(own_).ToJson());
+    const FieldChanges::Counts counts = CountIn(*entry);
+    if (counts.written == changes_.written() && counts.removed == 0) return;
+    entry->mutable_fields_v1()->set_raw(Fields(*entry)
+                                            .Difference(changes_.Set(FieldChanges::kRemoved))
+                                            .Union(changes_.Set(FieldChanges::kWritten))
+                                            .ToJson());
   }
 
-  void TakeFrom(Entry* entry) {
-    const absl::string_view raw = entry->fields_v1().raw();
-    if (!Has(raw, own_) && !Has(raw, removed_)) return;
-    entry->mutable_fields_v1()->set_raw(
-        Fields(*entry).Difference(own_).Difference(removed_).ToJson());
+  bool TakeFrom(Entry* entry) const {
+    const FieldChanges::Counts counts = CountIn(*entry);
+    if (counts.written == 0 && counts.removed == 0) return false;
+    entry->mutable_fields_v1()->set_raw(Fields(*entry)
+                                            .Difference(changes_.Set(FieldChanges::kWritten))
+                                            .Difference(changes_.Set(FieldChanges::kRemoved))
+                                            .ToJson());
+    return true;
   }
 
   void AddOwn() {
-    FieldManager own{std::string(NameOf(write_)), false,      write_.api_version,
-                     write_.subresource,          write_.now, std::move(own_)};
-    FillEntry(own, entries_.Add());
+    Entry* own = entries_.Add();
+    FillEntry({std::string(NameOf(write_)),
+               false,
+               write_.api_version,
+               write_.subresource,
+               write_.now,
+               {}},
+              changes_.ToJson(FieldChanges::kWritten), own);
     size_t updaters = 0;
     for (const Entry& entry : entries_) updaters += IsApply(entry) ? 0 : 1;
     if (updaters <= kMaxUpdaters) return;
@@ -234,9 +243,7 @@ class Recorder {
   }
 
   const FieldWrite& write_;
-  const FieldSet removed_;
-  FieldSet own_;  // What was written.
-  const size_t size_;
+  const FieldChanges& changes_;
   ManagedFieldsEntries& entries_;
 };
 
@@ -282,8 +289,8 @@ class Applier {
     out.object = MergeDocuments(type_, *request_.live, *request_.config);
     own_.fields = Owned(FieldsOf(type_, *request_.config).RecursiveDifference(never_));
     SKIFF_RETURN_IF_ERROR(TakeOut(&out.object));
-    SKIFF_ASSIGN_OR_RETURN(const Changes changes,
-                           CompareFields(type_, *request_.live, out.object, never_));
+    FieldChanges changes;
+    SKIFF_RETURN_IF_ERROR(CompareFields(type_, *request_.live, out.object, never_, &changes));
     SKIFF_RETURN_IF_ERROR(Settle(changes));
     if (out.object != *request_.live) own_.time = request_.write.now;
     out.managers = std::move(request_.managers);
@@ -319,14 +326,14 @@ class Applier {
 
   // What an object has that nobody is known to own is an updater's.
   absl::Status NoteWhatWasThere() {
-    SKIFF_ASSIGN_OR_RETURN(const Changes changes,
-                           CompareFields(type_, *request_.blank, *request_.live, never_));
+    FieldChanges changes;
+    SKIFF_RETURN_IF_ERROR(CompareFields(type_, *request_.blank, *request_.live, never_, &changes));
     FieldManager before{std::string(kBeforeFirstApply),
                         false,
                         request_.write.api_version,
                         request_.write.subresource,
                         request_.write.now,
-                        Owned(changes.Written())};
+                        Owned(changes.Set(FieldChanges::kWritten))};
     if (!before.fields.empty()) request_.managers.push_back(std::move(before));
     return absl::OkStatus();
   }
@@ -356,8 +363,8 @@ class Applier {
   }
 
   // What is changed leaves its owners, or is a conflict with them.
-  absl::Status Settle(const Changes& changes) {
-    const FieldSet written = changes.Written();
+  absl::Status Settle(const FieldChanges& changes) {
+    const FieldSet written = changes.Set(FieldChanges::kWritten);
     std::vector<std::pair<const FieldManager*, FieldSet>> conflicts;
     for (const FieldManager& manager : request_.managers) {
       FieldSet taken = manager.fields.Intersection(written);
@@ -365,7 +372,7 @@ class Applier {
     }
     if (!request_.force && !conflicts.empty() && own_.name == kKubectl) ForgiveOwn(&conflicts);
     if (!request_.force && !conflicts.empty()) return ConflictOf(conflicts);
-    const FieldSet touched = written.Union(changes.removed);
+    const FieldSet touched = written.Union(changes.Set(FieldChanges::kRemoved));
     for (FieldManager& manager : request_.managers) {
       manager.fields = manager.fields.Difference(touched);
     }
@@ -388,10 +395,11 @@ class Applier {
         !CheckDocument(type_, *request_.live, false).ok()) {
       return;
     }
-    const auto since = CompareFields(type_, *last, *request_.live, Nothing());
-    if (!since.ok()) return;
-    const FieldSet forgiven =
-        FieldsOf(type_, *last).Difference(since->Written().Union(since->removed));
+    FieldChanges since;
+    if (!CompareFields(type_, *last, *request_.live, Nothing(), &since).ok()) return;
+    const FieldSet forgiven = FieldsOf(type_, *last)
+                                  .Difference(since.Set(FieldChanges::kWritten))
+                                  .Difference(since.Set(FieldChanges::kRemoved));
     for (auto& [manager, fields] : *conflicts) fields = fields.Difference(forgiven);
     conflicts->erase(std::remove_if(conflicts->begin(), conflicts->end(),
                                     [](const auto& conflict) { return conflict.second.empty(); }),
@@ -493,7 +501,9 @@ absl::StatusOr<FieldManagers> DecodeManagedFields(const ManagedFieldsEntries& en
 
 void EncodeManagedFields(FieldManagers managers, ManagedFieldsEntries* entries) {
   entries->Clear();
-  for (const FieldManager& manager : managers) FillEntry(manager, entries->Add());
+  for (const FieldManager& manager : managers) {
+    FillEntry(manager, manager.fields.ToJson(), entries->Add());
+  }
   Sort(entries);
 }
 
@@ -511,10 +521,10 @@ void RecordWrite(const FieldWrite& write, const Message& old, Message* now) {
   const metav1::ObjectMeta& before = *MetaOf(old);
   metav1::ObjectMeta* meta = MutableMetaOf(now);
   if (!SettleEntries(write, before, meta)) return;
-  auto changes = CompareFields(old, *now, NeverOwnedBy(write));
+  FieldChanges changes;
   // Where items cannot be told apart, owners stay who they were.
-  if (!changes.ok() || changes->empty()) return;
-  Recorder(write, *std::move(changes), meta->mutable_managed_fields()).Run();
+  if (!CompareFields(old, *now, NeverOwnedBy(write), &changes).ok() || changes.empty()) return;
+  Recorder(write, changes, meta->mutable_managed_fields()).Run();
 }
 
 bool SameButTimes(const ManagedFieldsEntries& a, const ManagedFieldsEntries& b) {

@@ -67,6 +67,13 @@ std::string DefaultOf(const FieldPlan& field) {
   }
 }
 
+// The encoder's rule (json_encode.cc).
+bool IsSilent(const FieldPlan& field) {
+  const FieldFacts& facts = *field.facts;
+  if (field.is_map || field.is_list || facts.pointer()) return facts.omit_empty();
+  return field.message != nullptr ? facts.omit_zero() : facts.omit_empty();
+}
+
 class MergeTypes {
  public:
   const MergeType& Get(const Descriptor* descriptor) {
@@ -110,7 +117,14 @@ class MergeTypes {
     type->shape = MergeType::Shape::kMap;
     type->atomic = plan.facts->map_type() == "atomic";
     type->plan = &plan;
-    for (const FieldPlan& field : plan.fields) type->fields.push_back(Field(field));
+    type->reflection = google::protobuf::MessageFactory::generated_factory()
+                           ->GetPrototype(plan.descriptor)
+                           ->GetReflection();
+    for (const FieldPlan& field : plan.fields) {
+      type->fields.push_back({&field, Field(field), IsSilent(field)});
+    }
+    std::sort(type->fields.begin(), type->fields.end(),
+              [](const auto& a, const auto& b) { return a.plan->json_name < b.plan->json_name; });
     if (plan.facts->has_type_meta()) {
       type->members["apiVersion"] = type->members["kind"] = &ScalarType(MergeType::Scalar::kString);
     }
@@ -132,12 +146,11 @@ class MergeTypes {
 
   // The members of inlined messages are the parent's own.
   static void Declare(const MergeType& from, MergeType* into) {
-    for (size_t i = 0; i < from.fields.size(); ++i) {
-      const FieldPlan& field = from.plan->fields[i];
-      if (field.inlined && from.fields[i]->plan != nullptr) {
-        Declare(*from.fields[i], into);
+    for (const auto& [field, type, silent] : from.fields) {
+      if (field->inlined && type->plan != nullptr) {
+        Declare(*type, into);
       } else {
-        into->members[field.json_name] = from.fields[i];
+        into->members[field->json_name] = type;
       }
     }
   }

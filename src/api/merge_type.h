@@ -43,9 +43,15 @@ struct MergeType {
   const MergeType* element = nullptr;
   absl::flat_hash_map<std::string, const MergeType*> members;  // Declared.
 
-  // Where it comes from a plan: that plan, and the types of its fields, in their order.
+  // Where it comes from a plan: that plan, and its fields, sorted by their JSON names.
+  struct Field {
+    const FieldPlan* plan;
+    const MergeType* type;
+    bool silent;  // Where it is not set, JSON says nothing of it.
+  };
   const Plan* plan = nullptr;
-  std::vector<const MergeType*> fields;
+  const google::protobuf::Reflection* reflection = nullptr;  // Of its messages.
+  std::vector<Field> fields;
 
   bool declares(absl::string_view name) const { return members.contains(name); }
   // Null: the map has no such member.

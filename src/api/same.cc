@@ -30,7 +30,18 @@ class Comparer {
 
   bool Value(const Plan& plan, const Message& a, const Message& b) const {
     if (plan.form == JsonForm::kObject) return Fields(plan, a, b);
-    return SameBytes(plan, a, b) || JsonOf(a) == JsonOf(b);
+    switch (plan.form) {
+      case JsonForm::kTime:
+        return SameTime(static_cast<const metav1::Time&>(a), static_cast<const metav1::Time&>(b),
+                        0);
+      case JsonForm::kMicroTime: {
+        const auto& left = static_cast<const metav1::MicroTime&>(a);
+        const auto& right = static_cast<const metav1::MicroTime&>(b);
+        return SameTime(left, right, left.nanos() / 1000 - right.nanos() / 1000);
+      }
+      default:
+        return SameBytes(plan, a, b) || JsonOf(a) == JsonOf(b);
+    }
   }
 
   bool Field(const FieldPlan& field, const Message& a, const Message& b,
@@ -43,14 +54,15 @@ class Comparer {
   }
 
  private:
+  // `apart`: of what is shown below the seconds.
+  template <typename Time>
+  static bool SameTime(const Time& a, const Time& b, int apart) {
+    return a.has_seconds() == b.has_seconds() && a.seconds() == b.seconds() && apart == 0;
+  }
+
   // Whether what is shown in a form of its own is stored the same.
   static bool SameBytes(const Plan& plan, const Message& a, const Message& b) {
     switch (plan.form) {
-      case JsonForm::kTime: {
-        const auto& left = static_cast<const metav1::Time&>(a);
-        const auto& right = static_cast<const metav1::Time&>(b);
-        return left.has_seconds() == right.has_seconds() && left.seconds() == right.seconds();
-      }
       case JsonForm::kQuantity:
       case JsonForm::kRaw: {
         const FieldDescriptor* text = plan.descriptor->field(0);

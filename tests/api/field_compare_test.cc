@@ -27,12 +27,16 @@ JsonValue DocumentOf(const Message& message) {
   return Json(text);
 }
 
-std::string Text(const absl::StatusOr<Changes>& changes) {
-  if (!changes.ok()) return std::string(changes.status().message());
+std::string Text(const absl::Status& compared, const FieldChanges& changes) {
+  if (!compared.ok()) return std::string(compared.message());
   std::string out;
-  if (!changes->added.empty()) out += "+" + changes->added.ToJson();
-  if (!changes->modified.empty()) out += "~" + changes->modified.ToJson();
-  if (!changes->removed.empty()) out += "-" + changes->removed.ToJson();
+  for (const auto& [sign, kind] :
+       {std::pair("+", FieldChanges::kAdded), std::pair("~", FieldChanges::kModified),
+        std::pair("-", FieldChanges::kRemoved)}) {
+    CHECK(changes.ToJson(kind) == changes.Set(kind).ToJson());
+    if (changes.Any(kind)) out += sign + changes.ToJson(kind);
+  }
+  CHECK(changes.written() == changes.Set(FieldChanges::kWritten).size());
   return out;
 }
 
@@ -40,11 +44,13 @@ std::string Text(const absl::StatusOr<Changes>& changes) {
 std::string Compared(const Message& old, const Message& now, absl::string_view ignored = "{}") {
   const auto skip = FieldSet::Parse(ignored);
   REQUIRE(skip.ok());
-  const std::string text = Text(CompareFields(old, now, *skip));
-  const auto documents =
-      CompareFields(MergeTypeOf(old.GetDescriptor()), DocumentOf(old), DocumentOf(now), *skip);
+  FieldChanges messages;
+  const std::string text = Text(CompareFields(old, now, *skip, &messages), messages);
+  FieldChanges documents;
+  const absl::Status compared = CompareFields(MergeTypeOf(old.GetDescriptor()), DocumentOf(old),
+                                              DocumentOf(now), *skip, &documents);
   // Lists that are alike are not looked into, so messages may have items without keys in them.
-  if (documents.ok()) CHECK(text == Text(documents));
+  if (compared.ok()) CHECK(text == Text(compared, documents));
   return text;
 }
 

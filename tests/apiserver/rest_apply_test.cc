@@ -106,9 +106,9 @@ TEST_CASE("StatusAndScaleHaveOwnersOfTheirOwn") {
   CHECK(
       absl::StrContains(Owners(**scaled), "kubectl Update/scale {\"f:spec\":{\"f:replicas\":{}}}"));
   auto conflict = Apply<appsv1::Deployment>(&api, "web", "helm", DeploymentYaml("  replicas: 9\n"));
-  CHECK(absl::StrContains(
-      Text(conflict.status()),
-      "conflicts with \"kubectl\" with subresource \"scale\" using apps/v1:\n- .spec.replicas"));
+  CHECK(conflict.status().message() ==
+        "Apply failed with 1 conflict: conflict with \"kubectl\" with subresource \"scale\" using "
+        "apps/v1: .spec.replicas");
 }
 
 TEST_CASE("AnApplyCreatesAndThenChangesWhatItSays") {
@@ -158,6 +158,7 @@ TEST_CASE("ADryApplyStoresNothing") {
   request.manager = "m";
   request.dry_run = true;
   auto dry = api.Patch(std::move(request));
+  INFO(Text(dry.status()));
   REQUIRE(dry.ok());
   CHECK(Owners(*dry->object) == R"(m Apply {"f:data":{"f:x":{}}})");
   CHECK(api.Find<corev1::ConfigMap>("a") == nullptr);

@@ -126,4 +126,6 @@ absl::StatusOr<UserPtr> Access::Admit(const Exchange& exchange, const RequestInf
   return acting;
 }
 
+absl::Status Access::Permit(const Attributes& asked) const { return Check(*authorizer, asked); }
+
 }  // namespace skiff::apiserver::http

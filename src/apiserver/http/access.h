@@ -20,6 +20,8 @@ struct Access {
   // The user that the request counts as: of an admin who impersonates somebody, that one. 401
   // Unauthorized: nobody known; 403 Forbidden: who may not do what.
   absl::StatusOr<UserPtr> Admit(const Exchange& exchange, const RequestInfo& info) const;
+  // The same of one thing that somebody would do.
+  absl::Status Permit(const Attributes& asked) const;
 };
 
 // As Authorizer is asked for it.

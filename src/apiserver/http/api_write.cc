@@ -11,6 +11,7 @@
 #include "apiserver/auth/reviews.h"
 #include "apiserver/http/answer.h"
 #include "apiserver/http/api_handler.h"
+#include "apiserver/http/field_manager.h"
 #include "base/status.h"
 #include "k8s.io/api/policy/v1/generated.pb.h"
 
@@ -120,7 +121,17 @@ absl::StatusOr<api::MessagePtr> DecodeBody(const Request& request,
   return message;
 }
 
-constexpr size_t kMaxManagerBytes = 128;
+// As Go reads booleans.
+absl::StatusOr<bool> ReadForce(absl::string_view value) {
+  for (const char* yes : {"1", "t", "T", "true", "TRUE", "True"}) {
+    if (value == yes) return true;
+  }
+  for (const char* no : {"", "0", "f", "F", "false", "FALSE", "False"}) {
+    if (value == no) return false;
+  }
+  return api::BadRequest(
+      absl::StrCat("force: Invalid value: ", api::JsonString(value), ": must be true or false"));
+}
 
 struct WriteQuery {
   FieldValidation validation = FieldValidation::kWarn;
@@ -132,49 +143,23 @@ struct WriteQuery {
 
 bool IsApply(const Request& request) { return IsOfType(request, "application/apply-patch+yaml"); }
 
-// The part of the client's name before its version, as far as it can be printed.
-std::string ManagerOfAgent(absl::string_view agent) {
-  std::string out;
-  for (const char c : agent.substr(0, agent.find('/'))) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7f) continue;
-    if (out.size() == kMaxManagerBytes) break;
-    out.push_back(c);
-  }
-  return out;
-}
-
 // Who writes, and whether by force. `options`: what the verb calls its options, "PatchOptions".
 absl::Status ReadManager(const Request& request, absl::string_view options, WriteQuery* out) {
-  std::vector<api::FieldError> errors;
-  const auto fault = [&](api::FieldError::Kind kind, const char* field, std::string value,
-                         std::string detail) {
-    errors.push_back({kind, field, std::move(value), std::move(detail)});
-  };
   using Kind = api::FieldError::Kind;
+  std::vector<api::FieldError> errors;
   const bool apply = IsApply(request);
   const absl::string_view manager = request.Query("fieldManager");
   if (options == "PatchOptions") {
     const absl::string_view force = request.Query("force");
-    out->force = force == "true" || force == "1";
+    SKIFF_ASSIGN_OR_RETURN(out->force, ReadForce(force));
     if (!apply && !force.empty()) {
-      fault(Kind::kForbidden, "force", "", "may not be specified for non-apply patch");
+      errors.push_back({Kind::kForbidden, "force", "", "may not be specified for non-apply patch"});
     }
     if (apply && manager.empty()) {
-      fault(Kind::kRequired, "fieldManager", "", "is required for apply patch");
+      errors.push_back({Kind::kRequired, "fieldManager", "", "is required for apply patch"});
     }
   }
-  if (manager.size() > kMaxManagerBytes) {
-    fault(Kind::kTooLong, "fieldManager", "",
-          absl::StrCat("may not be more than ", kMaxManagerBytes, " bytes"));
-  }
-  for (size_t i = 0; i < manager.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(manager[i]);
-    if (byte >= 0x20 && byte != 0x7f) continue;
-    fault(Kind::kInvalid, "fieldManager", api::JsonString(manager),
-          absl::StrCat("invalid character U+", absl::Hex(byte, absl::kZeroPad4), " (at position ",
-                       i, ")"));
-  }
+  CheckFieldManager(manager, &errors);
   if (!errors.empty()) {
     api::ResourceInfo resource{};
     resource.group = "meta.k8s.io";
@@ -182,7 +167,7 @@ absl::Status ReadManager(const Request& request, absl::string_view options, Writ
     return api::Invalid(resource, "", errors);
   }
   out->manager =
-      manager.empty() ? ManagerOfAgent(request.Header("user-agent")) : std::string(manager);
+      manager.empty() ? FieldManagerOfAgent(request.Header("user-agent")) : std::string(manager);
   return absl::OkStatus();
 }
 
@@ -354,6 +339,14 @@ void ApiHandler::Patch(const ExchangePtr& exchange, const Target& target) {
   patch.dry_run = query->dry_run;
   patch.manager = query->manager;
   patch.force = query->force;
+  if (patch.type == PatchType::kApply) {
+    patch.may_create = [exchange, access = access_, user = target.user] {
+      const Request& asked = exchange->request();
+      RequestInfo info = InfoOf(asked);
+      info.verb = "create";
+      return access->Permit(AttributesOf(*user, info, asked.path));
+    };
+  }
   server_->Patch(std::move(patch), loop_,
                  [exchange, format = query->format, this, alive = alive_,
                   scale = target.subresource == "scale"](absl::StatusOr<Patched> patched) {

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "api/codec.h"
 #include "api/errors.h"
 #include "api/json_value.h"
@@ -27,15 +28,17 @@ std::string TextOf(const JsonValue& object, absl::string_view name) {
   return member != nullptr && member->is_string() ? member->text() : "";
 }
 
-absl::StatusOr<JsonValue> ReadConfig(const PatchRequest& request) {
-  const auto documents = api::YamlToJson(request.body);
+// `json`: what the configuration is read from.
+absl::StatusOr<JsonValue> ReadConfig(const PatchRequest& request, std::string* json) {
+  auto documents = api::YamlToJson(request.body);
   if (!documents.ok()) {
     return api::BadRequest(absl::StrCat("error decoding YAML: ", documents.status().message()));
   }
   if (documents->size() != 1) {
     return api::BadRequest("error decoding YAML: the body must hold exactly one document");
   }
-  auto config = JsonValue::Parse((*documents)[0]);
+  *json = std::move(documents->front());
+  auto config = JsonValue::Parse(*json);
   if (!config.ok() || !config->is_object()) {
     return api::BadRequest("error decoding YAML: the body must be an object");
   }
@@ -84,6 +87,24 @@ absl::StatusOr<JsonValue> DocumentOf(const api::ResourceInfo& resource,
   SKIFF_ASSIGN_OR_RETURN(JsonValue document, JsonValue::Parse(json));
   if (JsonValue* meta = document.Find("metadata"); meta != nullptr) meta->Erase("managedFields");
   return document;
+}
+
+// Members that the configuration says twice, as far as the client wants to hear of them.
+absl::Status CheckTwice(const PatchRequest& request, absl::string_view json,
+                        std::vector<std::string>* warnings) {
+  if (request.validation == FieldValidation::kIgnore) return absl::OkStatus();
+  const bool scale = request.subresource == "scale";
+  api::MessagePtr message(scale ? autoscalingv1::Scale::default_instance().New()
+                                : request.resource->prototype->New());
+  api::DecodeNotes notes;
+  const absl::Status decoded = api::DecodeJson(json, message.get(), &notes);
+  if (!decoded.ok()) return api::BadRequest(decoded.message());
+  if (request.validation == FieldValidation::kStrict && !notes.unknown_or_duplicate.empty()) {
+    return api::BadRequest(absl::StrCat("error strict decoding YAML: ",
+                                        absl::StrJoin(notes.unknown_or_duplicate, ", ")));
+  }
+  *warnings = std::move(notes.unknown_or_duplicate);
+  return absl::OkStatus();
 }
 
 absl::Status CheckName(const PatchRequest& request, const metav1::ObjectMeta& meta) {
@@ -139,13 +160,15 @@ absl::StatusOr<PlannedApply> PlanApply(const PatchRequest& request, const api::O
     return api::NotFound(resource, request.name);
   }
   const bool scale = request.subresource == "scale";
-  if (scale && !HasScale(resource)) return api::MethodNotSupported(resource, "patch");
-  SKIFF_ASSIGN_OR_RETURN(JsonValue config, ReadConfig(request));
+  if (scale && !api::HasScale(resource)) return api::MethodNotSupported(resource, "patch");
+  std::string json;
+  SKIFF_ASSIGN_OR_RETURN(JsonValue config, ReadConfig(request, &json));
   if (scale) {
     SKIFF_ASSIGN_OR_RETURN(config, OfScaled(request, config));
   }
   SKIFF_ASSIGN_OR_RETURN(api::Applied applied, Apply(request, config, current, now));
   PlannedApply out;
+  SKIFF_RETURN_IF_ERROR(CheckTwice(request, json, &out.warnings));
   client::Write& write = out.write;
   write.object.reset(resource.prototype->New());
   const absl::Status decoded = api::DecodeJson(applied.object.ToString(), write.object.get());

@@ -14,6 +14,7 @@ namespace skiff::apiserver {
 
 struct PlannedApply {
   client::Write write;  // With the owners in the object.
+  std::vector<std::string> warnings;
   // The write is void on another state than the one that it was planned on, and can be planned
   // again; otherwise the configuration itself names the state.
   bool again = true;

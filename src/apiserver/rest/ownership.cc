@@ -7,12 +7,18 @@ const api::FieldSet& NeverOwnedOn(const google::protobuf::Message& kind,
   const auto make = [](std::initializer_list<const char*> reset) {
     api::FieldSet fields;
     for (const char* name : reset) fields.Insert({api::PathStep::Field(name)});
-    return new api::FieldSet(api::NeverOwned(fields));
+    return new api::FieldSet(api::NeverOwned(fields));  // Reachable for ever.
   };
   static const api::FieldSet* const kOnStatus = make({"metadata", "spec"});
   static const api::FieldSet* const kBesideStatus = make({"status"});
   static const api::FieldSet* const kPlain = make({});
+  static const api::FieldSet* const kOnApproval = [] {
+    api::FieldSet fields = *kOnStatus;
+    fields.Insert({api::PathStep::Field("status"), api::PathStep::Field("certificate")});
+    return new api::FieldSet(std::move(fields));
+  }();
   if (subresource == "status") return *kOnStatus;
+  if (subresource == "approval") return *kOnApproval;
   return HasStatusPath(kind) ? *kBesideStatus : *kPlain;
 }
 

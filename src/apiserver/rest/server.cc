@@ -342,6 +342,10 @@ void Server::ApplyAgain(PatchRequest request, int tries, Executor* reply_on,
                         client::Callback<Patched> done) {
   const auto found = GetNow(*request.resource, request.name_space, request.name);
   const api::ObjectPtr before = found.ok() ? *found : nullptr;
+  if (before == nullptr && request.may_create != nullptr) {
+    const absl::Status allowed = request.may_create();
+    if (!allowed.ok()) return Reply<Patched>(reply_on, std::move(done), allowed);
+  }
   auto planned = PlanApply(request, before, clock_->Now());
   if (!planned.ok()) return Reply<Patched>(reply_on, std::move(done), planned.status());
   std::vector<client::Write> writes;
@@ -351,6 +355,7 @@ void Server::ApplyAgain(PatchRequest request, int tries, Executor* reply_on,
   options.owners_settled = true;
   Write(std::move(writes), std::move(options), reply_on,
         [this, request = std::move(request), tries, reply_on, before, again = planned->again,
+         warnings = std::move(planned->warnings),
          done = std::move(done)](absl::StatusOr<Written> written) mutable {
           const auto now = GetNow(*request.resource, request.name_space, request.name);
           const bool raced = before == nullptr
@@ -360,7 +365,8 @@ void Server::ApplyAgain(PatchRequest request, int tries, Executor* reply_on,
             return ApplyAgain(std::move(request), tries + 1, reply_on, std::move(done));
           }
           if (!written.ok()) return std::move(done)(written.status());
-          std::move(done)(Patched{written->items.at(0).object, {}, before == nullptr});
+          std::move(done)(
+              Patched{written->items.at(0).object, std::move(warnings), before == nullptr});
         });
 }
 

@@ -58,6 +58,8 @@ struct PatchRequest {
   std::string body;     // JSON
   std::string manager;  // Who patches; of an apply, never empty.
   bool force = false;   // Of an apply: takes what others own.
+  // Asked before an apply creates what is not there; null: it may.
+  std::function<absl::Status()> may_create = nullptr;
   FieldValidation validation = FieldValidation::kStrict;
   bool dry_run = false;
 };

@@ -147,8 +147,8 @@ bool CountsChange(const Message& old, const Message& now) {
   const metav1::ObjectMeta& before = *api::MetaOf(old);
   const metav1::ObjectMeta& after = *api::MetaOf(now);
   if (counted->part[0] == '\0') {
-    return !SameMap(before.labels(), after.labels()) ||
-           !api::LooksSame(old, now, Part(now, "metadata"));
+    const FieldDescriptor* const unseen[] = {Part(now, "metadata")};
+    return !SameMap(before.labels(), after.labels()) || !api::LooksSame(old, now, unseen);
   }
   return !SamePart(old, now, Part(now, counted->part));
 }
