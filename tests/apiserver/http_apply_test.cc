@@ -54,6 +54,11 @@ TEST_CASE("OptionsOfWritesAreChecked") {
       {"PATCH", "/a?fieldManager=" + long_name, merge, 422,
        R"(PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Too long: may not be )"
        R"(more than 128 bytes)"},
+      {"PATCH", "/a?fieldManager=a%09%E2%80%8Bb", merge, 422,
+       R"(fieldManager: Invalid value: \"a\\t)"},
+      {"PATCH", "/a?fieldManager=a%09%E2%80%8Bb", merge, 422,
+       R"(invalid character U+200B (at position 2))"},
+      {"PATCH", "/a?fieldManager=m&force=maybe", kApply, 400, "force: Invalid value"},
       {"POST", "?fieldManager=" + long_name, "", 422, R"(CreateOptions.meta.k8s.io)"},
       {"PUT", "/a?fieldManager=" + long_name, "", 422, R"(UpdateOptions.meta.k8s.io)"},
       {"PATCH", "/a?fieldManager=m", "Content-Type: application/apply-patch+json\r\n", 415,
@@ -76,6 +81,28 @@ TEST_CASE("AClientThatNamesNoManagerIsCalledByItsProgram") {
       R"({"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"a"},"data":{"k":"v"}})";
   const auto made = client.Ask("POST", kCm, body, "User-Agent: tool/v1.2 (linux)\r\n");
   CHECK(absl::StrContains(made.body, R"("manager":"tool","operation":"Update")"));
+  struct Row {
+    std::string agent;
+    std::string manager;
+  };
+  const Row rows[] = {
+      {"a\tb\xe2\x80\x8b"
+       "c d/2",
+       "abc d"},
+      {"caf\xc3\xa9", "caf\xc3\xa9"},
+      {"bad\xff", "bad\xef\xbf\xbd"},
+      {std::string(200, 'x'), std::string(128, 'x')},
+      {std::string(127, 'x') + "\xc3\xa9", std::string(127, 'x')},
+      {"/2", "unknown"},
+  };
+  for (const Row& row : rows) {
+    INFO(row.agent);
+    const auto named = client.Ask(
+        "PATCH", absl::StrCat(kCm, "/a?dryRun=All"), R"({"data":{"new":"y"}})",
+        absl::StrCat("Content-Type: application/merge-patch+json\r\nUser-Agent: ", row.agent,
+                     "\r\n"));
+    CHECK(absl::StrContains(named.body, absl::StrCat("\"manager\":\"", row.manager, "\"")));
+  }
   const auto changed =
       client.Ask("PATCH", absl::StrCat(kCm, "/a?fieldManager=editor"), R"({"data":{"x":"y"}})",
                  "Content-Type: application/merge-patch+json\r\n");

@@ -154,7 +154,7 @@ TEST_CASE("DefaultsAreNotApplied") {
 
 TEST_CASE("ADryApplyStoresNothing") {
   SimServer api;
-  PatchRequest request = api.PatchOf<corev1::ConfigMap>("a", PatchType::kApply, MapYaml("{x: y}"));
+  PatchRequest request = api.PatchOf<corev1::ConfigMap>("a", PatchType::kApply, MapYaml("{x: z}"));
   request.manager = "m";
   request.dry_run = true;
   auto dry = api.Patch(std::move(request));
@@ -222,6 +222,55 @@ TEST_CASE("StatusIsAppliedOnItsPath") {
   CHECK(deployment.metadata().labels().empty());
   CHECK(absl::StrContains(Owners(*status->object),
                           "kcm Apply/status {\"f:status\":{\"f:replicas\":{}}}"));
+}
+
+TEST_CASE("APodIsAppliedTwiceThoughItsTolerationsWereCompleted") {
+  SimServer api;
+  const std::string yaml =
+      "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n"
+      "  containers: [{name: c, image: nginx}]\n  tolerations: [{key: k, operator: Exists}]\n";
+  auto made = Apply<corev1::Pod>(&api, "p", "kubectl", yaml);
+  REQUIRE(made.ok());
+  CHECK(made->object->As<corev1::Pod>().spec().tolerations_size() == 3);
+  auto again = Apply<corev1::Pod>(&api, "p", "kubectl", yaml);
+  INFO(Text(again.status()));
+  REQUIRE(again.ok());
+  CHECK(again->object->revision() == made->object->revision());
+}
+
+TEST_CASE("WhoMayNotCreateMayStillApplyWhatIsThere") {
+  SimServer api;
+  const auto apply = [&](const std::string& data) {
+    PatchRequest request = api.PatchOf<corev1::ConfigMap>("a", PatchType::kApply, MapYaml(data));
+    request.manager = "m";
+    request.may_create = [] {
+      return api::Forbidden(api::ResourceOf<corev1::ConfigMap>(), "a", "no");
+    };
+    return api.Patch(std::move(request));
+  };
+  CHECK(Text(apply("{}").status()) == "403 Forbidden: configmaps \"a\" is forbidden: no");
+  REQUIRE(Apply<corev1::ConfigMap>(&api, "a", "m", MapYaml("{}")).ok());
+  CHECK(apply("{x: \"1\"}").ok());
+}
+
+TEST_CASE("MembersThatAreSaidTwiceAreToldOf") {
+  SimServer api;
+  const auto apply = [&](FieldValidation validation) {
+    PatchRequest request =
+        api.PatchOf<corev1::ConfigMap>("a", PatchType::kApply, MapYaml("{x: \"1\", x: \"2\"}"));
+    request.manager = "m";
+    request.validation = validation;
+    return api.Patch(std::move(request));
+  };
+  CHECK(Text(apply(FieldValidation::kStrict).status()) ==
+        "400 BadRequest: error strict decoding YAML: duplicate field \"data.x\"");
+  auto warned = apply(FieldValidation::kWarn);
+  REQUIRE(warned.ok());
+  CHECK(warned->warnings == std::vector<std::string>{"duplicate field \"data.x\""});
+  CHECK(warned->object->As<corev1::ConfigMap>().data().at("x") == "2");
+  auto ignored = apply(FieldValidation::kIgnore);
+  REQUIRE(ignored.ok());
+  CHECK(ignored->warnings.empty());
 }
 
 TEST_CASE("ManagementEndsWithAnEmptyList") {

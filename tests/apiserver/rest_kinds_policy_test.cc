@@ -183,6 +183,10 @@ TEST_CASE("ARequestIsApprovedOnItsPathAndCertifiedOnAnother") {
       "approval");
   INFO(Text(approved.status()));
   REQUIRE(approved.ok());
+  const auto& owner =
+      (*approved)->meta().managed_fields((*approved)->meta().managed_fields_size() - 1);
+  CHECK(owner.subresource() == "approval");
+  CHECK(absl::StartsWith(owner.fields_v1().raw(), R"({"f:status":{"f:conditions":{)"));
   const Request& now = (*approved)->As<Request>();
   REQUIRE(now.status().conditions_size() == 1);
   CHECK(api::IsSet(now.status().conditions(0).last_update_time()));

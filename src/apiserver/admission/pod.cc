@@ -11,7 +11,7 @@ using google::protobuf::Message;
 
 constexpr int64_t kDefaultTolerationSeconds = 300;
 
-// The pod that is being created; null for every other write: these plugins complete new pods only.
+// The pod that is being created; null for every other write: most plugins complete new pods only.
 corev1::Pod* NewPod(const AdmissionRequest& request, Message* object) {
   if (request.operation != AdmissionRequest::Operation::kCreate ||
       object->GetDescriptor() != corev1::Pod::descriptor()) {
@@ -131,9 +131,10 @@ absl::Status AdmitPriority(const AdmissionRequest& request, Message* object) {
   return absl::OkStatus();
 }
 
-absl::Status AdmitTolerations(const AdmissionRequest& request, Message* object) {
-  corev1::Pod* pod = NewPod(request, object);
-  if (pod == nullptr) return absl::OkStatus();
+// Of updates as well: a configuration that is applied again says nothing of those that were added.
+absl::Status AdmitTolerations(const AdmissionRequest& /*request*/, Message* object) {
+  if (object->GetDescriptor() != corev1::Pod::descriptor()) return absl::OkStatus();
+  auto* pod = static_cast<corev1::Pod*>(object);
   for (const char* key : {"node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"}) {
     bool present = false;
     for (const corev1::Toleration& toleration : pod->spec().tolerations()) {
