@@ -11,7 +11,7 @@
 #include "apiserver/auth/reviews.h"
 #include "apiserver/http/answer.h"
 #include "apiserver/http/api_handler.h"
-#include "apiserver/http/field_manager.h"
+#include "apiserver/http/field_owner.h"
 #include "base/status.h"
 #include "k8s.io/api/policy/v1/generated.pb.h"
 

@@ -216,6 +216,7 @@ std::string Operation(const api::ResourceInfo& resource, absl::string_view actio
     for (const char* name : {"dryRun", "fieldManager", "fieldValidation"}) {
       parameters.push_back(Parameter(name, "string", v3));
     }
+    if (action == "patch") parameters.push_back(Parameter("force", "boolean", v3));
   }
   return absl::StrCat(
       "{\"operationId\":\"", action, resource.kind, "\",\"parameters\":[",

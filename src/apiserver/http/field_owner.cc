@@ -1,4 +1,4 @@
-#include "apiserver/http/field_manager.h"
+#include "apiserver/http/field_owner.h"
 
 #include <algorithm>
 #include <cstdint>
