@@ -134,14 +134,16 @@ FieldSet FieldChanges::Set(Kind kinds) const {
 }
 
 void FieldChanges::AppendJson(int at, Kind kinds, std::string* out) const {
+  if ((nodes_[at].below & kinds) == 0) {
+    out->append("{}");
+    return;
+  }
   out->push_back('{');
-  if ((nodes_[at].below & kinds) == 0) return out->push_back('}');
   if ((nodes_[at].self & kinds) != 0) out->append("\".\":{},");
   for (int child = nodes_[at].first; child >= 0; child = nodes_[child].next) {
     const Node& node = nodes_[child];
     if (((node.self | node.below) & kinds) == 0) continue;
     AppendStepName(node.step, out);
-    out->push_back(':');
     AppendJson(child, kinds, out);
     out->push_back(',');
   }

@@ -40,9 +40,6 @@ void AppendKeyName(absl::string_view name, std::string* out) {
   absl::StrAppend(out, out->empty() ? "{\"" : ",\"", name, "\":");
 }
 
-// Fields that need not be looked at.
-using Unseen = absl::Span<const FieldDescriptor* const>;
-
 const FieldSet::Node* NodeOf(const FieldSet* set, const PathStep& step) {
   return set == nullptr || set->empty() ? nullptr : set->Find(step);
 }
@@ -92,8 +89,7 @@ struct JsonNode {
   // `visit(step, type, a's, b's)` for each member of the one or the other.
   template <typename Visit>
   static absl::Status Zip(const MergeType& type, const JsonNode& a, const JsonNode& b,
-                          Unseen /*unseen*/, const FieldSet* /*ignored*/, FieldChanges* out,
-                          const Visit& visit) {
+                          const FieldSet* /*ignored*/, FieldChanges* out, const Visit& visit) {
     const auto member = [&](const std::string& name, const JsonValue* left,
                             const JsonValue* right) {
       const MergeType* below = type.shape == MergeType::Shape::kDeduced ? &type : type.Member(name);
@@ -225,11 +221,10 @@ class MessageNode {
 
   template <typename Visit>
   static absl::Status Zip(const MergeType& type, const MessageNode& a, const MessageNode& b,
-                          Unseen unseen, const FieldSet* ignored, FieldChanges* out,
-                          const Visit& visit) {
+                          const FieldSet* ignored, FieldChanges* out, const Visit& visit) {
     if (type.plan == nullptr) return ZipMap(*type.element, a, b, out, visit);
     return ZipFields(type, a.kind_ == Kind::kMessage ? a.message_ : nullptr,
-                     b.kind_ == Kind::kMessage ? b.message_ : nullptr, unseen, ignored, visit);
+                     b.kind_ == Kind::kMessage ? b.message_ : nullptr, ignored, visit);
   }
 
  private:
@@ -314,15 +309,12 @@ class MessageNode {
 
   template <typename Visit>
   static absl::Status ZipFields(const MergeType& type, const Message* a, const Message* b,
-                                Unseen unseen, const FieldSet* ignored, const Visit& visit) {
+                                const FieldSet* ignored, const Visit& visit) {
     const std::vector<FieldSet::Node>* skip = ignored == nullptr ? nullptr : &ignored->nodes();
     size_t at = 0;  // In them: both are in order.
     const Reflection& reflection = *type.reflection;
     for (const auto& [plan, below, silent] : type.fields) {
       const FieldPlan& field = *plan;
-      const bool in_a = a != nullptr && IsSet(field, *a, reflection);
-      const bool in_b = b != nullptr && IsSet(field, *b, reflection);
-      if (!in_a && !in_b && (silent || (a != nullptr && b != nullptr))) continue;
       while (skip != nullptr && at < skip->size() &&
              Compare((*skip)[at].step(), PathStep::Field(field.json_name)) < 0) {
         ++at;
@@ -331,11 +323,16 @@ class MessageNode {
           (*skip)[at].text == field.json_name) {
         continue;
       }
-      if (in_a && in_b && FieldLooksSame(field, *a, *b, unseen)) continue;
+      const bool in_a = a != nullptr && IsSet(field, *a, reflection);
+      const bool in_b = b != nullptr && IsSet(field, *b, reflection);
+      if (!in_a && !in_b && (silent || (a != nullptr && b != nullptr))) continue;
+      // What is looked into anyway is not compared as a whole first.
+      const bool whole = below->plan == nullptr || below->atomic;
+      if (in_a && in_b && whole && FieldLooksSame(field, *a, *b)) continue;
       if (IsInlined(field)) {
         const Message* left = in_a ? &reflection.GetMessage(*a, field.field) : nullptr;
         const Message* right = in_b ? &reflection.GetMessage(*b, field.field) : nullptr;
-        SKIFF_RETURN_IF_ERROR(ZipFields(*below, left, right, unseen, ignored, visit));
+        SKIFF_RETURN_IF_ERROR(ZipFields(*below, left, right, ignored, visit));
         continue;
       }
       const MessageNode left = a == nullptr ? MessageNode() : OfField(field, *a, reflection);
@@ -432,7 +429,7 @@ class MessageNode {
 template <typename Node>
 class Comparer {
  public:
-  Comparer(FieldChanges* out, Unseen unseen) : out_(*out), unseen_(unseen) {}
+  explicit Comparer(FieldChanges* out) : out_(*out) {}
 
   // `ignored`: what of the paths below here does not count; null: all counts.
   absl::Status Compare(const MergeType& type, const Node& a, const Node& b,
@@ -442,8 +439,8 @@ class Comparer {
         const std::optional<JsonValue> left = a.Raw();
         const std::optional<JsonValue> right = b.Raw();
         if (left.has_value() || right.has_value()) {
-          return Comparer<JsonNode>(&out_, unseen_)
-              .Compare(type, {left ? &*left : nullptr}, {right ? &*right : nullptr}, ignored);
+          return Comparer<JsonNode>(&out_).Compare(type, {left ? &*left : nullptr},
+                                                   {right ? &*right : nullptr}, ignored);
         }
       }
     }
@@ -462,7 +459,7 @@ class Comparer {
         SKIFF_RETURN_IF_ERROR(Items(type, a, b, ignored));
         break;
       case MergeType::Shape::kMap:
-        if (type.atomic || (IsThere(a) && IsThere(b) && a.empty(type) && b.empty(type))) {
+        if (type.atomic || AreEmpty(type, a, b)) {
           Leaf(a, b);
           return absl::OkStatus();
         }
@@ -485,7 +482,11 @@ class Comparer {
     }
   }
 
-  static bool IsThere(const Node& node) { return node.shape() != Shape::kAbsent; }
+  // Of two that are there, and not both maps: of such nothing would be found anyway.
+  static bool AreEmpty(const MergeType& type, const Node& a, const Node& b) {
+    return a.shape() != Shape::kAbsent && b.shape() != Shape::kAbsent &&
+           (a.shape() != Shape::kMap || b.shape() != Shape::kMap) && a.empty(type) && b.empty(type);
+  }
 
   static bool IsNothing(const Node& node) {
     return node.shape() == Shape::kAbsent || node.shape() == Shape::kNull;
@@ -521,7 +522,7 @@ class Comparer {
 
   absl::Status Members(const MergeType& type, const Node& a, const Node& b,
                        const FieldSet* ignored) {
-    return Node::Zip(type, a, b, unseen_, ignored, &out_,
+    return Node::Zip(type, a, b, ignored, &out_,
                      [&](const PathStep& step, const MergeType& below, const Node& left,
                          const Node& right) { return Below(step, below, left, right, ignored); });
   }
@@ -631,7 +632,6 @@ class Comparer {
   }
 
   FieldChanges& out_;
-  const Unseen unseen_;
   std::string scratch_;
 };
 
@@ -674,21 +674,16 @@ absl::StatusOr<std::string> ItemText(const MergeType& list, const JsonValue& ite
 
 absl::Status CompareFields(const Message& old, const Message& now, const FieldSet& ignored,
                            FieldChanges* out) {
-  // What owners own is long, and hardly ever a change that counts.
-  static const FieldDescriptor* const kOwners[] = {
-      metav1::ObjectMeta::descriptor()->FindFieldByName("managed_fields")};
-  const bool skip = ignored.Has({PathStep::Field("metadata"), PathStep::Field("managedFields")});
   const MergeType& type = MergeTypeOf(old.GetDescriptor());
-  SKIFF_RETURN_IF_ERROR(Comparer<MessageNode>(out, skip ? Unseen(kOwners) : Unseen())
-                            .Compare(type, MessageNode::Of(*type.plan, old),
-                                     MessageNode::Of(*type.plan, now), &ignored));
+  SKIFF_RETURN_IF_ERROR(Comparer<MessageNode>(out).Compare(
+      type, MessageNode::Of(*type.plan, old), MessageNode::Of(*type.plan, now), &ignored));
   out->Finish();
   return absl::OkStatus();
 }
 
 absl::Status CompareFields(const MergeType& type, const JsonValue& old, const JsonValue& now,
                            const FieldSet& ignored, FieldChanges* out) {
-  SKIFF_RETURN_IF_ERROR(Comparer<JsonNode>(out, {}).Compare(type, {&old}, {&now}, &ignored));
+  SKIFF_RETURN_IF_ERROR(Comparer<JsonNode>(out).Compare(type, {&old}, {&now}, &ignored));
   out->Finish();
   return absl::OkStatus();
 }

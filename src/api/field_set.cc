@@ -264,7 +264,6 @@ void FieldSet::AppendJson(bool self, std::string* out) const {
   if (self && !nodes_.empty()) out->append("\".\":{},");
   for (const Node& node : nodes_) {
     AppendStepName(node.step(), out);
-    out->push_back(':');
     node.below.AppendJson(node.member, out);
     out->push_back(',');
   }

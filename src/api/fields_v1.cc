@@ -101,16 +101,14 @@ bool FieldsV1Reader::StepOf(absl::string_view name, PathStep* step) {
 
 void AppendStepName(const PathStep& step, std::string* out) {
   const char head[] = {'"', kLetters[static_cast<size_t>(step.kind)], ':'};
-  out->append(head, sizeof(head));
-  if (IsPlain(step.text)) {
-    out->append(step.text.data(), step.text.size());
-    out->push_back('"');
-    return;
-  }
+  const absl::string_view start(head, sizeof(head));
+  if (IsPlain(step.text)) return absl::StrAppend(out, start, step.text, "\":");
+  out->append(start.data(), start.size());
   // As a string of its own, and then without its first quote.
   const size_t at = out->size();
   AppendJsonString(step.text, out);
   out->erase(at, 1);
+  out->push_back(':');
 }
 
 }  // namespace skiff::api

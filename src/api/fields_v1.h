@@ -59,7 +59,7 @@ class FieldsV1Reader {
   size_t at_ = 0;
 };
 
-// `"f:replicas"`, quoted.
+// `"f:replicas":`
 void AppendStepName(const PathStep& step, std::string* out);
 
 }  // namespace skiff::api

@@ -186,9 +186,8 @@ bool LooksSame(const Message& a, const Message& b, absl::Span<const FieldDescrip
   return Comparer(but).Value(PlanOf(a.GetDescriptor()), a, b);
 }
 
-bool FieldLooksSame(const FieldPlan& field, const Message& a, const Message& b,
-                    absl::Span<const FieldDescriptor* const> but) {
-  return Comparer(but).Field(field, a, b, *a.GetReflection());
+bool FieldLooksSame(const FieldPlan& field, const Message& a, const Message& b) {
+  return Comparer({}).Field(field, a, b, *a.GetReflection());
 }
 
 }  // namespace skiff::api

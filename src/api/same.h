@@ -16,7 +16,6 @@ bool LooksSame(const google::protobuf::Message& a, const google::protobuf::Messa
 
 // The same of one field of theirs.
 bool FieldLooksSame(const FieldPlan& field, const google::protobuf::Message& a,
-                    const google::protobuf::Message& b,
-                    absl::Span<const google::protobuf::FieldDescriptor* const> but = {});
+                    const google::protobuf::Message& b);
 
 }  // namespace skiff::api

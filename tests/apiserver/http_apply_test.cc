@@ -29,7 +29,10 @@ TEST_CASE("AnApplyCreatesChangesAndConflicts") {
   CHECK(absl::StrContains(conflict.body,
                           R"("causes":[{"reason":"FieldManagerConflict",)"
                           R"("message":"conflict with \"one\"","field":".data.k"}])"));
-  CHECK(client.Ask("PATCH", absl::StrCat(at, "two&force=true"), Yaml("3"), kApply).status == 200);
+  const std::string forced = absl::StrCat(at, "two&force=");
+  CHECK(client.Ask("PATCH", forced + "False", Yaml("3"), kApply).status == 409);
+  CHECK(client.Ask("PATCH", forced + "0", Yaml("3"), kApply).status == 409);
+  CHECK(client.Ask("PATCH", forced + "true", Yaml("3"), kApply).status == 200);
 }
 
 TEST_CASE("OptionsOfWritesAreChecked") {
@@ -58,7 +61,6 @@ TEST_CASE("OptionsOfWritesAreChecked") {
        R"(fieldManager: Invalid value: \"a\\t)"},
       {"PATCH", "/a?fieldManager=a%09%E2%80%8Bb", merge, 422,
        R"(invalid character U+200B (at position 2))"},
-      {"PATCH", "/a?fieldManager=m&force=maybe", kApply, 400, "force: Invalid value"},
       {"POST", "?fieldManager=" + long_name, "", 422, R"(CreateOptions.meta.k8s.io)"},
       {"PUT", "/a?fieldManager=" + long_name, "", 422, R"(UpdateOptions.meta.k8s.io)"},
       {"PATCH", "/a?fieldManager=m", "Content-Type: application/apply-patch+json\r\n", 415,

@@ -121,18 +121,6 @@ absl::StatusOr<api::MessagePtr> DecodeBody(const Request& request,
   return message;
 }
 
-// As Go reads booleans.
-absl::StatusOr<bool> ReadForce(absl::string_view value) {
-  for (const char* yes : {"1", "t", "T", "true", "TRUE", "True"}) {
-    if (value == yes) return true;
-  }
-  for (const char* no : {"", "0", "f", "F", "false", "FALSE", "False"}) {
-    if (value == no) return false;
-  }
-  return api::BadRequest(
-      absl::StrCat("force: Invalid value: ", api::JsonString(value), ": must be true or false"));
-}
-
 struct WriteQuery {
   FieldValidation validation = FieldValidation::kWarn;
   bool dry_run = false;
@@ -151,8 +139,9 @@ absl::Status ReadManager(const Request& request, absl::string_view options, Writ
   const absl::string_view manager = request.Query("fieldManager");
   if (options == "PatchOptions") {
     const absl::string_view force = request.Query("force");
-    SKIFF_ASSIGN_OR_RETURN(out->force, ReadForce(force));
-    if (!apply && !force.empty()) {
+    const bool given = request.HasQuery("force");
+    out->force = given && force != "0" && !absl::EqualsIgnoreCase(force, "false");
+    if (!apply && given) {
       errors.push_back({Kind::kForbidden, "force", "", "may not be specified for non-apply patch"});
     }
     if (apply && manager.empty()) {

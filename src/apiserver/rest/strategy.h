@@ -34,9 +34,9 @@ struct Env {
   std::function<absl::StatusOr<int32_t>()> allocate_node_port;
 };
 
-// A new object: status reset, system fields set, the kind's own preparation. Before defaulting.
+// A new object, with its defaults: status reset, system fields set, the kind's own preparation.
 absl::Status PrepareCreate(const Env& env, google::protobuf::Message* object);
-// After defaulting: what depends on defaults.
+// After admission and the defaults of what it added: what depends on them.
 absl::Status FinishCreate(const Env& env, google::protobuf::Message* object);
 
 // `now` replaces `old` on the main path: system fields and status stay as they were, and the
