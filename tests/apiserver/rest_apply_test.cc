@@ -111,6 +111,33 @@ TEST_CASE("StatusAndScaleHaveOwnersOfTheirOwn") {
         "apps/v1: .spec.replicas");
 }
 
+TEST_CASE("ScalesAreAppliedToWhatTheyScale") {
+  SimServer api;
+  REQUIRE(Apply<appsv1::Deployment>(&api, "web", "kubectl", DeploymentYaml("")).ok());
+  const auto scale = [&](const std::string& yaml) {
+    return Apply<appsv1::Deployment>(
+        &api, "web", "hpa", absl::StrCat("apiVersion: autoscaling/v1\nkind: Scale\n", yaml), false,
+        "scale");
+  };
+  auto scaled = scale("metadata: {name: web, labels: {a: b}}\nspec: {replicas: 4}\n");
+  INFO(Text(scaled.status()));
+  REQUIRE(scaled.ok());
+  CHECK(scaled->object->As<appsv1::Deployment>().spec().replicas() == 4);
+  CHECK(scaled->object->meta().labels().empty());
+  CHECK(absl::StrContains(Owners(*scaled->object),
+                          "hpa Apply/scale {\"f:spec\":{\"f:replicas\":{}}}"));
+  CHECK(Text(scale("metadata: {name: other}\nspec: {replicas: 4}\n").status()) ==
+        "400 BadRequest: the name of the object (other) does not match the name on the URL (web)");
+  CHECK(absl::StartsWith(
+      Text(scale("metadata: {name: web, uid: other}\nspec: {replicas: 5}\n").status()),
+      "409 Conflict: "));
+  CHECK(Text(scale("spec: {replicas: many}\n").status()).substr(0, 14) == "400 BadRequest");
+  CHECK(Text(Apply<appsv1::Deployment>(&api, "web", "hpa", DeploymentYaml(""), false, "scale")
+                 .status()) == "400 BadRequest: invalid object type: apps/v1, Kind=Deployment");
+  CHECK(Text(Apply<corev1::ConfigMap>(&api, "web", "hpa", MapYaml("{}"), false, "scale").status())
+            .substr(0, 3) != "200");
+}
+
 TEST_CASE("AnApplyCreatesAndThenChangesWhatItSays") {
   SimServer api;
   auto made = Apply<corev1::ConfigMap>(&api, "a", "kubectl", MapYaml("{x: \"1\", y: \"1\"}"));

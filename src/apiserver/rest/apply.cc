@@ -66,6 +66,13 @@ absl::StatusOr<JsonValue> OfScaled(const PatchRequest& request, const JsonValue&
   JsonValue out = JsonValue::Object();
   out.Member("apiVersion") = JsonValue::String(request.resource->api_version());
   out.Member("kind") = JsonValue::String(request.resource->kind);
+  if (const JsonValue* meta = scale.Find("metadata"); meta != nullptr && meta->is_object()) {
+    JsonValue& into = out.Member("metadata");
+    into = JsonValue::Object();
+    for (const char* name : {"name", "namespace", "uid", "resourceVersion"}) {
+      if (const JsonValue* part = meta->Find(name); part != nullptr) into.Member(name) = *part;
+    }
+  }
   const JsonValue* spec = scale.Find("spec");
   if (spec != nullptr && spec->Find("replicas") != nullptr) {
     JsonValue& into = out.Member("spec");
