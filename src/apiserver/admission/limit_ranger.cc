@@ -6,7 +6,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "api/defaulting.h"
 #include "api/errors.h"
 #include "api/quantity.h"
 #include "apiserver/admission/admission.h"
@@ -216,10 +215,7 @@ absl::Status AdmitLimits(const AdmissionRequest& request, Message* object) {
     return absl::OkStatus();
   }
   auto* pod = static_cast<corev1::Pod*>(object);
-  const std::vector<api::ObjectPtr> ranges = RangesOf(request);
-  // A container that names a limit alone asks for as much: that comes before any range's default.
-  if (!ranges.empty()) api::SetDefaults(pod);
-  for (const api::ObjectPtr& range : ranges) {
+  for (const api::ObjectPtr& range : RangesOf(request)) {
     std::vector<std::string> told;
     for (corev1::Container& container : *pod->mutable_spec()->mutable_containers()) {
       FillContainer(range->As<corev1::LimitRange>(), "container", &container, &told);
