@@ -328,16 +328,12 @@ class Round {
 
   // A suspended job has no pods; the clock of its deadline begins again when it goes on.
   void Suspend() {
-    batchv1::JobCondition* condition = nullptr;
-    for (auto& each : *status_->mutable_conditions()) {
-      if (each.type() == "Suspended") condition = &each;
-    }
+    const auto* condition = api::FindCondition(status_->conditions(), "Suspended");
     const bool was = condition != nullptr && condition->status() == "True";
     const bool is = job_.spec().suspend();
     if (was == is) return;
-    if (condition == nullptr) condition = status_->add_conditions();
     SetCondition("Suspended", is ? "True" : "False", is ? "JobSuspended" : "JobResumed",
-                 is ? "Job suspended" : "Job resumed", condition);
+                 is ? "Job suspended" : "Job resumed");
     if (!is) {
       *status_->mutable_start_time() = api::MakeTime(observed_.now);
       // The deadline counts from now: the next round, which this write brings, sees to it.
@@ -409,17 +405,14 @@ class Round {
 
   void AddCondition(const std::string& type) {
     if (Find(job_, type) != nullptr) return;
-    SetCondition(type, "True", ending_->reason, ending_->message, status_->add_conditions());
+    SetCondition(type, "True", ending_->reason, ending_->message);
   }
 
   void SetCondition(const std::string& type, const std::string& value, const std::string& reason,
-                    const std::string& message, batchv1::JobCondition* condition) const {
-    condition->set_type(type);
-    condition->set_status(value);
-    condition->set_reason(reason);
-    condition->set_message(message);
+                    const std::string& message) const {
+    auto* condition = api::SetCondition(type, value, reason, message, observed_.now,
+                                        status_->mutable_conditions());
     *condition->mutable_last_probe_time() = api::MakeTime(observed_.now);
-    *condition->mutable_last_transition_time() = api::MakeTime(observed_.now);
   }
 
   void Create(int index, const corev1::Pod* replaces) {

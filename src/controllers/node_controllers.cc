@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "api/conditions.h"
 #include "controllers/controllers.h"
 #include "controllers/event_ttl.h"
 #include "controllers/pod_gc.h"
@@ -16,18 +17,14 @@ std::string TaintKey(const corev1::Taint& taint) {
 
 int64_t LastHeartbeat(const api::ObjectPtr& node) {
   if (node == nullptr) return 0;
-  for (const auto& condition : node->As<corev1::Node>().status().conditions()) {
-    if (condition.type() == "Ready") return condition.last_heartbeat_time().seconds();
-  }
-  return 0;
+  const auto* ready = api::FindCondition(node->As<corev1::Node>().status().conditions(), "Ready");
+  return ready == nullptr ? 0 : ready->last_heartbeat_time().seconds();
 }
 
 bool IsReady(const api::ObjectPtr& node) {
   if (node == nullptr) return false;
-  for (const auto& condition : node->As<corev1::Node>().status().conditions()) {
-    if (condition.type() == "Ready") return condition.status() == "True";
-  }
-  return false;
+  const auto* ready = api::FindCondition(node->As<corev1::Node>().status().conditions(), "Ready");
+  return ready != nullptr && ready->status() == "True";
 }
 
 bool SameRenewal(const api::ObjectPtr& a, const api::ObjectPtr& b) {

@@ -43,10 +43,8 @@ void SetCondition(const char* type, bool holds, const char* reason, const char* 
 }
 
 bool IsReady(const corev1::Node& node) {
-  for (const corev1::NodeCondition& condition : node.status().conditions()) {
-    if (condition.type() == "Ready") return condition.status() == "True";
-  }
-  return false;
+  const auto* ready = api::FindCondition(node.status().conditions(), "Ready");
+  return ready != nullptr && ready->status() == "True";
 }
 
 }  // namespace

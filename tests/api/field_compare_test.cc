@@ -14,13 +14,6 @@ namespace {
 
 using google::protobuf::Message;
 
-JsonValue Json(absl::string_view text) {
-  auto value = JsonValue::Parse(text);
-  INFO(text);
-  REQUIRE(value.ok());
-  return *std::move(value);
-}
-
 JsonValue DocumentOf(const Message& message) {
   std::string text;
   EncodeJson(message, {}, &text);

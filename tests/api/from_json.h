@@ -7,9 +7,17 @@
 
 #include "absl/strings/string_view.h"
 #include "api/codec.h"
+#include "api/json_value.h"
 #include "api/types.h"
 
 namespace skiff::api {
+
+inline JsonValue Json(absl::string_view text) {
+  auto value = JsonValue::Parse(text);
+  INFO(text);
+  REQUIRE(value.ok());
+  return *std::move(value);
+}
 
 template <typename T>
 T FromJson(absl::string_view json) {

@@ -17,13 +17,6 @@ namespace {
 
 using google::protobuf::Message;
 
-JsonValue Json(absl::string_view text) {
-  auto value = JsonValue::Parse(text);
-  INFO(text);
-  REQUIRE(value.ok());
-  return *std::move(value);
-}
-
 FieldSet Set(absl::string_view json) {
   auto set = FieldSet::Parse(json);
   REQUIRE(set.ok());

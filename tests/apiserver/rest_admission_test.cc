@@ -2,6 +2,7 @@
 #include "api/quantity.h"
 #include "k8s.io/api/networking/v1/generated.pb.h"
 #include "k8s.io/api/storage/v1/generated.pb.h"
+#include "tests/api/from_json.h"
 #include "tests/apiserver/rest_fixture.h"
 
 namespace skiff::apiserver {
@@ -9,11 +10,7 @@ namespace {
 
 template <typename T>
 std::unique_ptr<T> FromJson(const std::string& json) {
-  auto out = std::make_unique<T>();
-  const absl::Status decoded = api::DecodeJson(json, out.get());
-  INFO(decoded);
-  REQUIRE(decoded.ok());
-  return out;
+  return std::make_unique<T>(api::FromJson<T>(json));
 }
 
 std::unique_ptr<corev1::LimitRange> Range(const std::string& limits) {

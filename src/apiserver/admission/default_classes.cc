@@ -1,6 +1,4 @@
 // DefaultStorageClass and DefaultIngressClass: the class of what names none.
-#include <algorithm>
-
 #include "apiserver/admission/admission.h"
 #include "k8s.io/api/networking/v1/generated.pb.h"
 #include "k8s.io/api/storage/v1/generated.pb.h"

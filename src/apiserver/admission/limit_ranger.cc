@@ -1,6 +1,5 @@
 // LimitRanger: what the limit ranges of a namespace give new pods, and what they allow.
 #include <algorithm>
-#include <map>
 #include <set>
 
 #include "absl/strings/str_cat.h"
